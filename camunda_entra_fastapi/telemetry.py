@@ -1,0 +1,32 @@
+"""The one logger, and the counters for OpenTelemetry; without an SDK they cost next to nothing."""
+
+import logging
+from typing import Final
+
+from opentelemetry import metrics
+
+logger: Final = logging.getLogger("camunda_entra_fastapi")
+"""All that this package has to say goes here: refusals at INFO, refreshes at INFO, faults at WARNING."""
+
+_meter = metrics.get_meter("camunda_entra_fastapi")
+
+validations: Final = _meter.create_counter(
+    "camunda_entra.validations",
+    unit="{token}",
+    description="Tokens judged, by outcome: 'accepted', or the code of the refusal",
+)
+remembered_hits: Final = _meter.create_counter(
+    "camunda_entra.remembered_hits",
+    unit="{token}",
+    description="Tokens accepted because they had been verified before",
+)
+refreshes: Final = _meter.create_counter(
+    "camunda_entra.refreshes",
+    unit="{fetch}",
+    description="Fetches of 'discovery' and 'keys', by outcome: 'succeeded' or 'failed'",
+)
+validation_seconds: Final = _meter.create_histogram(
+    "camunda_entra.validation.duration",
+    unit="s",
+    description="Time to judge a token that was not remembered, waiting for keys included",
+)

@@ -1,0 +1,160 @@
+"""From text to an unverified token: size, three parts, canonical base64url, the header.
+
+What comes out has no claims to read. They become readable by ``UnverifiedToken.open``,
+which takes the key and verifies the signature first.
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from camunda_entra_fastapi.errors import InvalidToken, quoted
+
+MAX_TOKEN_BYTES: Final = 16 * 1024
+"""Entra's access tokens stay far below; 200 groups and 30 roles make about 11 KiB."""
+
+MAX_KEY_ID_CHARACTERS: Final = 256
+
+# Members that bring a key, or say that the rest must be read in another way (RFC 7515, 4.1;
+# RFC 7797). Entra sends none of them, and a verifier that obeys one lets the sender choose the key.
+_FORBIDDEN_MEMBERS: Final = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64"})
+
+_SURROGATE_ESCAPES: Final = (b"\\ud", b"\\uD")
+
+
+class VerifyingKey(Protocol):
+    """What ``open`` needs of a key."""
+
+    def verifies(self, signing_input: bytes, signature: bytes) -> bool:
+        """Whether the signature was made over the input with the key's private half."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A well-formed token nobody has vouched for yet. It has no claims, on purpose."""
+
+    key_id: str
+    graph_nonce: bool
+    """Whether the header has a ``nonce``, the mark of tokens that only Microsoft Graph can verify."""
+    _signing_input: bytes
+    _signature: bytes
+    _payload: bytes
+
+    def open(self, key: VerifyingKey) -> dict[str, Any]:
+        """The claims, once the signature is verified (RFC 7515, 5.2).
+
+        Raises:
+            InvalidToken: The signature does not fit, or the payload is no JSON object.
+        """
+        if not key.verifies(self._signing_input, self._signature):
+            if self.graph_nonce:
+                raise InvalidToken(
+                    "graph_token",
+                    "The token was issued for Microsoft Graph, which alone can verify it. "
+                    "Request a token for this API instead, with the scope <client ID of this API>/.default.",
+                )
+            raise InvalidToken("signature_invalid", "The token's signature does not fit its content.")
+        return _parse_object(self._payload, "payload")
+
+
+def parse(text: str) -> UnverifiedToken:
+    """Take a token in compact form apart (RFC 7515, 7.1).
+
+    Raises:
+        InvalidToken: The text is too large, is no signed JSON Web Token, is not signed with
+            RS256, or has a header that is not allowed.
+    """
+    if len(text) > MAX_TOKEN_BYTES:
+        raise InvalidToken("token_too_large", f"The token is larger than {MAX_TOKEN_BYTES} bytes.")
+    try:
+        parts = text.encode("ascii").split(b".")
+    except UnicodeEncodeError:
+        raise _malformed("holds characters that a token cannot have") from None
+    if len(parts) == 5:  # noqa: PLR2004 - RFC 7516, 9: five parts make a JWE
+        raise InvalidToken("token_encrypted", "The token is encrypted (JWE); this API expects a signed one.")
+    if len(parts) != 3:  # noqa: PLR2004 - RFC 7515, 7.1
+        raise _malformed(f"has {len(parts)} parts separated by dots instead of three")
+    header_part, payload_part, signature_part = parts
+
+    header = _parse_object(_decode(header_part, "header"), "header")
+    _check_header(header)
+    return UnverifiedToken(
+        key_id=_key_id(header),
+        graph_nonce="nonce" in header,
+        _signing_input=header_part + b"." + payload_part,
+        _signature=_decode(signature_part, "signature"),
+        _payload=_decode(payload_part, "payload"),
+    )
+
+
+def _check_header(header: dict[str, Any]) -> None:
+    """RS256 and nothing that names a key or changes how the token is read (RFC 8725, 3.1 and 3.10)."""
+    if "enc" in header:
+        raise InvalidToken("token_encrypted", "The token is encrypted (JWE); this API expects a signed one.")
+    algorithm = header.get("alg")
+    if algorithm != "RS256":
+        raise InvalidToken(
+            "algorithm_not_allowed",
+            f"The token's algorithm is {quoted(algorithm)}; Entra signs with RS256, the only one accepted.",
+        )
+    if forbidden := sorted(_FORBIDDEN_MEMBERS & header.keys()):
+        raise InvalidToken(
+            "header_not_allowed",
+            f"The token's header has {', '.join(forbidden)}; "
+            "keys come from Entra alone, and extensions are not supported.",
+        )
+
+
+def _key_id(header: dict[str, Any]) -> str:
+    key_id = header.get("kid")
+    if key_id is None:
+        raise InvalidToken("key_missing", "The token's header has no kid, so its key cannot be found.")
+    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
+        raise _malformed(f"has a kid that is not a text of 1 to {MAX_KEY_ID_CHARACTERS} characters")
+    return key_id
+
+
+def _decode(part: bytes, name: str) -> bytes:
+    """Strict base64url (RFC 7515, 2): no padding, no foreign characters, no bits left over.
+
+    Decoders of the standard library pass over what they do not know, so one token could be
+    written in many ways. Encoding again and comparing refuses all spellings but one.
+    """
+    try:
+        decoded = base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+    except binascii.Error:
+        raise _malformed(f"has a {name} that is not base64url") from None
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part:
+        raise _malformed(f"has a {name} that is not canonical base64url")
+    return decoded
+
+
+def _parse_object(data: bytes, name: str) -> dict[str, Any]:
+    """A JSON object in UTF-8 whose member names are unique (RFC 7515, 4; RFC 7519, 4)."""
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        if any(escape in data for escape in _SURROGATE_ESCAPES):
+            # Half a surrogate pair passes JSON and fails later, when somebody writes it out.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise _malformed(f"has a {name} that is not well-formed JSON in UTF-8") from None
+    if not isinstance(value, dict):
+        raise _malformed(f"has a {name} that is not a JSON object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _malformed(what: str) -> InvalidToken:
+    return InvalidToken("token_malformed", f"This is not a token that Entra issues: it {what}.")

@@ -1,0 +1,207 @@
+"""What is peculiar to Microsoft: tenants in issuers, v1.0 and Graph tokens, applications, guests.
+
+The facts are from Learn: "Access tokens in the Microsoft identity platform", "Access token claims
+reference", "Optional claims reference" and "Secure applications and APIs by validating claims".
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from camunda_entra_fastapi.errors import AccessDenied, InvalidToken, quoted
+from camunda_entra_fastapi.validation.claims import audiences_of, text_of
+from camunda_entra_fastapi.validation.keys import SigningKey
+from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER, Policy
+
+Claims = Mapping[str, Any]
+
+GRAPH_AUDIENCES: Final = frozenset(
+    {
+        "00000003-0000-0000-c000-000000000000",
+        "https://graph.microsoft.com",
+        "https://graph.microsoft.com/",
+        "https://graph.microsoft.us",
+        "https://graph.microsoft.us/",
+        "https://microsoftgraph.chinacloudapi.cn",
+        "https://microsoftgraph.chinacloudapi.cn/",
+        "00000002-0000-0000-c000-000000000000",
+        "https://graph.windows.net",
+        "https://graph.windows.net/",
+    }
+)
+"""Microsoft Graph in its clouds, and Azure AD Graph before it."""
+
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_CHINA_ISSUER = re.compile(r"https://login\.(?:partner\.microsoftonline|chinacloudapi)\.cn/")
+_CUSTOMER_ISSUER = re.compile(r"https://[^/]+\.(?:b2clogin|ciamlogin)\.com/")
+
+
+def v1_issuer_of(issuer: str, tenant: str | None) -> str | None:
+    """The issuer of the v1.0 tokens that go with a v2.0 issuer (Learn: national clouds).
+
+    ``tenant`` is the GUID, or None for all of them. Customers' tenants have no v1.0 tokens.
+    """
+    if _CUSTOMER_ISSUER.match(issuer):
+        return None
+    host = "sts.chinacloudapi.cn" if _CHINA_ISSUER.match(issuer) else "sts.windows.net"
+    return f"https://{host}/{tenant or TENANT_PLACEHOLDER}/"
+
+
+def is_tenant_id(value: str) -> bool:
+    """Whether the text is a GUID, as every tenant's ID is."""
+    return _GUID.fullmatch(value) is not None
+
+
+def scopes_of(claims: Claims) -> tuple[str, ...]:
+    """The delegated permissions: ``scp``, one text with blanks between."""
+    value = claims.get("scp")
+    return tuple(value.split()) if isinstance(value, str) else ()
+
+
+def texts_of(claims: Claims, name: str) -> tuple[str, ...]:
+    """The texts in a list claim such as ``roles``; whatever else it holds counts for nothing."""
+    value = claims.get(name)
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def client_of(claims: Claims) -> str | None:
+    """The application that asked for the token: ``azp`` in v2.0, ``appid`` in v1.0."""
+    for name in ("azp", "appid"):
+        value = claims.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def is_application(claims: Claims) -> bool:
+    """Whether no user stands behind the token.
+
+    ``idtyp`` says so where the registration asks for it; else only users' tokens have ``scp``.
+    ``roles`` says nothing: users have roles too.
+    """
+    kind = claims.get("idtyp")
+    return kind == "app" or (kind != "user" and not scopes_of(claims))
+
+
+def is_guest(claims: Claims) -> bool:
+    """Whether the user's home is another tenant: by ``acct`` where it is there, else by ``idp``.
+
+    Customers' tenants (B2C, External ID) have no guests: there ``idp`` is how a customer signed in.
+    """
+    account = claims.get("acct")
+    if account in (0, 1, "0", "1") and not isinstance(account, bool):
+        return int(account) == 1
+    home, issuer = claims.get("idp"), claims.get("iss")
+    if not isinstance(home, str) or home == issuer or _CUSTOMER_ISSUER.match(str(issuer)):
+        return False
+    tenant = str(claims.get("tid")).lower()
+    return tenant not in home.lower()
+
+
+def has_group_overage(claims: Claims) -> bool:
+    """Whether the user has more groups than the token lists (Learn: groups overage claim)."""
+    names = claims.get("_claim_names")
+    return (isinstance(names, dict) and "groups" in names) or claims.get("hasgroups") in (True, "true")
+
+
+def refuse_graph(claims: Claims) -> None:
+    """A token for Microsoft Graph is recognised before its v1.0 issuer hides the real mistake.
+
+    Raises:
+        InvalidToken: ``graph_token``, saying which scope to request instead.
+    """
+    for audience in audiences_of(claims):
+        if audience in GRAPH_AUDIENCES:
+            raise InvalidToken(
+                "graph_token",
+                f"The token's audience is {quoted(audience)}, Microsoft Graph. "
+                "Request a token for this API instead, with the scope <client ID of this API>/.default; "
+                "scopes without a prefix, such as User.Read, are Graph's.",
+            )
+
+
+def check_issuer(claims: Claims, policy: Policy, key: SigningKey) -> None:
+    """The issuer is ours, the tenant is let in, and the key may sign for that issuer.
+
+    A key may name whose tokens it signs; with more tenants than one that must hold, or the
+    keys of personal accounts would sign for companies (Learn: access tokens, validate the issuer).
+
+    Raises:
+        InvalidToken: ``issuer_mismatch``, ``v1_token``, ``tenant_mismatch``, or for ``iss`` and
+            ``tid`` ``claim_missing`` and ``claim_malformed``.
+    """
+    issuer = text_of(claims, "iss")
+    tenant = _tenant_of(claims, policy)
+    expected, v1_expected = policy.issuer_of(tenant), policy.v1_issuer_of(tenant)
+    if issuer == v1_expected:
+        if not policy.accept_v1:
+            raise InvalidToken(
+                "v1_token",
+                "The token is of version 1.0; this API accepts version 2.0. "
+                "Set requestedAccessTokenVersion to 2 in the manifest of this API's app registration, "
+                "or CAMUNDA_ENTRA_ACCEPT_V1_TOKENS=true on this service.",
+            )
+    elif issuer != expected:
+        raise InvalidToken(
+            "issuer_mismatch", f"The token's issuer is {quoted(issuer)}; this API expects {quoted(expected)}."
+        )
+    if policy.multi_tenant and key.issuer and key.issuer.replace(TENANT_PLACEHOLDER, tenant) != expected:
+        raise InvalidToken(
+            "issuer_mismatch", f"The token's key signs for {quoted(key.issuer)}, not for {quoted(expected)}."
+        )
+    _check_tenant(tenant, policy)
+
+
+def _tenant_of(claims: Claims, policy: Policy) -> str:
+    """The ``tid``, which must be there where the issuer depends on it; else what the policy names."""
+    if policy.multi_tenant:
+        tenant = text_of(claims, "tid")
+        if not is_tenant_id(tenant):
+            raise InvalidToken("claim_malformed", "The token's tid claim is not a tenant's GUID.")
+        return tenant
+    named = claims.get("tid")
+    return named if isinstance(named, str) else policy.tenant or ""
+
+
+def _check_tenant(tenant: str, policy: Policy) -> None:
+    if policy.multi_tenant:
+        let_in = policy.allowed_tenants is None or tenant.lower() in policy.allowed_tenants
+    else:
+        let_in = policy.tenant is None or tenant.lower() == policy.tenant
+    if not let_in:
+        raise InvalidToken("tenant_mismatch", f"The token's tenant {quoted(tenant)} is not let in by this API.")
+
+
+def check_kind(claims: Claims, policy: Policy) -> None:
+    """It is an access token, and somebody granted it something.
+
+    ID tokens have the same issuer and audience, where one registration is both web application
+    and API. Any application of a tenant gets a token without roles for any API of the tenant.
+
+    Raises:
+        InvalidToken: ``id_token`` or ``app_without_permissions``.
+    """
+    client, scopes = client_of(claims), scopes_of(claims)
+    if not scopes and client is None:
+        raise InvalidToken(
+            "id_token", "This is an ID token, meant for the application that signs in. Send the access token."
+        )
+    if not scopes and not texts_of(claims, "roles") and str(client).lower() not in policy.allowed_clients:
+        raise InvalidToken(
+            "app_without_permissions",
+            f"The application {quoted(client)} has no application permission (role) on this API. "
+            "Grant it one in Entra, with admin consent.",
+        )
+
+
+def check_admission(claims: Claims, policy: Policy) -> None:
+    """The client and the kind of user are let in.
+
+    Raises:
+        AccessDenied: ``client_not_allowed`` or ``guest_not_allowed``.
+    """
+    client = client_of(claims)
+    if policy.allowed_clients and str(client).lower() not in policy.allowed_clients:
+        raise AccessDenied("client_not_allowed", f"The application {quoted(client)} may not call this API.")
+    if not policy.allow_guests and is_guest(claims):
+        raise AccessDenied("guest_not_allowed", "Guest users of the tenant may not call this API.")

@@ -1,0 +1,120 @@
+"""From a JWKS document (RFC 7517) to keys that can verify; one bad key never costs the others."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from jose import jwk
+from jose.backends.base import Key
+
+from camunda_entra_fastapi.validation.compact import MAX_KEY_ID_CHARACTERS
+
+MIN_RSA_BITS: Final = 2048
+"""RFC 7518, 3.3 demands no less for RS256."""
+
+MAX_KEYS: Final = 1000
+"""Microsoft advises room for 10 to 1000 keys (Learn: signing key rollover)."""
+
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]{1,4096}={0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One public key of Entra's, constructed once and used for every token it signed."""
+
+    key_id: str
+    modulus: str
+    """As published, base64url; with ``exponent`` it tells two keys apart."""
+    exponent: str
+    issuer: str | None
+    """Whose tokens the key may sign; may hold ``{tenantid}``. Entra's own member, not in RFC 7517."""
+    _key: Key = field(compare=False, repr=False)
+
+    def verifies(self, signing_input: bytes, signature: bytes) -> bool:
+        """Whether the signature is RS256 over the input, made with this key's private half."""
+        return bool(self._key.verify(signing_input, signature))
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The usable keys of one document, by key ID, and why the others were left out."""
+
+    by_id: Mapping[str, SigningKey]
+    skipped: tuple[str, ...] = field(default=(), compare=False)
+
+    def find(self, key_id: str) -> SigningKey | None:
+        """The one key of that ID, or None."""
+        return self.by_id.get(key_id)
+
+
+def parse_keys(document: Mapping[str, Any]) -> KeySet:
+    """All keys of the document that can verify an RS256 signature.
+
+    Two different keys under one ID are both left out: to choose would be to guess.
+
+    Raises:
+        ValueError: The document is no JWKS, has too many keys, or none that is usable.
+    """
+    entries = document.get("keys")
+    if not isinstance(entries, list):
+        raise ValueError("it is not a JSON Web Key Set: it has no list 'keys'")
+    if len(entries) > MAX_KEYS:
+        raise ValueError(f"it has {len(entries)} keys; at most {MAX_KEYS} are read")
+
+    usable: dict[str, SigningKey] = {}
+    ambiguous: set[str] = set()
+    skipped: list[str] = []
+    for position, entry in enumerate(entries):
+        try:
+            key = _parse_key(entry)
+        except ValueError as error:
+            skipped.append(f"key {position}: {error}")
+            continue
+        if usable.setdefault(key.key_id, key) != key:
+            ambiguous.add(key.key_id)
+    for key_id in ambiguous:
+        del usable[key_id]
+        skipped.append("two different keys share one kid")
+    if not usable:
+        reasons = "; ".join(skipped[:3]) or "it is empty"
+        raise ValueError(f"none of its {len(entries)} keys can verify RS256 ({reasons})")
+    return KeySet(MappingProxyType(usable), tuple(skipped))
+
+
+def _parse_key(entry: object) -> SigningKey:
+    """One JWK, or ValueError with the reason why it is not for us (RFC 7517, 4; RFC 7518, 6.3)."""
+    if not isinstance(entry, dict):
+        raise ValueError("not an object")
+    if entry.get("kty") != "RSA":
+        raise ValueError("not an RSA key")
+    if entry.get("use", "sig") != "sig":
+        raise ValueError("not for signatures (use)")
+    operations = entry.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise ValueError("not for verifying (key_ops)")
+    if entry.get("alg", "RS256") != "RS256":
+        raise ValueError("for another algorithm (alg)")
+    key_id, modulus, exponent, issuer = (entry.get(name) for name in ("kid", "n", "e", "issuer"))
+    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
+        raise ValueError("without a usable kid")
+    if not (isinstance(modulus, str) and _BASE64URL.fullmatch(modulus)):
+        raise ValueError("without a usable n")
+    if not (isinstance(exponent, str) and _BASE64URL.fullmatch(exponent)):
+        raise ValueError("without a usable e")
+    if not isinstance(issuer, str | None):
+        raise ValueError("with an issuer that is no text")
+    return SigningKey(key_id, modulus, exponent, issuer, _construct(modulus, exponent))
+
+
+def _construct(modulus: str, exponent: str) -> Key:
+    """The python-jose key. Only the public members are passed on, whatever else the JWK holds."""
+    try:
+        key: Key = jwk.construct({"kty": "RSA", "n": modulus, "e": exponent}, "RS256")
+        bits = key.prepared_key.key_size  # type: ignore[attr-defined]  # its stubs do not know the backends
+    except Exception as error:  # python-jose and cryptography raise many kinds for a bad key
+        raise ValueError("not a valid RSA key") from error
+    if bits < MIN_RSA_BITS:
+        raise ValueError(f"of {bits} bits, fewer than {MIN_RSA_BITS}")
+    return key

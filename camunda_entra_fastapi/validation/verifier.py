@@ -1,0 +1,30 @@
+"""The order of the checks, on one screen."""
+
+from typing import Any
+
+from camunda_entra_fastapi.validation.claims import check_audience, check_times, text_of
+from camunda_entra_fastapi.validation.compact import UnverifiedToken
+from camunda_entra_fastapi.validation.entra import check_admission, check_issuer, check_kind, refuse_graph
+from camunda_entra_fastapi.validation.keys import SigningKey
+from camunda_entra_fastapi.validation.policy import Policy
+
+
+def verify(token: UnverifiedToken, key: SigningKey, policy: Policy, now: float) -> dict[str, Any]:
+    """The claims of an access token that this API accepts; size, shape and header came before.
+
+    ``now`` is in seconds since 1970. Strangers learn nothing of our rules: every verdict but the
+    signature's is given only to what Entra has signed.
+
+    Raises:
+        InvalidToken: The token is none that this API accepts.
+        AccessDenied: It is, but the client or the guest is not let in.
+    """
+    claims = token.open(key)
+    text_of(claims, "sub")
+    refuse_graph(claims)
+    check_issuer(claims, policy, key)
+    check_audience(claims, policy)
+    check_times(claims, policy, now)
+    check_kind(claims, policy)
+    check_admission(claims, policy)
+    return claims
