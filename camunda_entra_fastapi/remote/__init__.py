@@ -1,0 +1,1 @@
+"""Talking to Entra: requests, time and locks. Knows nothing of FastAPI."""

@@ -1,0 +1,160 @@
+"""Entra's OpenID discovery document: whose it is, and where the other endpoints are.
+
+Browsers and this service may reach Entra under different addresses. The document names
+addresses for browsers; those for calls of our own are moved onto the back-channel URL.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+from camunda_entra_fastapi.errors import FetchFailed, quoted
+from camunda_entra_fastapi.remote.http import EntraHttp
+
+_WELL_KNOWN = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What is used of the document, judged and ready to call."""
+
+    jwks_uri: str
+    """Where the keys are, for calls of our own."""
+    token_endpoint: str | None
+    """Where codes and refresh tokens are redeemed, for calls of our own."""
+    authorization_endpoint: str | None
+    """Where people are sent to sign in, for their browsers."""
+    end_session_endpoint: str | None
+    """Where people are sent to sign out, for their browsers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Which Entra this is about, as the settings have it.
+
+    Attributes:
+        issuer: What the document must call itself; may hold ``{tenantid}``.
+        backend_url: The issuer's address for calls of our own.
+        appid: The client ID, where the application has signing keys of its own.
+        allow_http: Whether plain http is accepted beyond this machine.
+    """
+
+    issuer: str
+    backend_url: str
+    appid: str | None = None
+    allow_http: bool = False
+
+    @property
+    def discovery_url(self) -> str:
+        """The document's address (OpenID Connect Discovery 1.0, 4)."""
+        query = f"?{urlencode({'appid': self.appid})}" if self.appid else ""
+        return self.backend_url.rstrip("/") + _WELL_KNOWN + query
+
+
+async def fetch_discovery(http: EntraHttp, provider: Provider) -> Discovery:
+    """The document of the provider, fetched and judged.
+
+    Raises:
+        FetchFailed: It cannot be had, or ``read_discovery`` refuses it.
+    """
+    return read_discovery(await http.get_json(provider.discovery_url), provider)
+
+
+def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery:
+    """Judge a document that was fetched for the provider.
+
+    Raises:
+        FetchFailed: It names another issuer (``issuer_unexpected``; OpenID Connect Discovery 1.0,
+            4.3), has no ``jwks_uri``, or an endpoint that is no URL or not encrypted.
+    """
+    issuer = document.get("issuer")
+    if issuer != provider.issuer:
+        raise FetchFailed(
+            f"The discovery document at {provider.discovery_url} is of the issuer {quoted(issuer, 200)}, "
+            f"but CAMUNDA_IDENTITY_ISSUER stands for {quoted(provider.issuer, 200)}. "
+            "The two must be equal to the letter: set CAMUNDA_IDENTITY_ISSUER to the former "
+            "if that is your tenant, else correct CAMUNDA_IDENTITY_ISSUER_BACKEND_URL.",
+            "issuer_unexpected",
+        )
+    jwks_uri = _endpoint(document, "jwks_uri", provider)
+    if jwks_uri is None:
+        raise FetchFailed(f"The discovery document at {provider.discovery_url} has no jwks_uri.")
+    token_endpoint = _endpoint(document, "token_endpoint", provider)
+    return Discovery(
+        jwks_uri=rebase(jwks_uri, provider.issuer, provider.backend_url),
+        token_endpoint=token_endpoint and rebase(token_endpoint, provider.issuer, provider.backend_url),
+        authorization_endpoint=_endpoint(document, "authorization_endpoint", provider),
+        end_session_endpoint=_endpoint(document, "end_session_endpoint", provider),
+    )
+
+
+def rebase(endpoint: str, issuer: str, backend_url: str) -> str:
+    """The endpoint's address on the back channel, when it is given under the issuer's origin.
+
+    The paths of issuer and backend URL end alike; what stands before the like part is replaced.
+    From issuer ``https://sso/T/v2.0`` to backend ``http://proxy:8080/entra/T/v2.0`` the endpoint
+    ``https://sso/T/discovery/v2.0/keys`` becomes ``http://proxy:8080/entra/T/discovery/v2.0/keys``.
+    """
+    target, public, backend = urlsplit(endpoint), urlsplit(issuer), urlsplit(backend_url)
+    if _origin(target) != _origin(public) or _origin(public) == _origin(backend):
+        return endpoint
+    public_root, backend_root = _roots(_segments(public.path), _segments(backend.path))
+    path = _segments(target.path)
+    if _alike(path[: len(public_root)], public_root):
+        path = [*backend_root, *path[len(public_root) :]]
+    return backend._replace(path="/" + "/".join(path), query=target.query).geturl()
+
+
+def _roots(public: list[str], backend: list[str]) -> tuple[list[str], list[str]]:
+    """Both paths without the segments at their ends that are alike."""
+    same = 0
+    while same < min(len(public), len(backend)) and _alike([backend[-same - 1]], [public[-same - 1]]):
+        same += 1
+    return public[: len(public) - same], backend[: len(backend) - same]
+
+
+def _alike(path: list[str], pattern: list[str]) -> bool:
+    """Equal segment by segment; ``{tenantid}`` in the pattern stands for any."""
+    return len(path) == len(pattern) and all(
+        expected in (actual, "{tenantid}") for actual, expected in zip(path, pattern, strict=True)
+    )
+
+
+def _segments(path: str) -> list[str]:
+    return [segment for segment in path.split("/") if segment]
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)
+
+
+def _endpoint(document: Mapping[str, Any], name: str, provider: Provider) -> str | None:
+    """One address from the document, usable by its scheme and host, or None when it is not there."""
+    value = document.get(name)
+    if value is None:
+        return None
+    try:
+        url = urlsplit(value)
+        usable = bool(url.hostname) and (
+            url.scheme == "https"
+            or (url.scheme == "http" and (provider.allow_http or _is_loopback(str(url.hostname))))
+        )
+    except (ValueError, AttributeError):
+        usable = False
+    if not usable:
+        raise FetchFailed(
+            f"The discovery document at {provider.discovery_url} gives {name} as {quoted(value, 200)}, "
+            "which is not an https URL. Plain http needs CAMUNDA_ENTRA_ALLOW_HTTP=true."
+        )
+    return str(value)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

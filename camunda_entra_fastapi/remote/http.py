@@ -1,0 +1,100 @@
+"""One exchange with Entra: bounded in time and size, no redirects, and only as secret as it must be."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from camunda_entra_fastapi.errors import FetchFailed
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+"""Entra's largest document, the common key set, is below 30 KiB."""
+
+
+class EntraHttp:
+    """Fetches JSON documents from Entra.
+
+    A client is opened for each exchange and closed after it: exchanges are rare (a few an hour),
+    and a kept connection would belong to one event loop and time out between two of them.
+
+    Args:
+        timeout: Seconds that one exchange may take from first to last byte.
+        proxy: URL of an HTTP proxy; without one, the environment's (``HTTPS_PROXY``) is used.
+        ca_bundle: PEM file with the certificates to trust instead of certifi's.
+        client: Used instead of clients of our own, and left open; for tests and special networks.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float = 5,
+        proxy: str | None = None,
+        ca_bundle: Path | None = None,
+        client: httpx.AsyncClient | None = None,
+    ) -> None:
+        self._timeout = timeout
+        self._proxy = proxy
+        self._ca_bundle = ca_bundle
+        self._client = client
+
+    async def get_json(self, url: str) -> dict[str, Any]:
+        """The JSON object at the URL.
+
+        Raises:
+            FetchFailed: No answer in time, another status than 200, a redirect, a body that is
+                too large or compressed, or one that is not a JSON object.
+        """
+        try:
+            async with asyncio.timeout(self._timeout), self._open() as client:
+                body = await self._read(client, url)
+        except TimeoutError:
+            raise FetchFailed(f"{url} did not answer completely within {self._timeout:g} seconds.") from None
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
+            raise FetchFailed(f"{url} cannot be reached: {type(error).__name__}: {error}") from error
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            raise FetchFailed(f"{url} answered with something that is not JSON.") from None
+        if not isinstance(document, dict):
+            raise FetchFailed(f"{url} answered with JSON that is not an object.")
+        return document
+
+    async def _read(self, client: httpx.AsyncClient, url: str) -> bytes:
+        # Compression is neither asked for nor accepted: a small body could unfold beyond any cap.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        async with client.stream("GET", url, headers=headers, follow_redirects=False) as response:
+            if response.is_redirect:
+                raise FetchFailed(f"{url} answered with a redirect, which is not followed.")
+            if response.status_code != httpx.codes.OK:
+                raise FetchFailed(f"{url} answered with status {response.status_code} instead of 200.")
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise FetchFailed(f"{url} answered with a compressed body, which was not asked for.")
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise FetchFailed(f"{url} answered with more than {MAX_BODY_BYTES} bytes.")
+            return bytes(body)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[httpx.AsyncClient]:
+        if self._client is not None:
+            yield self._client
+            return
+        async with httpx.AsyncClient(
+            verify=self._tls, proxy=self._proxy, timeout=self._timeout, follow_redirects=False
+        ) as client:
+            yield client
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made once: loading certificates takes longer than the exchange."""
+        if self._ca_bundle is not None:
+            return ssl.create_default_context(cafile=str(self._ca_bundle))
+        return httpx.create_ssl_context()

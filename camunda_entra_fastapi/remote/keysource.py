@@ -1,0 +1,89 @@
+"""From a key ID to Entra's key: in memory, or by one shared request."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Never
+
+from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed
+from camunda_entra_fastapi.remote.discovery import Discovery, Provider, fetch_discovery
+from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.remote.refresh import Refreshed
+from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.validation.keys import KeySet, SigningKey, parse_keys
+
+
+class KeySource:
+    """The provider's signing keys, kept fresh.
+
+    Discovery and keys are two values with one lifetime: a rollover needs the keys alone.
+    """
+
+    def __init__(
+        self, http: EntraHttp, provider: Provider, *, lifetime: float, monotonic: Callable[[], float]
+    ) -> None:
+        self._http = http
+        self._provider = provider
+        self._discovery: Refreshed[Discovery] = Refreshed(
+            "discovery document", self._load_discovery, lifetime=lifetime, monotonic=monotonic
+        )
+        self._keys: Refreshed[KeySet] = Refreshed(
+            "signing keys", self._load_keys, lifetime=lifetime, monotonic=monotonic
+        )
+
+    def current(self) -> KeySet | None:
+        """The keys at hand, without waiting; None while there are none."""
+        return self._keys.current()
+
+    async def find(self, key_id: str) -> tuple[SigningKey | None, KeySet]:
+        """The key of that ID, or None when Entra does not know it either, and the set it was sought in.
+
+        Raises:
+            EntraUnavailable: No keys were ever fetched, and none can be fetched now.
+        """
+        try:
+            keys = await self._keys.get()
+        except FetchFailed as failure:
+            raise self._unavailable(failure) from None
+        if keys.find(key_id) is None:
+            await self._keys.force(lambda fetched: fetched.find(key_id) is not None)
+            keys = self._keys.current() or keys
+        return keys.find(key_id), keys
+
+    async def prefetch(self) -> None:
+        """Fetch discovery and keys now; what fails is logged and tried again later."""
+        with suppress(FetchFailed):
+            await self._keys.refresh()
+
+    async def keep_discovery_fresh(self) -> Never:
+        """Refresh the discovery document for ever, whenever it is due."""
+        await self._discovery.keep_fresh()
+
+    async def keep_keys_fresh(self) -> Never:
+        """Refresh the keys for ever, whenever they are due."""
+        await self._keys.keep_fresh()
+
+    async def _load_discovery(self) -> Discovery:
+        return await fetch_discovery(self._http, self._provider)
+
+    async def _load_keys(self) -> KeySet:
+        discovery = self._discovery.current() or await self._discovery.refresh()
+        document = await self._http.get_json(discovery.jwks_uri)
+        try:
+            keys = parse_keys(document)
+        except ValueError as error:
+            raise FetchFailed(f"{discovery.jwks_uri} answered with unusable keys: {error}.") from None
+        for reason in keys.skipped[:10]:
+            logger.info("A signing key of Entra's was left out: %s", reason)
+        known = self._keys.current()
+        return known if known == keys else keys  # the same object tells that nothing changed
+
+    def _unavailable(self, failure: FetchFailed) -> EntraUnavailable:
+        wait = self._keys.due_in
+        if failure.code == "issuer_unexpected":
+            return EntraUnavailable("issuer_unexpected", failure.message, wait)
+        return EntraUnavailable(
+            "keys_unavailable",
+            "This API could not fetch Entra's signing keys yet, so it cannot judge any token. "
+            "The fault is not in your request; try again shortly.",
+            wait,
+        )
