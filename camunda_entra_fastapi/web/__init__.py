@@ -1,0 +1,1 @@
+"""FastAPI, thin: headers in, users out, errors turned into answers."""

@@ -1,0 +1,126 @@
+"""The bearer scheme: the Authorization header in, the user out; and what OpenAPI says of it."""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi.security import SecurityScopes
+from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
+from starlette.requests import HTTPConnection
+
+from camunda_entra_fastapi.authenticator import Authenticator
+from camunda_entra_fastapi.errors import CredentialsMissing, EntraError, InvalidRequest, InvalidToken
+from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.web.challenges import Challenger
+from camunda_entra_fastapi.web.permissions import Permissions
+
+_CONTROL_CHARACTERS: Final = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How the scheme is shown in OpenAPI (OAuth 2.0 authorization code flow)."""
+
+    name: str
+    client_id: str
+    authorization_url: str
+    token_url: str
+    scopes: Mapping[str, str]
+    """What the docs page asks Entra for, each with a description."""
+
+
+class EntraBearer(AzureAuthorizationCodeBearerBase):
+    """Who is asking, by the Authorization header alone.
+
+    Stands wherever fastapi-azure-auth's scheme stood: it is one to FastAPI and its users,
+    but the token is judged by this package.
+
+    Args:
+        authenticator: Judges the token.
+        challenger: Says what a refused client is told.
+        scheme: What OpenAPI shows.
+        optional: Give None instead of 401 when no credentials came. Wrong ones are refused all the same.
+    """
+
+    def __init__(
+        self, authenticator: Authenticator, challenger: Challenger, scheme: Scheme, *, optional: bool = False
+    ) -> None:
+        super().__init__(
+            app_client_id=scheme.client_id,
+            auto_error=not optional,
+            scopes=dict(scheme.scopes),
+            openapi_authorization_url=scheme.authorization_url,
+            openapi_token_url=scheme.token_url,
+            openapi_description="Sign in with Microsoft Entra ID.",
+            scheme_name=scheme.name,
+        )
+        self.scheme_name = scheme.name
+        self._authenticator = authenticator
+        self._challenger = challenger
+
+    async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes) -> EntraUser | None:
+        """The user; also put into ``request.state.user``, where fastapi-azure-auth leaves it.
+
+        Raises:
+            HTTPException: The request is refused; for WebSockets WebSocketException where the server
+                cannot send an answer.
+        """
+        try:
+            user = await self._identify(request)
+            if user is not None:
+                Permissions(scopes=tuple(security_scopes.scopes)).check(user)
+        except EntraError as error:
+            raise self.refuse(error, request) from None
+        request.state.user = user
+        return user
+
+    def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
+        """The exception to raise for the error, which is logged in one line."""
+        level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
+        logger.log(level, "Request refused: %s: %s", error.code, error.message)
+        return self._challenger.refusal(error, request)
+
+    async def extract_access_token(self, request: HTTPConnection) -> str | None:
+        """The bearer token as it was sent; None without one (RFC 6750, 2.1).
+
+        Raises:
+            InvalidRequest: There are several Authorization headers, or control characters in it.
+            InvalidToken: The header says Bearer and nothing follows.
+        """
+        return read_bearer_token(request)
+
+    async def _identify(self, request: HTTPConnection) -> EntraUser | None:
+        token = read_bearer_token(request)
+        if token is not None:
+            return await self._authenticator.authenticate(token)
+        if self.auto_error:
+            raise CredentialsMissing
+        return None
+
+
+def read_bearer_token(request: HTTPConnection) -> str | None:
+    """The bearer token in the Authorization header, unverified; None without header or with another scheme.
+
+    Raises:
+        InvalidRequest: There are several headers, or control characters in the one.
+        InvalidToken: The header says Bearer and nothing follows.
+    """
+    values = [value for name, value in request.scope["headers"] if name == b"authorization"]
+    if not values:
+        return None
+    if len(values) > 1:
+        raise InvalidRequest("authorization_repeated", "The request has more than one Authorization header.")
+    (value,) = values
+    if _CONTROL_CHARACTERS.search(value):
+        raise InvalidRequest(
+            "authorization_malformed", "The Authorization header holds control characters, such as tabs."
+        )
+    scheme, _, token = value.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    if not (token := token.strip(" ")):
+        raise InvalidToken("token_malformed", "The Authorization header says Bearer, but no token follows.")
+    return str(token)

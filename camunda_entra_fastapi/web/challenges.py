@@ -1,0 +1,89 @@
+"""What a client is told of an error: the only place where errors become answers.
+
+The statuses and the challenge are those of RFC 6750, 3 and RFC 9110, 11.6.1; ``authorization_uri``,
+``client_id`` and ``insufficient_claims`` those of Entra (Learn: claims challenges).
+"""
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import HTTPException, WebSocketException
+from starlette.requests import HTTPConnection
+
+from camunda_entra_fastapi.errors import (
+    AccessDenied,
+    CredentialsMissing,
+    EntraError,
+    EntraUnavailable,
+    InsufficientClaims,
+    InvalidRequest,
+    InvalidToken,
+)
+
+_STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
+    CredentialsMissing: (401, "unauthorized"),
+    InvalidRequest: (400, "invalid_request"),
+    InvalidToken: (401, "invalid_token"),
+    AccessDenied: (403, "insufficient_scope"),
+    InsufficientClaims: (401, "insufficient_claims"),
+    EntraUnavailable: (503, "temporarily_unavailable"),
+}
+
+POLICY_VIOLATION: Final = 1008
+"""The close code of RFC 6455, 7.4.1 for servers that cannot send a denial response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """Turns errors into answers. Its fields tell clients where tokens for this API come from."""
+
+    realm: str
+    authorization_uri: str
+    client_id: str
+
+    def refusal(self, error: EntraError, connection: HTTPConnection) -> HTTPException | WebSocketException:
+        """The exception that makes FastAPI send the answer, for HTTP and WebSocket alike.
+
+        A WebSocket is refused before it is accepted: with the same answer where the server can send
+        one (ASGI's ``websocket.http.response``), else by closing it.
+        """
+        denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
+        if connection.scope["type"] == "websocket" and not denial:
+            return WebSocketException(POLICY_VIOLATION, error.code)
+        status, name = _STATUS[type(error)]
+        detail = {"error": name, "code": error.code, "message": error.message}
+        return HTTPException(status, detail, self._headers(error, name))
+
+    def _headers(self, error: EntraError, name: str) -> dict[str, str]:
+        if isinstance(error, EntraUnavailable):
+            return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+        return {"WWW-Authenticate": self._challenge(error, name)}
+
+    def _challenge(self, error: EntraError, name: str) -> str:
+        parameters = {
+            "realm": self.realm,
+            "authorization_uri": self.authorization_uri,
+            "client_id": self.client_id,
+        }
+        if not isinstance(error, CredentialsMissing):  # RFC 6750, 3.1: no error where nothing was sent
+            parameters |= {"error": name, "error_description": error.message}
+        if isinstance(error, AccessDenied) and error.scopes is not None:
+            # Roles and groups come with any token for this API, hence the scope for all of it.
+            parameters["scope"] = " ".join(error.scopes) or f"{self.client_id}/.default"
+        if isinstance(error, InsufficientClaims):
+            parameters["claims"] = _encode_claims(error.claims)
+        return "Bearer " + ", ".join(f'{key}="{_printable(value)}"' for key, value in parameters.items())
+
+
+def _printable(value: str) -> str:
+    """What may stand in a quoted parameter without escapes (RFC 6750, 3: %x20-21, %x23-5B, %x5D-7E)."""
+    return "".join(char if " " <= char <= "~" and char not in '"\\' else "?" for char in value)
+
+
+def _encode_claims(claims: Mapping[str, Any]) -> str:
+    """Base64 of minified JSON, padded, as Entra's own challenges have it."""
+    return base64.b64encode(json.dumps(claims, separators=(",", ":")).encode()).decode()

@@ -1,0 +1,90 @@
+"""Whether a user may: scopes, roles and groups, all of them or one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from camunda_entra_fastapi.errors import AccessDenied, quoted
+from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.validation.entra import has_group_overage
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What a route asks for. Names are compared to the letter; groups are object IDs."""
+
+    scopes: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    @classmethod
+    def named(cls, scopes: Iterable[str], roles: Iterable[str], groups: Iterable[str]) -> "Permissions":
+        """From what a developer wrote.
+
+        Raises:
+            TypeError: A single text stands where a list belongs; its letters would be taken for names.
+        """
+        for argument, names in (("scopes", scopes), ("roles", roles), ("groups", groups)):
+            if isinstance(names, str):
+                raise TypeError(f"{argument} takes a list, for example {argument}=[{names!r}].")
+        return cls(tuple(scopes), tuple(roles), tuple(groups))
+
+    def check(self, user: EntraUser) -> None:
+        """The user has all of it.
+
+        Raises:
+            AccessDenied: ``scope_missing``, ``role_missing``, ``group_missing`` or ``groups_not_listed``.
+        """
+        if missing := [scope for scope in self.scopes if scope not in user.scp]:
+            raise AccessDenied("scope_missing", _lack("scope", missing) + _scope_hint(user), self.scopes)
+        if missing := [role for role in self.roles if role not in user.roles]:
+            hint = "Assign it in Entra (Enterprise applications, Users and groups) and request a new token."
+            raise AccessDenied("role_missing", f"{_lack('role', missing)} {hint}", self.scopes)
+        if missing := [group for group in self.groups if group not in user.groups]:
+            raise self._group_missing(user, missing)
+
+    def check_any(self, user: EntraUser) -> None:
+        """The user has at least one of it.
+
+        Raises:
+            AccessDenied: ``permission_missing`` or, where groups are asked for, ``groups_not_listed``.
+        """
+        if any(
+            wanted in had
+            for names, had in ((self.scopes, user.scp), (self.roles, user.roles), (self.groups, user.groups))
+            for wanted in names
+        ):
+            return
+        if self.groups and has_group_overage(user.claims):
+            raise self._group_missing(user, self.groups)
+        wanted = ", ".join(
+            f"{kind} {quoted(name)}"
+            for kind, names in (("scope", self.scopes), ("role", self.roles), ("group", self.groups))
+            for name in names
+        )
+        raise AccessDenied(
+            "permission_missing", f"The token has none of these, and one is needed: {wanted}.", self.scopes
+        )
+
+    def _group_missing(self, user: EntraUser, missing: Iterable[str]) -> AccessDenied:
+        """Not a member, or unknown: above 200 groups a token lists none (Learn: groups overage claim)."""
+        if has_group_overage(user.claims):
+            return AccessDenied(
+                "groups_not_listed",
+                "The user has more groups than a token lists, so membership cannot be told. "
+                "Use app roles, or set groupMembershipClaims to ApplicationGroup in the app registration.",
+                self.scopes,
+            )
+        names = ", ".join(map(quoted, missing))
+        return AccessDenied("group_missing", f"The user is not in the group {names}.", self.scopes)
+
+
+def _lack(kind: str, names: list[str]) -> str:
+    return f"The token lacks the {kind}{'s' if len(names) > 1 else ''} {', '.join(map(quoted, names))}."
+
+
+def _scope_hint(user: EntraUser) -> str:
+    if user.is_app:
+        return " It is an application's own token, which has roles but never scopes."
+    return " Request it from Entra, where consent may be needed."
+
+
