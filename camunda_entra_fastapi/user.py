@@ -43,8 +43,8 @@ class EntraUser(User):
         """The user of a token whose claims were verified."""
         frozen: FrozenDict = freeze(dict(claims))
         values = _DEFAULTS.copy()
-        for name, fits in _FITS.items():
-            if name in frozen and fits(value := frozen[name]):
+        for name, value in frozen.items():
+            if (fits := _FITS.get(name)) is not None and fits(value):
                 values[name] = value
         values["aud"] = audiences_of(claims)[0]
         for name in ("exp", "nbf", "iat"):

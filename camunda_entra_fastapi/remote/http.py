@@ -76,7 +76,7 @@ class EntraHttp:
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise FetchFailed(f"{url} answered with a compressed body, which was not asked for.")
             body = bytearray()
-            async for chunk in response.aiter_raw():
+            async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     raise FetchFailed(f"{url} answered with more than {MAX_BODY_BYTES} bytes.")

@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from camunda_entra_fastapi.errors import InvalidToken, quoted
@@ -77,20 +78,21 @@ def parse(text: str) -> UnverifiedToken:
     if len(parts) != 3:  # noqa: PLR2004 - RFC 7515, 7.1
         raise _malformed(f"has {len(parts)} parts separated by dots instead of three")
     header_part, payload_part, signature_part = parts
-
-    header = _parse_object(_decode(header_part, "header"), "header")
-    _check_header(header)
+    key_id, graph_nonce = _read_header(header_part)
     return UnverifiedToken(
-        key_id=_key_id(header),
-        graph_nonce="nonce" in header,
+        key_id=key_id,
+        graph_nonce=graph_nonce,
         _signing_input=header_part + b"." + payload_part,
         _signature=_decode(signature_part, "signature"),
         _payload=_decode(payload_part, "payload"),
     )
 
 
-def _check_header(header: dict[str, Any]) -> None:
-    """RS256 and nothing that names a key or changes how the token is read (RFC 8725, 3.1 and 3.10)."""
+@lru_cache(maxsize=64)  # all tokens that one key signed begin with the same header
+def _read_header(part: bytes) -> tuple[str, bool]:
+    """The key ID, and whether there is a nonce: RS256, and nothing that names a key or changes how
+    the token is read (RFC 8725, 3.1 and 3.10)."""
+    header = _parse_object(_decode(part, "header"), "header")
     if "enc" in header:
         raise InvalidToken("token_encrypted", "The token is encrypted (JWE); this API expects a signed one.")
     algorithm = header.get("alg")
@@ -105,15 +107,12 @@ def _check_header(header: dict[str, Any]) -> None:
             f"The token's header has {', '.join(forbidden)}; "
             "keys come from Entra alone, and extensions are not supported.",
         )
-
-
-def _key_id(header: dict[str, Any]) -> str:
     key_id = header.get("kid")
     if key_id is None:
         raise InvalidToken("key_missing", "The token's header has no kid, so its key cannot be found.")
     if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
         raise _malformed(f"has a kid that is not a text of 1 to {MAX_KEY_ID_CHARACTERS} characters")
-    return key_id
+    return key_id, "nonce" in header
 
 
 def _decode(part: bytes, name: str) -> bytes:
@@ -134,7 +133,7 @@ def _decode(part: bytes, name: str) -> bytes:
 def _parse_object(data: bytes, name: str) -> dict[str, Any]:
     """A JSON object in UTF-8 whose member names are unique (RFC 7515, 4; RFC 7519, 4)."""
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = _STRICT_JSON.decode(data.decode("utf-8"))
         if any(escape in data for escape in _SURROGATE_ESCAPES):
             # Half a surrogate pair passes JSON and fails later, when somebody writes it out.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -154,6 +153,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+_STRICT_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 
 def _malformed(what: str) -> InvalidToken:
