@@ -141,7 +141,7 @@ class FetchFailed(EntraError):
         super().__init__(code, message)
 
 
-def quoted(value: object, limit: int = 100) -> str:
+def quoted(value: object, limit: int = 200) -> str:
     """A claim's value for a message: printable ASCII in single quotes, cut at ``limit``."""
     text = value if isinstance(value, str) else repr(value)
     shown = "".join(char if " " <= char <= "~" and char not in "\"'\\" else "?" for char in text[:limit])

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from camunda_entra_fastapi.frozen import FrozenDict, FrozenList, freeze
 from camunda_entra_fastapi.validation.claims import audiences_of
-from camunda_entra_fastapi.validation.entra import client_of, is_application, is_guest, scopes_of, texts_of
+from camunda_entra_fastapi.validation.entra import is_application, is_guest, scopes_of, texts_of
 
 
 class EntraUser(User):
@@ -28,10 +28,18 @@ class EntraUser(User):
     _access_token: str = PrivateAttr()
 
     def model_post_init(self, _: object, /) -> None:
-        """Move the token to where serializers do not look."""
-        self._access_token = self.__dict__.pop("access_token")
+        """Move the token to where serializers do not look, and freeze the rest."""
+        if "access_token" in self.__dict__:
+            self._access_token = self.__dict__.pop("access_token")
+        self.__dict__.update(freeze(self.__dict__))
 
-    if not TYPE_CHECKING:
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other values for the fields in ``update``; a token in it is kept as this one is."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.model_post_init(None)
+        return copied
+
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers alone take the other one
 
         def __getattr__(self, name: str) -> Any:
             if name == "access_token":
@@ -82,17 +90,17 @@ class EntraUser(User):
     @property
     def is_app(self) -> bool:
         """Whether no user stands behind the token (client credentials)."""
-        return is_application(self.claims)
+        return is_application(self.idtyp, self.scp)
 
     @property
     def client_id(self) -> str | None:
         """The application that asked for the token (``azp``, in v1.0 ``appid``)."""
-        return client_of(self.claims)
+        return self.azp or self.appid
 
     @property
     def expires_at(self) -> datetime:
         """When the token expires, in UTC."""
-        return datetime.fromtimestamp(self.claims["exp"], UTC)
+        return datetime.fromtimestamp(self.exp, UTC)
 
     def has_role(self, role: str) -> bool:
         """Whether the token has the application role."""

@@ -6,12 +6,12 @@ addresses for browsers; those for calls of our own are moved onto the back-chann
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from camunda_entra_fastapi.errors import FetchFailed, quoted
 from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.urls import is_usable
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
@@ -135,26 +135,10 @@ def _endpoint(document: Mapping[str, Any], name: str, provider: Provider) -> str
     value = document.get(name)
     if value is None:
         return None
-    try:
-        url = urlsplit(value)
-        usable = bool(url.hostname) and (
-            url.scheme == "https"
-            or (url.scheme == "http" and (provider.allow_http or _is_loopback(str(url.hostname))))
-        )
-    except (ValueError, AttributeError):
-        usable = False
-    if not usable:
+    if not is_usable(value, allow_http=provider.allow_http):
         raise FetchFailed(
             f"The discovery document at {provider.discovery_url} gives {name} as {quoted(value, 200)}, "
             "which is not an https URL. Plain http needs CAMUNDA_ENTRA_ALLOW_HTTP=true."
         )
     return str(value)
 
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

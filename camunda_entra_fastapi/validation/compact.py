@@ -7,7 +7,7 @@ which takes the key and verifies the signature first.
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,9 @@ MAX_TOKEN_BYTES: Final = 16 * 1024
 """Entra's access tokens stay far below; 200 groups and 30 roles make about 11 KiB."""
 
 MAX_KEY_ID_CHARACTERS: Final = 256
+
+MAX_NESTING: Final = 64
+"""Objects and lists within one another. Entra's tokens have three; some hundreds exhaust the stack."""
 
 # Members that bring a key, or say that the rest must be read in another way (RFC 7515, 4.1;
 # RFC 7797). Entra sends none of them, and a verifier that obeys one lets the sender choose the key.
@@ -39,9 +42,9 @@ class UnverifiedToken:
     key_id: str
     graph_nonce: bool
     """Whether the header has a ``nonce``, the mark of tokens that only Microsoft Graph can verify."""
-    _signing_input: bytes
-    _signature: bytes
-    _payload: bytes
+    _signing_input: bytes = field(repr=False)
+    _signature: bytes = field(repr=False)
+    _payload: bytes = field(repr=False)
 
     def open(self, key: VerifyingKey) -> dict[str, Any]:
         """The claims, once the signature is verified (RFC 7515, 5.2).
@@ -90,8 +93,10 @@ def parse(text: str) -> UnverifiedToken:
 
 @lru_cache(maxsize=64)  # all tokens that one key signed begin with the same header
 def _read_header(part: bytes) -> tuple[str, bool]:
-    """The key ID, and whether there is a nonce: RS256, and nothing that names a key or changes how
-    the token is read (RFC 8725, 3.1 and 3.10)."""
+    """The key ID, and whether there is a nonce, of a header that is allowed (RFC 8725, 3.1 and 3.10).
+
+    It says RS256, and has nothing that names a key or changes how the token is read.
+    """
     header = _parse_object(_decode(part, "header"), "header")
     if "enc" in header:
         raise InvalidToken("token_encrypted", "The token is encrypted (JWE); this API expects a signed one.")
@@ -141,7 +146,17 @@ def _parse_object(data: bytes, name: str) -> dict[str, Any]:
         raise _malformed(f"has a {name} that is not well-formed JSON in UTF-8") from None
     if not isinstance(value, dict):
         raise _malformed(f"has a {name} that is not a JSON object")
+    if data.count(b"{") + data.count(b"[") > MAX_NESTING and _is_deeper(value, MAX_NESTING):
+        raise _malformed(f"has a {name} that is nested more than {MAX_NESTING} deep")
     return value
+
+
+def _is_deeper(value: dict[str, Any], limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
+        inner = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [node for nodes in inner for node in nodes if isinstance(node, dict | list)]
+    return bool(level)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

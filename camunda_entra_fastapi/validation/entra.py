@@ -5,7 +5,7 @@ reference", "Optional claims reference" and "Secure applications and APIs by val
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from camunda_entra_fastapi.errors import AccessDenied, InvalidToken, quoted
@@ -22,6 +22,8 @@ GRAPH_AUDIENCES: Final = frozenset(
         "https://graph.microsoft.com/",
         "https://graph.microsoft.us",
         "https://graph.microsoft.us/",
+        "https://dod-graph.microsoft.us",
+        "https://dod-graph.microsoft.us/",
         "https://microsoftgraph.chinacloudapi.cn",
         "https://microsoftgraph.chinacloudapi.cn/",
         "00000002-0000-0000-c000-000000000000",
@@ -73,14 +75,13 @@ def client_of(claims: Claims) -> str | None:
     return None
 
 
-def is_application(claims: Claims) -> bool:
-    """Whether no user stands behind the token.
+def is_application(kind: str | None, scopes: Collection[str]) -> bool:
+    """Whether no user stands behind a token with that ``idtyp`` and those scopes.
 
     ``idtyp`` says so where the registration asks for it; else only users' tokens have ``scp``.
     ``roles`` says nothing: users have roles too.
     """
-    kind = claims.get("idtyp")
-    return kind == "app" or (kind != "user" and not scopes_of(claims))
+    return kind == "app" or (kind != "user" and not scopes)
 
 
 def is_guest(claims: Claims) -> bool:
@@ -94,8 +95,8 @@ def is_guest(claims: Claims) -> bool:
     home, issuer = claims.get("idp"), claims.get("iss")
     if not isinstance(home, str) or home == issuer or _CUSTOMER_ISSUER.match(str(issuer)):
         return False
-    tenant = str(claims.get("tid")).lower()
-    return tenant not in home.lower()
+    tenant = claims.get("tid")
+    return not (isinstance(tenant, str) and is_tenant_id(tenant) and tenant.lower() in home.lower())
 
 
 def has_group_overage(claims: Claims) -> bool:
@@ -169,7 +170,9 @@ def _check_tenant(tenant: str, policy: Policy) -> None:
     else:
         let_in = policy.tenant is None or tenant.lower() == policy.tenant
     if not let_in:
-        raise InvalidToken("tenant_mismatch", f"The token's tenant {quoted(tenant)} is not let in by this API.")
+        raise InvalidToken(
+            "tenant_mismatch", f"The token's tenant {quoted(tenant)} is not let in by this API."
+        )
 
 
 def check_kind(claims: Claims, policy: Policy) -> None:
@@ -201,7 +204,8 @@ def check_admission(claims: Claims, policy: Policy) -> None:
         AccessDenied: ``client_not_allowed`` or ``guest_not_allowed``.
     """
     client = client_of(claims)
-    if policy.allowed_clients and str(client).lower() not in policy.allowed_clients:
-        raise AccessDenied("client_not_allowed", f"The application {quoted(client)} may not call this API.")
+    if policy.allowed_clients and (client or "").lower() not in policy.allowed_clients:
+        who = f"The application {quoted(client)}" if client else "A token that names no application"
+        raise AccessDenied("client_not_allowed", f"{who} may not call this API.")
     if not policy.allow_guests and is_guest(claims):
         raise AccessDenied("guest_not_allowed", "Guest users of the tenant may not call this API.")

@@ -56,7 +56,7 @@ class RememberedTokens(Generic[T]):
             return
         if keys is not self._keys:
             self._adopt(keys)
-        if len(self._entries) >= self._size:
+        if len(self._entries) >= self._size and token not in self._entries:
             self._entries.popitem(last=False)
         self._entries[token] = _Entry(value, key, good_until)
 
