@@ -47,6 +47,7 @@ def _list(separator: str | None) -> Any:
     return BeforeValidator(split)
 
 
+_SettingsClass = type[BaseSettings]  # in the class below, "type" is a field
 _Comma = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], NoDecode, _list(",")]
 _Blank = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], NoDecode, _list(None)]
 _Secrets = Annotated[tuple[SecretStr, ...], NoDecode, _list(",")]
@@ -134,7 +135,7 @@ class EntraSettings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: "type[BaseSettings]",
+        settings_cls: _SettingsClass,
         init_settings: PydanticBaseSettingsSource,
         env_settings: Any,
         dotenv_settings: Any,

@@ -30,7 +30,7 @@ def variable_of(field: str) -> str:
 
 
 def spellings_of(field: str) -> tuple[str, ...]:
-    """All variables that set the field; Camunda's SDK writes the names of its own without inner underscores."""
+    """All variables that set the field; Camunda's SDK writes its own without inner underscores."""
     documented = variable_of(field)
     if field not in _CAMUNDAS:
         return (documented,)
@@ -52,7 +52,7 @@ class VariablesSource(PydanticBaseSettingsSource):
         secrets = secrets_dir or self._written.get(SECRETS_DIR)
         self._values = {**(_read_secrets(Path(secrets)) if secrets else {}), **self._written}
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+    def get_field_value(self, _: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """The value of one field, under its own name."""
         found = {name: self._values[name] for name in spellings_of(field_name) if name in self._values}
         if len(set(found.values())) > 1:

@@ -1,0 +1,82 @@
+"""Errors as Entra reports them: an OAuth error, an AADSTS code, and words of our own."""
+
+import uuid
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+_WITH_PAGE: Final = "https://login.microsoftonline.com/error?code="
+
+
+class Aadsts(Exception):  # noqa: N818 - what Entra calls it
+    """One refusal of Entra's.
+
+    Args:
+        code: The number behind ``AADSTS``.
+        error: The OAuth error (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core, 3.1.2.6).
+        message: What is wrong, in a sentence.
+        status: The status at the token endpoint.
+    """
+
+    def __init__(
+        self, code: int, error: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.error = error
+        self.message = message
+        self.status = status
+
+
+def describe(problem: Aadsts, *, trace_id: str, correlation_id: str, now: float) -> str:
+    """``error_description``: the code, the sentence, and what support asks for."""
+    lines = (
+        f"AADSTS{problem.code}: {problem.message}",
+        f"Trace ID: {trace_id}",
+        f"Correlation ID: {correlation_id}",
+        f"Timestamp: {timestamp(now)}",
+    )
+    return "\r\n".join(lines)
+
+
+def error_members(problem: Aadsts, request: Request, now: float) -> dict[str, Any]:
+    """The error as JSON members, in Entra's order."""
+    trace_id, correlation_id = str(uuid.uuid4()), correlation_of(request)
+    return {
+        "error": problem.error,
+        "error_description": describe(problem, trace_id=trace_id, correlation_id=correlation_id, now=now),
+        "error_codes": [problem.code],
+        "timestamp": timestamp(now),
+        "trace_id": trace_id,
+        "correlation_id": correlation_id,
+        "error_uri": f"{_WITH_PAGE}{problem.code}",
+    }
+
+
+def error_response(problem: Aadsts, request: Request, now: float) -> Response:
+    """The error as the token endpoint and the documents answer it."""
+    members = error_members(problem, request, now)
+    headers = no_store() | {"x-ms-request-id": members["trace_id"]}
+    return JSONResponse(members, problem.status, headers)
+
+
+def correlation_of(request: Request) -> str:
+    """The caller's ``client-request-id``, or a new one."""
+    given = request.headers.get("client-request-id", "")
+    try:
+        return str(uuid.UUID(given))
+    except ValueError:
+        return str(uuid.uuid4())
+
+
+def no_store() -> dict[str, str]:
+    """What keeps answers out of caches, as Entra sends it."""
+    return {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache", "Expires": "-1"}
+
+
+def timestamp(now: float) -> str:
+    """Entra's spelling of a time."""
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
