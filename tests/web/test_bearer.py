@@ -1,0 +1,185 @@
+"""The Authorization header: what is read from it, and what is refused."""
+
+import logging
+
+import pytest
+from fastapi import FastAPI
+from fastapi.security import SecurityScopes
+from fastapi.testclient import TestClient
+from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.requests import Request
+
+from camunda_entra_fastapi import CamundaEntra, EntraUser
+from camunda_entra_fastapi.testing import EntraEmulator
+from tests.web.conftest import bearer
+
+
+def test_a_good_token_gives_the_user(client: TestClient, emulator: EntraEmulator) -> None:
+    """The handler gets the user that the token stands for."""
+    answer = client.get("/me", headers=bearer(emulator.token(roles=["Operate.Admin"])))
+    assert (answer.status_code, answer.json()["roles"]) == (200, ["Operate.Admin"])
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_is_read_in_any_case(client: TestClient, emulator: EntraEmulator, scheme: str) -> None:
+    """RFC 9110, 11.1: authentication schemes are case-insensitive."""
+    headers = {"Authorization": f"{scheme}   {emulator.token()} "}
+    assert client.get("/me", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/me", "/bearer", "/scoped", "/all", "/any"])
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearerx"}])
+def test_no_bearer_token_is_no_credentials(client: TestClient, path: str, headers: dict[str, str]) -> None:
+    """Without a token, or with another scheme, the challenge names no error."""
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["detail"]["code"] == "credentials_missing"
+    assert "error" not in answer.headers["WWW-Authenticate"]
+
+
+def test_optional_user_is_none_without_credentials(client: TestClient) -> None:
+    """Anonymous callers pass, as nobody."""
+    assert client.get("/optional").json() == {"name": None}
+
+
+def test_optional_user_with_a_bad_token_is_refused(client: TestClient) -> None:
+    """Optional is not lenient: who shows credentials must show good ones."""
+    answer = client.get("/optional", headers=bearer("a.b.c"))
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (401, "token_malformed")
+
+
+def test_optional_user_with_a_good_token_is_the_user(client: TestClient, emulator: EntraEmulator) -> None:
+    """Credentials that came are used."""
+    assert client.get("/optional", headers=bearer(emulator.token())).json()["name"]
+
+
+def test_two_headers_are_an_invalid_request(client: TestClient, emulator: EntraEmulator) -> None:
+    """Which of two would count depends on who reads them, so neither does."""
+    headers = [("Authorization", f"Bearer {emulator.token()}"), ("Authorization", "Basic YTpi")]
+    answer = client.get("/me", headers=headers)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (400, "authorization_repeated")
+    assert 'error="invalid_request"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("value", [b"Bearer\ttoken", b"Bearer a\x00b", b"Bearer a\x7f", b"Bear\ner x"])
+async def test_control_characters_are_an_invalid_request(entra: CamundaEntra, value: bytes) -> None:
+    """Servers pass some of them on; none belongs into this header."""
+    with pytest.raises(Exception, match="control characters") as refusal:
+        await entra.current_user(_request(value), SecurityScopes())
+    assert getattr(refusal.value, "status_code", None) == 400
+
+
+@pytest.mark.parametrize("value", ["Bearer", "Bearer ", "bearer    "])
+def test_bearer_without_a_token_is_a_bad_token(client: TestClient, value: str) -> None:
+    """The client meant to send one, so it is told that it did not."""
+    answer = client.get("/optional", headers={"Authorization": value})
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (401, "token_malformed")
+    assert "no token follows" in answer.json()["detail"]["message"]
+
+
+@given(value=st.binary(max_size=300))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_bytes_are_answered(entra: CamundaEntra, value: bytes) -> None:
+    """Whatever the header holds, the answer is 400 or 401, never a crash."""
+    with pytest.raises(Exception) as refusal:  # noqa: PT011 - its status is looked at
+        await entra.current_user(_request(value), SecurityScopes())
+    assert getattr(refusal.value, "status_code", None) in (400, 401)
+
+
+@given(value=st.binary(max_size=300))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_bytes_after_bearer_are_answered(entra: CamundaEntra, value: bytes) -> None:
+    """A token of any bytes is a bad token or a bad request, never a crash, a user or Entra's fault."""
+    with pytest.raises(Exception) as refusal:  # noqa: PT011 - its status is looked at
+        await entra.current_user(_request(b"Bearer " + value), SecurityScopes())
+    assert getattr(refusal.value, "status_code", None) in (400, 401)
+
+
+async def test_a_token_of_a_megabyte_is_refused(entra: CamundaEntra) -> None:
+    """Nothing of it is decoded."""
+    with pytest.raises(Exception, match="larger than 16384 bytes") as refusal:
+        await entra.current_user(_request(b"Bearer " + b"a" * 1_000_000), SecurityScopes())
+    assert getattr(refusal.value, "status_code", None) == 401
+
+
+async def test_it_stands_where_fastapi_azure_auth_stood(entra: CamundaEntra, emulator: EntraEmulator) -> None:
+    """It is one of its schemes, leaves the user where that does, and finds the token as that does."""
+    request = _request(b"Bearer " + emulator.token().encode())
+    assert isinstance(entra.bearer, AzureAuthorizationCodeBearerBase)
+    user = await entra.bearer(request, SecurityScopes())
+    assert isinstance(user, EntraUser)
+    assert request.state.user is user
+    assert await entra.bearer.extract_access_token(request) == user.access_token
+
+
+def test_security_scopes_are_checked(client: TestClient, emulator: EntraEmulator) -> None:
+    """``Security(scopes=...)`` needs all of them in ``scp``."""
+    good = emulator.token(scopes=["access_as_user", "Incidents.Read"])
+    assert client.get("/scoped", headers=bearer(good)).status_code == 200
+    answer = client.get("/scoped", headers=bearer(emulator.token(scopes=["access_as_user"])))
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (403, "scope_missing")
+    assert 'scope="Incidents.Read access_as_user"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_refusal_is_one_log_line_without_the_token(
+    client: TestClient, emulator: EntraEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Operators read code and reason; the token stays out of it."""
+    token = emulator.token(aud="api://somebody-else")
+    with caplog.at_level(logging.DEBUG, "camunda_entra_fastapi"):
+        client.get("/me", headers=bearer(token))
+    (record,) = [one for one in caplog.records if "refused" in one.getMessage()]
+    assert (record.name, record.levelname) == ("camunda_entra_fastapi", "INFO")
+    assert "audience_mismatch" in record.getMessage()
+    assert token not in caplog.text
+    assert token.split(".")[1] not in caplog.text
+
+
+def test_a_request_without_credentials_is_not_worth_a_line(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Probes and first steps of clients would fill the log."""
+    with caplog.at_level(logging.INFO, "camunda_entra_fastapi"):
+        client.get("/me")
+    assert "refused" not in caplog.text
+
+
+def test_works_in_a_mounted_application(app: FastAPI, emulator: EntraEmulator) -> None:
+    """Where no lifespan runs, the keys are fetched on first use."""
+    outer = FastAPI()
+    outer.mount("/inner", app)
+    with TestClient(outer) as client:
+        assert client.get("/inner/me", headers=bearer(emulator.token())).status_code == 200
+
+
+def test_several_side_by_side(entra: CamundaEntra, emulator: EntraEmulator) -> None:
+    """Two plugins in one application each let in their own audience only."""
+    other = CamundaEntra(
+        emulator.settings(audience="api://other"), http_client=emulator.http_client(), scheme_name="Other"
+    )
+    app = FastAPI()
+    app.get("/one")(_whoami(entra))
+    app.get("/other")(_whoami(other))
+    ours, theirs = bearer(emulator.token()), bearer(emulator.token(aud="api://other"))
+    with TestClient(app) as client:
+        for _ in range(2):  # the second time the tokens are remembered
+            assert client.get("/one", headers=ours).status_code == 200
+            assert client.get("/one", headers=theirs).status_code == 401
+            assert client.get("/other", headers=ours).status_code == 401
+            assert client.get("/other", headers=theirs).status_code == 200
+        assert set(client.get("/openapi.json").json()["components"]["securitySchemes"]) == {"Entra", "Other"}
+
+
+def _whoami(entra: CamundaEntra):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    from fastapi import Depends
+
+    async def whoami(user: EntraUser = Depends(entra.current_user)) -> str | None:  # noqa: B008
+        return user.name
+
+    return whoami
+
+
+def _request(authorization: bytes) -> Request:
+    return Request({"type": "http", "headers": [(b"authorization", authorization)]})

@@ -1,0 +1,139 @@
+"""What a client is told of each error."""
+
+import base64
+import json
+import re
+
+import pytest
+from fastapi import HTTPException, WebSocketException
+from starlette.requests import HTTPConnection, Request
+from starlette.websockets import WebSocket
+
+from camunda_entra_fastapi import (
+    AccessDenied,
+    CredentialsMissing,
+    EntraError,
+    EntraUnavailable,
+    InsufficientClaims,
+    InvalidRequest,
+    InvalidToken,
+)
+from camunda_entra_fastapi.web.challenges import Challenger
+
+CHALLENGER = Challenger("tenant", "https://login.example/t/oauth2/v2.0/authorize", "client")
+PREFIX = {"realm": "tenant", "authorization_uri": CHALLENGER.authorization_uri, "client_id": "client"}
+
+# RFC 9110, 11.6.1: one challenge is a scheme, one blank, and parameters that commas separate.
+_PARAMETER = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)="((?:[\t \x21\x23-\x5b\x5d-\x7e])*)"')
+_CHALLENGE = re.compile(rf"Bearer {_PARAMETER.pattern}(?:, {_PARAMETER.pattern})*")
+
+CASES = [
+    (CredentialsMissing(), 401, "unauthorized", {}),
+    (
+        InvalidRequest("authorization_repeated", "Two headers."),
+        400,
+        "invalid_request",
+        {"error": "invalid_request", "error_description": "Two headers."},
+    ),
+    (
+        InvalidToken("token_expired", "Too late."),
+        401,
+        "invalid_token",
+        {"error": "invalid_token", "error_description": "Too late."},
+    ),
+    (
+        AccessDenied("guest_not_allowed", "No guests."),
+        403,
+        "insufficient_scope",
+        {"error": "insufficient_scope", "error_description": "No guests."},
+    ),
+    (
+        AccessDenied("scope_missing", "Lacks.", ["a", "b"]),
+        403,
+        "insufficient_scope",
+        {"error": "insufficient_scope", "error_description": "Lacks.", "scope": "a b"},
+    ),
+    (
+        InsufficientClaims("Step up.", {"access_token": {"acrs": {"essential": True, "value": "c1"}}}),
+        401,
+        "insufficient_claims",
+        {
+            "error": "insufficient_claims",
+            "error_description": "Step up.",
+            "claims": "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "name", "parameters"), CASES)
+def test_the_answer_of_each_error(
+    error: EntraError, status: int, name: str, parameters: dict[str, str]
+) -> None:
+    """Status, body and challenge are those of RFC 6750 and Entra's documentation."""
+    answer = _refuse(error)
+    assert answer.status_code == status
+    assert answer.detail == {"error": name, "code": error.code, "message": error.message}
+    assert _parse(answer.headers["WWW-Authenticate"]) == PREFIX | parameters  # type: ignore[index]
+
+
+def test_the_claims_of_a_challenge_are_base64_of_minified_json() -> None:
+    """Entra's clients decode them with standard base64 and send the JSON on."""
+    claims = {"access_token": {"nbf": {"essential": True, "value": "1604106651"}}}
+    header = _refuse(InsufficientClaims("Fresh.", claims)).headers["WWW-Authenticate"]  # type: ignore[index]
+    assert json.loads(base64.b64decode(_parse(header)["claims"], validate=True)) == claims
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (7.01, "8"), (30, "30")])
+def test_unavailable_says_when_to_come_back(seconds: float, header: str) -> None:
+    """503 names whole seconds, at least one, and challenges nobody."""
+    answer = _refuse(EntraUnavailable("keys_unavailable", "Later.", seconds))
+    assert (answer.status_code, answer.headers) == (503, {"Retry-After": header})
+    assert answer.detail == {
+        "error": "temporarily_unavailable",
+        "code": "keys_unavailable",
+        "message": "Later.",
+    }
+
+
+@pytest.mark.parametrize("text", ['"', "\\", "\r\nSet-Cookie: a=b", "ä", "\x7f", "\N{SNOWMAN}", "\ud800"])
+def test_nothing_breaks_out_of_a_challenge(text: str) -> None:
+    """Whatever stands in a message, the header stays one challenge that can be parsed strictly."""
+    header = _refuse(InvalidToken("token_malformed", f"It is {text}.")).headers["WWW-Authenticate"]  # type: ignore[index]
+    assert _parse(header)["error_description"] == "It is " + re.sub(r'[^ -~]|["\\]', "?", text) + "."
+
+
+def test_a_websocket_gets_the_same_answer_where_the_server_can_send_it() -> None:
+    """ASGI's denial response carries status and challenge."""
+    socket = _websocket({"websocket.http.response": {}})
+    answer = CHALLENGER.refusal(InvalidToken("token_expired", "Too late."), socket)
+    assert isinstance(answer, HTTPException)
+    assert (answer.status_code, "WWW-Authenticate" in (answer.headers or {})) == (401, True)
+
+
+@pytest.mark.parametrize("extensions", [None, {}, {"tls": {}}])
+def test_a_websocket_is_closed_where_the_server_cannot(extensions: dict[str, object] | None) -> None:
+    """RFC 6455, 7.4.1: 1008 says that a policy was violated; the reason is the code."""
+    answer = CHALLENGER.refusal(InvalidToken("token_expired", "Too late."), _websocket(extensions))
+    assert isinstance(answer, WebSocketException)
+    assert (answer.code, answer.reason) == (1008, "token_expired")
+
+
+def _refuse(error: EntraError) -> HTTPException:
+    answer = CHALLENGER.refusal(error, Request({"type": "http", "headers": []}))
+    assert isinstance(answer, HTTPException)
+    return answer
+
+
+def _websocket(extensions: dict[str, object] | None) -> HTTPConnection:
+    async def unused() -> None: ...
+
+    scope = {"type": "websocket", "headers": []} | ({} if extensions is None else {"extensions": extensions})
+    return WebSocket(scope, unused, unused)  # type: ignore[arg-type]
+
+
+def _parse(header: str) -> dict[str, str]:
+    assert _CHALLENGE.fullmatch(header), header
+    pairs = _PARAMETER.findall(header)
+    assert len(dict(pairs)) == len(pairs), "a parameter stands there twice"
+    return dict(pairs)
