@@ -95,7 +95,7 @@ def template_of(issuer: str) -> str:
 
 
 def tenant_of(issuer: str) -> str | None:
-    """The tenant that the issuer names, by ID (in lower case) or by domain; None where it stands for several."""
+    """The tenant that the issuer names, by ID (in lower case) or domain; None where it stands for several."""
     if is_multi_tenant(issuer):
         return None
     segments = [segment for segment in _segments(issuer) if segment != "tfp"]

@@ -129,7 +129,7 @@ class EntraSettings(BaseSettings):
             problems = _problems(error)
         else:
             return
-        # Raised outside of the handler, so that pydantic's error, which may know a secret, is not its context.
+        # Raised outside of the handler: pydantic's error may know a secret and must not be its context.
         raise SettingsError(problems)
 
     @classmethod

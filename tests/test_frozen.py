@@ -116,7 +116,7 @@ def test_copies_of_a_frozen_value_are_frozen(value: Any) -> None:
     """The modules copy and pickle give equal values of the same kind; a copy may be the thing itself."""
     assert copy.copy(value) is value
     assert copy.deepcopy(value) is value
-    again = pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+    again = pickle.loads(pickle.dumps(value))
     assert again == value
     assert type(again) is type(value)
     inner = again[1]["b"] if isinstance(again, list) else again["a"][0]

@@ -25,7 +25,7 @@ def client_of(emulator: EntraEmulator, **overrides: Any) -> TestClient:
 
     from fastapi import Depends
 
-    app.get("/", dependencies=[Depends(entra.current_user)])(lambda: {})
+    app.get("/", dependencies=[Depends(entra.current_user)])(dict)
     return TestClient(app)
 
 

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from camunda_entra_fastapi.user import EntraUser
 from tests.tokens import ABSENT, CALLER, CLIENT_ID, ISSUER, NOW, TENANT, app_claims, user_claims
 
-TOKEN = "header.payload.signature-of-ada"  # noqa: S105 - no secret
+TOKEN = "header.payload.signature-of-ada"
 
 
 def made(**changes: Any) -> EntraUser:
@@ -204,7 +204,7 @@ def test_any_further_claims_make_a_user(extra: dict[str, Any]) -> None:
         getattr(user, name)
     assert TOKEN not in repr(user) + str(user) + user.model_dump_json()
     assert json.loads(user.model_dump_json())["sub"] == "pairwise-subject"
-    assert user == pickle.loads(pickle.dumps(user))  # noqa: S301 - our own bytes
+    assert user == pickle.loads(pickle.dumps(user))
     assert hash(user) == hash(copy.deepcopy(user))
 
 
@@ -298,7 +298,7 @@ def test_equal_tokens_make_equal_users() -> None:
         copy.deepcopy,
         lambda user: user.model_copy(),
         lambda user: user.model_copy(deep=True),
-        lambda user: pickle.loads(pickle.dumps(user)),  # noqa: S301 - our own bytes
+        lambda user: pickle.loads(pickle.dumps(user)),
     ],
     ids=["copy", "deepcopy", "model_copy", "model_copy deep", "pickle"],
 )

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 _WITH_PAGE: Final = "https://login.microsoftonline.com/error?code="
 
 
-class Aadsts(Exception):  # noqa: N818 - what Entra calls it
+class Aadsts(Exception):
     """One refusal of Entra's.
 
     Args:

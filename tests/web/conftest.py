@@ -42,7 +42,9 @@ def app(entra: CamundaEntra) -> FastAPI:
     async def optional(user: Annotated[EntraUser | None, Depends(entra.optional_user)]) -> dict[str, object]:
         return {"name": user and user.name}
 
-    @app.get("/scoped", dependencies=[Security(entra.current_user, scopes=["Incidents.Read", "access_as_user"])])
+    @app.get(
+        "/scoped", dependencies=[Security(entra.current_user, scopes=["Incidents.Read", "access_as_user"])]
+    )
     async def scoped() -> dict[str, bool]:
         return {"ok": True}
 

@@ -1,9 +1,11 @@
 """The Authorization header: what is read from it, and what is refused."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
 from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
@@ -58,7 +60,7 @@ def test_optional_user_with_a_good_token_is_the_user(client: TestClient, emulato
 def test_two_headers_are_an_invalid_request(client: TestClient, emulator: EntraEmulator) -> None:
     """Which of two would count depends on who reads them, so neither does."""
     headers = [("Authorization", f"Bearer {emulator.token()}"), ("Authorization", "Basic YTpi")]
-    answer = client.get("/me", headers=headers)  # type: ignore[arg-type]
+    answer = client.get("/me", headers=headers)
     assert (answer.status_code, answer.json()["detail"]["code"]) == (400, "authorization_repeated")
     assert 'error="invalid_request"' in answer.headers["WWW-Authenticate"]
 
@@ -83,7 +85,7 @@ def test_bearer_without_a_token_is_a_bad_token(client: TestClient, value: str) -
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_bytes_are_answered(entra: CamundaEntra, value: bytes) -> None:
     """Whatever the header holds, the answer is 400 or 401, never a crash."""
-    with pytest.raises(Exception) as refusal:  # noqa: PT011 - its status is looked at
+    with pytest.raises(Exception) as refusal:
         await entra.current_user(_request(value), SecurityScopes())
     assert getattr(refusal.value, "status_code", None) in (400, 401)
 
@@ -92,7 +94,7 @@ async def test_any_bytes_are_answered(entra: CamundaEntra, value: bytes) -> None
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_bytes_after_bearer_are_answered(entra: CamundaEntra, value: bytes) -> None:
     """A token of any bytes is a bad token or a bad request, never a crash, a user or Entra's fault."""
-    with pytest.raises(Exception) as refusal:  # noqa: PT011 - its status is looked at
+    with pytest.raises(Exception) as refusal:
         await entra.current_user(_request(b"Bearer " + value), SecurityScopes())
     assert getattr(refusal.value, "status_code", None) in (400, 401)
 
@@ -172,9 +174,7 @@ def test_several_side_by_side(entra: CamundaEntra, emulator: EntraEmulator) -> N
         assert set(client.get("/openapi.json").json()["components"]["securitySchemes"]) == {"Entra", "Other"}
 
 
-def _whoami(entra: CamundaEntra):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from fastapi import Depends
-
+def _whoami(entra: CamundaEntra) -> Callable[..., Any]:
     async def whoami(user: EntraUser = Depends(entra.current_user)) -> str | None:  # noqa: B008
         return user.name
 

@@ -44,7 +44,9 @@ def test_install_documents_refusals_on_protected_operations_only(app: FastAPI, e
     async def open_to_all() -> None: ...
 
     @app.get(
-        "/own", dependencies=[Depends(entra.current_user)], responses={403: {"description": "Only on Mondays"}}
+        "/own",
+        dependencies=[Depends(entra.current_user)],
+        responses={403: {"description": "Only on Mondays"}},
     )
     async def own() -> None: ...
 

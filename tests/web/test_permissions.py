@@ -44,7 +44,9 @@ def test_lacking_one_is_refused(
 
 def test_an_application_is_told_that_it_never_has_scopes(client: TestClient, emulator: EntraEmulator) -> None:
     """Asking for more scopes would not help a daemon."""
-    answer = client.get("/scoped", headers=bearer(emulator.token(app_only=True, roles=["Incidents.Read.All"])))
+    answer = client.get(
+        "/scoped", headers=bearer(emulator.token(app_only=True, roles=["Incidents.Read.All"]))
+    )
     assert answer.status_code == 403
     assert "roles but never scopes" in answer.json()["detail"]["message"]
 
@@ -63,7 +65,8 @@ def test_any_one_is_enough(client: TestClient, emulator: EntraEmulator, token: d
 
 
 @pytest.mark.parametrize(
-    ("claims", "code"), [({"groups": None}, "permission_missing"), (OVERAGE | {"groups": None}, "groups_not_listed")]
+    ("claims", "code"),
+    [({"groups": None}, "permission_missing"), (OVERAGE | {"groups": None}, "groups_not_listed")],
 )
 def test_none_of_it_is_refused(
     client: TestClient, emulator: EntraEmulator, claims: dict[str, Any], code: str
@@ -110,7 +113,7 @@ def test_require_of_nothing_is_the_current_user(entra: CamundaEntra, emulator: E
     from fastapi import Depends
 
     app = FastAPI()
-    app.get("/", dependencies=[Depends(entra.require())])(lambda: {})
+    app.get("/", dependencies=[Depends(entra.require())])(dict)
     with TestClient(app) as client:
         assert client.get("/").status_code == 401
         assert client.get("/", headers=bearer(emulator.token())).status_code == 200

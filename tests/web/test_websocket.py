@@ -1,5 +1,7 @@
 """WebSockets are judged before they are accepted."""
 
+from typing import Any
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -22,7 +24,7 @@ def test_a_good_token_opens_the_socket(client: TestClient, emulator: EntraEmulat
     [({}, 403, "role_missing"), ({"aud": "api://other"}, 401, "audience_mismatch"), (None, 401, None)],
 )
 def test_a_refusal_carries_status_body_and_challenge(
-    client: TestClient, emulator: EntraEmulator, token: dict[str, str] | None, status: int, code: str | None
+    client: TestClient, emulator: EntraEmulator, token: dict[str, Any] | None, status: int, code: str | None
 ) -> None:
     """The denial response is that of HTTP."""
     headers = {} if token is None else bearer(emulator.token(**token))

@@ -1,0 +1,80 @@
+# Everything that is done with this repository, from a fresh machine with Python 3.11 and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := chromium
+COMMANDS := chromium
+CORE := tests --ignore=tests/architecture --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/cli --ignore=tests/samples
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types unit lowest newest packaging system-packages format bench clean
+
+help: ## Show what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: .venv/ready ## Start the local Entra and the sample API, and print lines to paste
+	@$(BIN)/camunda-entra demo
+
+test: lint types lowest newest packaging unit ## Everything, as in CI
+
+check: lint types ## Lint, types and the quick tests
+	@$(BIN)/python -m pytest -q $(CORE)
+
+lint: .venv/ready
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "lint: clean"
+
+types: .venv/ready
+	@$(BIN)/mypy --no-error-summary && echo "types: clean"
+
+unit: .venv/ready system-packages
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -q -m "not packaging"
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
+
+packaging: .venv/ready
+	@$(BIN)/python -m pytest -q -m packaging tests/packaging
+
+lowest: .venv-lowest/ready ## The core tests with the lowest versions that are allowed
+	@.venv-lowest/bin/python -m pytest -q -W default::DeprecationWarning -W default::PendingDeprecationWarning $(CORE)
+
+newest: .venv-newest/ready ## The core tests with the newest versions there are
+	@.venv-newest/bin/python -m pytest -q $(CORE)
+
+system-packages:
+	@for command in $(COMMANDS); do command -v $$command >/dev/null && continue; \
+	if [ "$$(id -u)" = 0 ]; then echo "installing $(PACKAGES)"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; break; \
+	else echo "The tests need $$command. Run: sudo apt-get install --no-install-recommends $(PACKAGES)" >&2; exit 1; fi; done
+
+format: .venv/ready ## Format the code
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+bench: .venv/ready ## Measure, side by side with the peers
+	@$(BIN)/python tests/benchmarks/run.py
+
+clean: ## Remove what was made
+	@rm -rf .venv .venv-lowest .venv-newest .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=..." >&2; exit 1; }
+	@echo "setting up .venv"
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv-lowest/ready: pyproject.toml tests/packaging/requirements.py
+	@echo "setting up .venv-lowest"
+	@rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
+	@$(PYTHON) tests/packaging/requirements.py lowest > .venv-lowest/requirements.txt
+	@.venv-lowest/bin/pip install --quiet --disable-pip-version-check -r .venv-lowest/requirements.txt
+	@.venv-lowest/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv-newest/ready: pyproject.toml tests/packaging/requirements.py
+	@echo "setting up .venv-newest"
+	@rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest
+	@$(PYTHON) tests/packaging/requirements.py newest > .venv-newest/requirements.txt
+	@.venv-newest/bin/pip install --quiet --disable-pip-version-check -r .venv-newest/requirements.txt
+	@.venv-newest/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

@@ -1,0 +1,115 @@
+"""Who may import whom: ARCHITECTURE.md's table, held against every import there is."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "camunda_entra_fastapi"
+ROOT = Path(__file__).parents[2] / PACKAGE
+
+LEVELS = {
+    "errors": 0,
+    "frozen": 0,
+    "telemetry": 0,
+    "urls": 0,
+    "validation": 1,
+    "remote": 1,
+    "issuers": 2,
+    "variables": 2,
+    "settings": 2,
+    "user": 2,
+    "authenticator": 2,
+    "web": 3,
+    "plugin": 4,
+    "cli": 5,
+}
+"""Part to level; a part imports from its own level and from below. ``testing`` stands aside."""
+
+THIRD_PARTY = {
+    "errors": set(),
+    "frozen": set(),
+    "urls": set(),
+    "telemetry": {"opentelemetry"},
+    "validation": set(),
+    "validation.keys": {"jose"},
+    "remote": set(),
+    "remote.http": {"httpx"},
+    "issuers": set(),
+    "variables": {"pydantic", "pydantic_settings"},
+    "settings": {"pydantic", "pydantic_core", "pydantic_settings"},
+    "user": {"pydantic", "fastapi_azure_auth"},
+    "authenticator": set(),
+    "web": {"fastapi", "starlette"},
+    "web.bearer": {"fastapi", "starlette", "fastapi_azure_auth"},
+    "plugin": {"fastapi", "httpx"},
+    "cli": {"httpx", "rich", "typer", "uvicorn", "fastapi", "pydantic", "starlette"},
+    "testing": {"cryptography", "httpx", "jinja2", "starlette"},
+    "testing.serving": {"uvicorn"},
+    "testing.pytest_plugin": {"pytest"},
+}
+"""Part or module to what it may import of other packages; the more exact name counts."""
+
+MODULES = sorted(
+    str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__")
+    for path in ROOT.rglob("*.py")
+)
+
+
+def imports_of(module: str) -> Iterator[str]:
+    """The full names that a module imports, anywhere in it."""
+    path = ROOT.joinpath(*module.split("."))
+    source = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == PACKAGE)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])
+def test_imports_of_ours_go_downward(module: str) -> None:
+    """A part knows what is below it, and the local Entra knows errors and settings alone."""
+    part = module.partition(".")[0]
+    for name in imports_of(module):
+        target = name.removeprefix(f"{PACKAGE}.").partition(".")[0]
+        if not name.startswith(f"{PACKAGE}.") or target == part:
+            continue
+        if part == "testing":
+            assert target in ("errors", "settings"), f"{module} imports {name}"
+            continue
+        assert part in LEVELS, f"add {part} to LEVELS in {__file__} and to ARCHITECTURE.md"
+        if target == "testing":
+            assert part == "cli", f"{module} imports {name}"
+            continue
+        assert LEVELS[target] <= LEVELS[part], f"{module} imports {name}, which is above it"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])
+def test_imports_of_other_packages_are_where_the_table_says(module: str) -> None:
+    """Each third party is touched by those parts alone whose business it is."""
+    allowed = THIRD_PARTY.get(module, THIRD_PARTY.get(module.partition(".")[0]))
+    assert allowed is not None, f"add {module} to THIRD_PARTY in {__file__} and to ARCHITECTURE.md"
+    foreign = {name.partition(".")[0] for name in imports_of(module)}
+    foreign -= {PACKAGE, *sys.stdlib_module_names}
+    assert foreign <= allowed
+
+
+def test_importing_the_package_loads_no_extras() -> None:
+    """Who protects an API pays for nothing else."""
+    heavy = ["redis", "uvicorn", "jinja2", "typer", f"{PACKAGE}.testing", f"{PACKAGE}.cli"]
+    code = f"import sys, {PACKAGE}; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_flagged_packages_are_not_imported() -> None:
+    """ecdsa, rsa and pyasn1 stay outside, also when they are installed."""
+    code = f"import sys, {PACKAGE}; print([n for n in ('ecdsa', 'rsa', 'pyasn1') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

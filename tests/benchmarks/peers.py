@@ -1,0 +1,120 @@
+"""The floor, and how others judge the same tokens: each with its keys at hand, and issuer and audience checked."""
+
+from datetime import datetime
+
+import jwt as pyjwt
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from fastapi.security import SecurityScopes
+from fastapi_azure_auth import SingleTenantAzureAuthorizationCodeBearer
+from jose import jwk as jose_jwk
+from jose import jwt as jose_jwt
+from joserfc import jwt as joserfc_jwt
+from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
+
+from tests.benchmarks.material import Material, Supply, split
+from tests.benchmarks.measurement import Contender, Work
+from tests.benchmarks.requests import requests_with
+from tests.tokens import CLIENT_ID, ISSUER, TENANT
+
+BATCH = 20
+
+
+def peers(material: Material) -> list[Contender]:
+    """The floor first, then the peers."""
+    ready = jose_jwk.construct(material.public_jwk, "RS256")
+    return [
+        _floor(material),
+        _python_jose("python-jose, key made once", material, ready),
+        _python_jose("python-jose, JWK each time", material, material.public_jwk),
+        _pyjwt(material),
+        _joserfc(material),
+        _fastapi_azure_auth(material),
+    ]
+
+
+def _floor(material: Material) -> Contender:
+    supply, key = Supply.of(material.good), material.public_key
+
+    async def prepare(count: int) -> Work:
+        pairs = [split(token) for token in supply.take(count)]
+
+        async def work() -> None:
+            for signature, signed_text in pairs:
+                key.verify(signature, signed_text, PKCS1v15(), SHA256())
+
+        return work
+
+    return Contender("cryptography, RSA-2048 verify (floor)", BATCH, prepare)
+
+
+def _python_jose(name: str, material: Material, key: object) -> Contender:
+    supply = Supply.of(material.good)
+
+    async def prepare(count: int) -> Work:
+        tokens = supply.take(count)
+
+        async def work() -> None:
+            for token in tokens:
+                jose_jwt.decode(token, key, algorithms=["RS256"], audience=CLIENT_ID, issuer=ISSUER)
+
+        return work
+
+    return Contender(name, BATCH, prepare)
+
+
+def _pyjwt(material: Material) -> Contender:
+    supply, key = Supply.of(material.good), material.public_key
+
+    async def prepare(count: int) -> Work:
+        tokens = supply.take(count)
+
+        async def work() -> None:
+            for token in tokens:
+                pyjwt.decode(token, key, algorithms=["RS256"], audience=CLIENT_ID, issuer=ISSUER)
+
+        return work
+
+    return Contender("PyJWT, key made once", BATCH, prepare)
+
+
+def _joserfc(material: Material) -> Contender:
+    supply, key = Supply.of(material.good), RSAKey.import_key(material.public_jwk)
+    registry = JWSRegistry(algorithms=["RS256"])
+    # It allows 8,000 bytes of payload of itself; nothing else is changed.
+    rules = joserfc_jwt.JWTClaimsRegistry(
+        iss={"essential": True, "value": ISSUER}, aud={"essential": True, "value": CLIENT_ID}
+    )
+
+    async def prepare(count: int) -> Work:
+        tokens = supply.take(count)
+
+        async def work() -> None:
+            for token in tokens:
+                rules.validate(joserfc_jwt.decode(token, key, registry=registry).claims)
+
+        return work
+
+    return Contender("joserfc, key made once", BATCH, prepare)
+
+
+def _fastapi_azure_auth(material: Material) -> Contender:
+    supply = Supply.of(material.good)
+    scheme = SingleTenantAzureAuthorizationCodeBearer(app_client_id=CLIENT_ID, tenant_id=TENANT)
+    # What it would have fetched.
+    scheme.openid_config.issuer = ISSUER
+    scheme.openid_config._load_keys([material.public_jwk])
+    scheme.openid_config._config_timestamp = datetime.now()  # noqa: DTZ005 - as it keeps it
+    scopes = SecurityScopes()
+
+    async def prepare(count: int) -> Work:
+        requests = requests_with(supply.take(count))
+
+        async def work() -> None:
+            for request in requests:
+                await scheme(request, scopes)
+
+        return work
+
+    return Contender("fastapi-azure-auth, whole scheme", BATCH, prepare)

@@ -1,0 +1,53 @@
+"""What holds for every test: no network beyond this machine, no settings of the machine's own."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pytest_socket import enable_socket, socket_allow_hosts
+
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is told to move; both of its hands move together."""
+
+    now: float = 1_795_000_000.0
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+        return self.now
+
+    def monotonic(self) -> float:
+        """The same; only differences of it are looked at."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Time that stands still."""
+    return FakeClock()
+
+
+@pytest.fixture(autouse=True)
+def closed_network() -> Iterator[None]:
+    """Connections go to this machine or nowhere."""
+    socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+    yield
+    enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable and no ``.env`` of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.upper().startswith("CAMUNDA_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
