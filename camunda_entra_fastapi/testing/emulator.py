@@ -13,7 +13,14 @@ import httpx
 from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant, User
 from camunda_entra_fastapi.testing.endpoints import build_endpoints
 from camunda_entra_fastapi.testing.keys import SigningKey
-from camunda_entra_fastapi.testing.minting import Grant, access_claims, header_of, id_claims
+from camunda_entra_fastapi.testing.minting import (
+    Grant,
+    access_claims,
+    for_graph_alone,
+    header_of,
+    id_claims,
+)
+from camunda_entra_fastapi.testing.scopes import GRAPH
 from camunda_entra_fastapi.testing.state import State
 
 if TYPE_CHECKING:
@@ -181,7 +188,8 @@ class EntraEmulator:
     ) -> str:
         """The access token of a grant."""
         found = access_claims(grant, base_url=self.base_url, now=int(self.clock()), version=version)
-        return self.sign({**found, **(claims or {})}, v1=found["ver"] == "1.0", header=header)
+        token = self.sign({**found, **(claims or {})}, v1=found["ver"] == "1.0", header=header)
+        return for_graph_alone(token) if grant.resource is GRAPH else token
 
     def sign(self, claims: Mapping[str, Any], *, v1: bool, header: Mapping[str, Any] | None = None) -> str:
         """Sign claims with the current key; those that are None are left out."""

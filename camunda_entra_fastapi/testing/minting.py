@@ -1,6 +1,8 @@
 """Tokens with Entra's claims in Entra's order (Learn: access token and ID token claims reference)."""
 
+import base64
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -110,6 +112,17 @@ def header_of(key: SigningKey, *, v1: bool) -> dict[str, Any]:
     """Version 1.0 names the certificate besides the key."""
     header = {"typ": "JWT", "alg": "RS256"}
     return header | ({"x5t": key.key_id} if v1 else {}) | {"kid": key.key_id}
+
+
+def for_graph_alone(token: str) -> str:
+    """The token with a nonce in its header, over which its signature is not made as others expect.
+
+    Only Graph knows how, so that nobody else can verify its tokens.
+    """
+    header, rest = token.split(".", 1)
+    members = json.loads(base64.urlsafe_b64decode(header + "=="))
+    members["nonce"] = _opaque(32)
+    return f"{base64url(json.dumps(members, separators=(',', ':')).encode())}.{rest}"
 
 
 def pairwise(user: User, application: Application) -> str:

@@ -143,11 +143,9 @@ def _redeem_code(
     if parameters.get("redirect_uri", sign_in.redirect_uri) != sign_in.redirect_uri:
         raise Aadsts(500112, "invalid_grant", "The code was asked for with another redirect URI.")
     _check_verifier(sign_in, parameters.get("code_verifier"))
-    sign_in.redeemed = True
-    if "scope" in parameters:
-        asked = read_scope(parameters["scope"], sign_in.tenant, client)
-        sign_in = replace(sign_in, asked=replace(asked, oidc=sign_in.asked.oidc))
-    return _issue(sign_in, state, now)
+    narrowed = _narrow(sign_in, parameters)
+    sign_in.redeemed = True  # at the very end: a mistake in the request costs nobody the code
+    return _issue(narrowed, state, now)
 
 
 def _redeem_refresh_token(
@@ -165,10 +163,7 @@ def _redeem_refresh_token(
     _authenticate_for(sign_in, client, secret, origin)
     if now >= sign_in.expires:
         raise Aadsts(700082, "invalid_grant", "The refresh token has expired.")
-    if "scope" in parameters:
-        asked = read_scope(parameters["scope"], sign_in.tenant, client)
-        sign_in = replace(sign_in, asked=replace(asked, oidc=sign_in.asked.oidc))
-    return _issue(replace(sign_in, nonce=None), state, now)
+    return _issue(replace(_narrow(sign_in, parameters), nonce=None), state, now)
 
 
 def _redeem_credentials(
@@ -214,6 +209,14 @@ def _authenticate_for(sign_in: SignIn, client: Application, secret: str | None, 
         )
     if not spa:
         _authenticate(client, secret)
+
+
+def _narrow(sign_in: SignIn, parameters: dict[str, str]) -> SignIn:
+    """The sign-in for the scope that the redemption names, if it names one."""
+    if "scope" not in parameters:
+        return sign_in
+    asked = read_scope(parameters["scope"], sign_in.tenant, sign_in.client)
+    return replace(sign_in, asked=replace(asked, oidc=sign_in.asked.oidc))
 
 
 def _check_verifier(sign_in: SignIn, verifier: str | None) -> None:

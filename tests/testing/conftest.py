@@ -1,0 +1,93 @@
+"""The local Entra, and how a client talks to it."""
+
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.testing.directory import BILLING, OPERATE
+from tests.conftest import FakeClock
+
+WEB = "http://localhost:8000/auth/login-callback"
+SPA = "http://localhost:8000/docs/oauth2-redirect"
+SECRET = "local-emulator-secret-of-operate"
+VERIFIER = "a-verifier-of-at-least-43-characters-as-rfc-7636-says"
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+SCOPE = f"openid profile email offline_access {OPERATE}/.default"
+
+
+class Client:
+    """An application's side of the protocol."""
+
+    def __init__(self, http: httpx.AsyncClient, tenant: str) -> None:
+        self.http = http
+        self.tenant = tenant
+
+    async def authorize(self, **changes: Any) -> httpx.Response:
+        """An authorization request of Operate; None leaves a parameter out."""
+        query = {
+            "client_id": OPERATE,
+            "response_type": "code",
+            "redirect_uri": WEB,
+            "scope": SCOPE,
+            "state": "a state",
+            "nonce": "n0nce",
+        } | changes
+        wanted = {name: value for name, value in query.items() if value is not None}
+        return await self.http.get(f"/{self.tenant}/oauth2/v2.0/authorize", params=wanted)
+
+    async def sign_in(self, name: str = "Ada Admin", **changes: Any) -> httpx.Response:
+        """The answer after a person pressed the button with that name."""
+        page = await self.authorize(**changes)
+        found = re.search(rf'value="([^"]+)"><strong>{name}<', page.text)
+        assert found, page.text
+        return await self.http.post(page.request.url, data={"user": found[1]})
+
+    async def code(self, **changes: Any) -> str:
+        """The code that a sign-in gives."""
+        answer = await self.sign_in(**changes)
+        return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
+    async def redeem(self, headers: Any = None, **form: Any) -> httpx.Response:
+        """A request at the token endpoint; None leaves a parameter out."""
+        wanted = {name: value for name, value in form.items() if value is not None}
+        return await self.http.post(f"/{self.tenant}/oauth2/v2.0/token", data=wanted, headers=headers)
+
+    async def redeem_code(self, headers: Any = None, **changes: Any) -> httpx.Response:
+        """Operate redeems a code at its server."""
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": OPERATE,
+            "client_secret": SECRET,
+            "redirect_uri": WEB,
+        }
+        return await self.redeem(headers, **(form | changes))
+
+    async def credentials(self, headers: Any = None, **changes: Any) -> httpx.Response:
+        """The billing job asks for a token of its own."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": BILLING,
+            "client_secret": "local-emulator-secret-of-billing",
+            "scope": f"{OPERATE}/.default",
+        }
+        return await self.redeem(headers, **(form | changes))
+
+
+@pytest.fixture
+def emulator(clock: FakeClock) -> EntraEmulator:
+    """A local Entra whose time stands still."""
+    return EntraEmulator(clock=clock.time)
+
+
+@pytest.fixture
+async def client(emulator: EntraEmulator) -> AsyncIterator[Client]:
+    """An application in the same process."""
+    async with emulator.http_client() as http:
+        yield Client(http, emulator.tenant.id)

@@ -1,0 +1,227 @@
+"""``EntraEmulator``: tokens at a stroke, settings, the directory, the fixture."""
+
+import subprocess
+import sys
+from typing import Any
+
+import jwt
+import pytest
+
+from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, Tenant, User
+from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE, UNRELATED
+from tests.conftest import FakeClock
+
+pytest_plugins = ["pytester"]
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """The claims, unverified."""
+    found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return found
+
+
+def test_a_token_without_arguments_is_a_persons(emulator: EntraEmulator, clock: FakeClock) -> None:
+    """The first user, the API's first scope, no role; members in Entra's order."""
+    token = emulator.token()
+    claims = claims_of(token)
+    assert list(claims) == (
+        [
+            "aud",
+            "iss",
+            "iat",
+            "nbf",
+            "exp",
+            "aio",
+            "azp",
+            "azpacr",
+            "groups",
+            "name",
+            "oid",
+            "preferred_username",
+            "rh",
+            "scp",
+            "sub",
+            "tid",
+            "uti",
+            "ver",
+        ]
+    )
+    assert (claims["name"], claims["scp"], claims["aud"]) == ("Ben Reader", "access_as_user", OPERATE)
+    assert claims["iss"] == emulator.settings().issuer
+    assert jwt.get_unverified_header(token) == {"typ": "JWT", "alg": "RS256", "kid": emulator.keys[0].key_id}
+
+
+def test_a_token_of_somebody_has_what_the_directory_says(emulator: EntraEmulator) -> None:
+    """Roles and groups come from there, guests say where they are at home."""
+    ada = claims_of(emulator.token(user="Ada Admin"))
+    assert (ada["roles"], len(ada["groups"])) == (["Operate.Admin"], 2)
+    assert claims_of(emulator.token(user="Gabi Guest"))["idp"].startswith("https://sts.windows.net/fab")
+    assert claims_of(emulator.token(user="ada@contoso.example"))["oid"] == ada["oid"]
+
+
+def test_roles_and_scopes_are_exactly_what_is_named(emulator: EntraEmulator) -> None:
+    """Whatever the directory grants."""
+    claims = claims_of(emulator.token(user="Ada Admin", roles=["X"], scopes=["a", "b"]))
+    assert (claims["roles"], claims["scp"]) == (["X"], "a b")
+
+
+def test_an_applications_token(emulator: EntraEmulator) -> None:
+    """The one that was granted a role, with it, unless another is named."""
+    claims = claims_of(emulator.token(app_only=True))
+    assert (claims["azp"], claims["roles"]) == (BILLING, ["Incidents.Read.All"])
+    assert "scp" not in claims
+    assert "roles" not in claims_of(emulator.token(app_only=True, client=OPERATE))
+    assert claims_of(emulator.token(app_only=True, application=UNRELATED))["appid"] == OPERATE
+
+
+def test_a_v1_token(emulator: EntraEmulator) -> None:
+    """Another issuer, another audience, other names for the client, x5t in the header."""
+    token = emulator.token(version=1)
+    claims = claims_of(token)
+    assert claims["iss"] == f"https://sts.windows.net/{CONTOSO}/"
+    assert (claims["aud"], claims["appid"], claims["ver"]) == (f"api://{OPERATE}", OPERATE, "1.0")
+    assert (claims["acr"], claims["amr"], claims["unique_name"]) == ("1", ["pwd"], "ben@contoso.example")
+    header = jwt.get_unverified_header(token)
+    assert header["x5t"] == header["kid"]
+
+
+def test_claims_and_header_members_change_and_go(emulator: EntraEmulator) -> None:
+    """A value sets, None takes away."""
+    token = emulator.token(header={"typ": None, "nonce": "x"}, aud="other", name=None)
+    assert claims_of(token)["aud"] == "other"
+    assert "name" not in claims_of(token)
+    assert jwt.get_unverified_header(token) == {
+        "alg": "RS256",
+        "kid": emulator.keys[0].key_id,
+        "nonce": "x",
+    }
+
+
+def test_lifetimes_may_be_over(emulator: EntraEmulator, clock: FakeClock) -> None:
+    """Seconds from now, negative for a token that has expired."""
+    assert claims_of(emulator.token(lifetime=-60))["exp"] == clock.now - 60
+    assert claims_of(emulator.token(lifetime=5, exp=1))["exp"] == 1
+
+
+def test_an_id_token(emulator: EntraEmulator) -> None:
+    """For the default application, with a nonce."""
+    claims = claims_of(emulator.id_token(user="Ada Admin", nonce="n", extra=1))
+    assert (claims["aud"], claims["nonce"], claims["extra"]) == (OPERATE, "n", 1)
+    assert claims["roles"] == ["Operate.Admin"]
+    assert "scp" not in claims
+
+
+@pytest.mark.parametrize("wrong", [{"user": "Eve"}, {"application": "x"}, {"client": "x"}])
+def test_strangers_are_told(emulator: EntraEmulator, wrong: dict[str, Any]) -> None:
+    """A name that the directory does not have is a mistake in the test."""
+    with pytest.raises(ValueError, match="The directory has no"):
+        emulator.token(**wrong)
+
+
+def test_more_than_200_groups_are_not_listed() -> None:
+    """A claim says where to ask instead."""
+    user = User("u", "Ada", "ada", groups=tuple(str(number) for number in range(201)))
+    tenant = Tenant("t", "T", "t.example", (user,), (Application("a", "A", scopes=("s",)),))
+    claims = claims_of(EntraEmulator(directory=Directory((tenant,))).token())
+    assert "groups" not in claims
+    assert claims["_claim_names"] == {"groups": "src1"}
+
+
+def test_two_emulators_have_different_keys(emulator: EntraEmulator) -> None:
+    """What one signs the other's users do not trust."""
+    assert emulator.keys[0].key_id != EntraEmulator().keys[0].key_id
+
+
+def test_the_environment_has_the_six_variables(emulator: EntraEmulator) -> None:
+    """In the spelling of Camunda's guide, and the settings are made from them."""
+    environment = emulator.environment()
+    assert [name.removeprefix("CAMUNDA_IDENTITY_") for name in environment] == [
+        "TYPE",
+        "ISSUER",
+        "ISSUER_BACKEND_URL",
+        "CLIENT_ID",
+        "CLIENT_SECRET",
+        "AUDIENCE",
+    ]
+    settings = emulator.settings(clock_skew=5)
+    assert (settings.client_id, settings.clock_skew) == (environment["CAMUNDA_IDENTITY_CLIENT_ID"], 5)
+
+
+def test_an_application_without_a_secret_has_settings_too() -> None:
+    """A public client needs none."""
+    tenant = Tenant("t", "T", "t.example", (), (Application("a", "A"),))
+    assert EntraEmulator(directory=Directory((tenant,))).settings().client_secret is None
+
+
+def application(**changes: Any) -> Application:
+    """An application that defines a role."""
+    return Application(**({"client_id": "a", "name": "A", "app_roles": ("R",)} | changes))
+
+
+@pytest.mark.parametrize(
+    ("tenants", "told"),
+    [
+        ((), "at least one tenant"),
+        ((Tenant("t", "T", "d"), Tenant("t", "T", "e")), "tenant 't' is in the directory twice"),
+        ((Tenant("t", "T", "d"), Tenant("u", "T", "d")), "tenant 'd' is in the directory twice"),
+        ((Tenant("t", "T", "d", (User("u", "A", "a"), User("u", "B", "b"))),), "user 'u'"),
+        ((Tenant("t", "T", "d", (User("u", "A", "a"), User("v", "B", "a"))),), "username 'a'"),
+        ((Tenant("t", "T", "d", (), (application(), application())),), "application 'a'"),
+        (
+            (Tenant("t", "T", "d", (), (application(), application(client_id="b", identifier_uris=("a",)))),),
+            "application 'a'",
+        ),
+        (
+            (Tenant("t", "T", "d", (User("u", "Ada", "a", {"x": ("R",)}),)),),
+            "Ada has roles of the application 'x'",
+        ),
+        (
+            (Tenant("t", "T", "d", (User("u", "Ada", "a", {"a": ("S",)}),), (application(),)),),
+            "Ada has the role 'S'",
+        ),
+        (
+            (Tenant("t", "T", "d", (), (application(granted_roles={"a": ("S",)}),)),),
+            "A has the role 'S', unknown to A",
+        ),
+    ],
+)
+def test_a_directory_that_cannot_be(tenants: tuple[Tenant, ...], told: str) -> None:
+    """Each mistake is told when the directory is made."""
+    with pytest.raises(ValueError, match=told):
+        Directory(tenants)
+
+
+def test_object_ids_are_not_client_ids() -> None:
+    """Mixing the two up is a common mistake, so they differ here as well."""
+    assert application(client_id=OPERATE).object_id != OPERATE
+    assert application(id="mine").object_id == "mine"
+
+
+async def test_lifespan_events_are_answered(emulator: EntraEmulator) -> None:
+    """Servers that insist on them get their answer."""
+    events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    sent: list[str] = []
+
+    async def receive() -> Any:
+        return next(events)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    await emulator({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_the_fixture_comes_with_the_package(entra_emulator: EntraEmulator) -> None:
+    """Installed, it is there without an import."""
+    assert claims_of(entra_emulator.token())["tid"] == CONTOSO
+
+
+def test_a_test_that_does_not_ask_for_it_does_not_load_it() -> None:
+    """The plugin costs nothing where it is not used."""
+    code = (
+        "import sys, camunda_entra_fastapi.testing.pytest_plugin; "
+        "print('camunda_entra_fastapi.testing.emulator' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
