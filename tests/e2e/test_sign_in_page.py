@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Request, sync_playwright
+from playwright.sync_api import Browser, Request, Route, sync_playwright
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
@@ -30,9 +30,12 @@ def test_a_person_signs_in_with_the_keyboard_on_a_phone(browser: Browser, mode: 
     emulator = EntraEmulator()
     arrived: list[Request] = []
     with emulator.serve() as address, browser.new_page(viewport={"width": 360, "height": 740}) as page:
-        page.route(
-            f"{CALLBACK}*", lambda route: (arrived.append(route.request), route.fulfill(body="signed in"))
-        )
+
+        def answer_call(route: Route) -> None:
+            arrived.append(route.request)
+            route.fulfill(body="signed in")
+
+        page.route(f"{CALLBACK}*", answer_call)
         page.goto(f"{address}/{emulator.tenant.id}/oauth2/v2.0/authorize?{QUERY}&response_mode={mode}")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.keyboard.press("Tab")
