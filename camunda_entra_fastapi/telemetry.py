@@ -13,7 +13,7 @@ _meter = metrics.get_meter("camunda_entra_fastapi")
 validations: Final = _meter.create_counter(
     "camunda_entra.validations",
     unit="{token}",
-    description="Tokens judged, by outcome: 'accepted', or the code of the refusal",
+    description="Tokens judged, by outcome: 'accepted', the code of the refusal, or 'failed' when broken off",
 )
 remembered_hits: Final = _meter.create_counter(
     "camunda_entra.remembered_hits",
@@ -23,7 +23,7 @@ remembered_hits: Final = _meter.create_counter(
 refreshes: Final = _meter.create_counter(
     "camunda_entra.refreshes",
     unit="{fetch}",
-    description="Fetches of 'discovery' and 'keys', by outcome: 'succeeded' or 'failed'",
+    description="Fetches of 'discovery document' and 'signing keys', by outcome: 'succeeded' or 'failed'",
 )
 validation_seconds: Final = _meter.create_histogram(
     "camunda_entra.validation.duration",

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 
 from camunda_entra_fastapi import CamundaEntra, SettingsError
@@ -23,9 +23,9 @@ def client_of(emulator: EntraEmulator, **overrides: Any) -> TestClient:
     entra = CamundaEntra(emulator.settings(**overrides), http_client=emulator.http_client())
     app = FastAPI(lifespan=entra.lifespan)
 
-    from fastapi import Depends
+    @app.get("/", dependencies=[Depends(entra.current_user)])
+    async def anything() -> None: ...
 
-    app.get("/", dependencies=[Depends(entra.current_user)])(dict)
     return TestClient(app)
 
 

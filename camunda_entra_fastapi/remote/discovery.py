@@ -98,13 +98,27 @@ def rebase(endpoint: str, issuer: str, backend_url: str) -> str:
     ``https://sso/T/discovery/v2.0/keys`` becomes ``http://proxy:8080/entra/T/discovery/v2.0/keys``.
     """
     target, public, backend = urlsplit(endpoint), urlsplit(issuer), urlsplit(backend_url)
-    if _origin(target) != _origin(public) or _origin(public) == _origin(backend):
-        return endpoint
     public_root, backend_root = _roots(_segments(public.path), _segments(backend.path))
+    is_prefixed = backend_root and not public_root
+    if _origin(target) != _origin(public) or (_origin(backend) == _origin(public) and not is_prefixed):
+        return endpoint
     path = _segments(target.path)
-    if _alike(path[: len(public_root)], public_root):
+    if shared := _overlap(backend_root, path):
+        path = [*backend_root[:-shared], *path]
+    elif _alike(path[: len(public_root)], public_root):
         path = [*backend_root, *path[len(public_root) :]]
     return backend._replace(path="/" + "/".join(path), query=target.query).geturl()
+
+
+def _overlap(root: list[str], path: list[str]) -> int:
+    """How many segments at the root's end the path begins with already.
+
+    B2C's endpoints go on from the back channel's path (tenant and policy), not from the issuer's,
+    and have the policy in lower case.
+    """
+    end, begin = [segment.lower() for segment in root], [segment.lower() for segment in path]
+    sizes = range(min(len(end), len(begin)), 0, -1)
+    return next((size for size in sizes if end[-size:] == begin[:size]), 0)
 
 
 def _roots(public: list[str], backend: list[str]) -> tuple[list[str], list[str]]:
@@ -141,4 +155,3 @@ def _endpoint(document: Mapping[str, Any], name: str, provider: Provider) -> str
             "which is not an https URL. Plain http needs CAMUNDA_ENTRA_ALLOW_HTTP=true."
         )
     return str(value)
-

@@ -53,7 +53,7 @@ class EntraHttp:
         try:
             async with asyncio.timeout(self._timeout), self._open() as client:
                 body = await self._read(client, url)
-        except TimeoutError:
+        except (TimeoutError, httpx.TimeoutException):  # ours, or one of the client's own, whichever is first
             raise FetchFailed(f"{url} did not answer completely within {self._timeout:g} seconds.") from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
             raise FetchFailed(f"{url} cannot be reached: {type(error).__name__}: {error}") from error

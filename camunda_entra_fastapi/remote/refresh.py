@@ -136,10 +136,10 @@ class Refreshed(Generic[T]):
             return await self._settle(flight, found)  # begun by another who waited like us
         if not self._may_force():
             return False
-        self._forced.append(self._monotonic())  # stamped before, so that failing counts too
-        found_it = await self._settle(self._take_off(), found)
-        self._fruitless = 0 if found_it else self._fruitless + 1
-        return found_it
+        # Both are counted before, so that failing and going away count too.
+        self._forced.append(self._monotonic())
+        self._fruitless += 1
+        return await self._settle(self._take_off(), found)
 
     def _may_force(self) -> bool:
         now = self._monotonic()
@@ -149,9 +149,12 @@ class Refreshed(Generic[T]):
 
     async def _settle(self, flight: _Flight[T], found: Callable[[T], bool]) -> bool:
         try:
-            return found(await self._land(flight))
+            found_it = found(await self._land(flight))
         except FetchFailed:
             return False
+        if found_it:
+            self._fruitless = 0
+        return found_it
 
     def _take_off(self) -> _Flight[T]:
         """The load under way on this event loop, or a new one."""
@@ -162,7 +165,9 @@ class Refreshed(Generic[T]):
         return self._flight
 
     async def _land(self, flight: _Flight[T]) -> T:
-        return await asyncio.shield(flight.task)
+        # Not shield(): from Python 3.14 on it reports a failure as unhandled when one waiter has left.
+        await asyncio.wait((flight.task,))
+        return flight.task.result()
 
     async def _run(self) -> T:
         try:

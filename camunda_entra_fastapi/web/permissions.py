@@ -86,5 +86,3 @@ def _scope_hint(user: EntraUser) -> str:
     if user.is_app:
         return " It is an application's own token, which has roles but never scopes."
     return " Request it from Entra, where consent may be needed."
-
-

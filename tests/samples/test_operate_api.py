@@ -133,6 +133,8 @@ def test_the_page_names_the_routes_and_the_variables(emulator: EntraEmulator) ->
     """README's table lists the routes that there are, and its commands set the six variables."""
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
     source = (FOLDER / "main.py").read_text(encoding="utf-8")
-    routes = {(verb.upper(), path) for verb, path in re.findall(r'^@app\.(\w+)\("([^"]+)"', source, re.MULTILINE)}
+    routes = {
+        (verb.upper(), path) for verb, path in re.findall(r'^@app\.(\w+)\("([^"]+)"', source, re.MULTILINE)
+    }
     assert set(re.findall(r"`(GET|DELETE) (/[^`]*)`", page)) == routes
     assert set(re.findall(r"export (CAMUNDA_IDENTITY_\w+)=", page)) == set(emulator.environment())

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
@@ -110,10 +110,11 @@ def test_require_any_of_nothing_is_told_at_once(entra: CamundaEntra) -> None:
 
 def test_require_of_nothing_is_the_current_user(entra: CamundaEntra, emulator: EntraEmulator) -> None:
     """Nothing more is asked for than to be somebody."""
-    from fastapi import Depends
-
     app = FastAPI()
-    app.get("/", dependencies=[Depends(entra.require())])(dict)
+
+    @app.get("/", dependencies=[Depends(entra.require())])
+    async def anything() -> None: ...
+
     with TestClient(app) as client:
         assert client.get("/").status_code == 401
         assert client.get("/", headers=bearer(emulator.token())).status_code == 200

@@ -1,0 +1,177 @@
+"""What an issuer's URL says by itself: whose it is, and where people sign in. Pure, no network.
+
+The forms are from Learn: "OpenID Connect on the Microsoft identity platform", "National clouds",
+"Azure AD B2C token overview" and "External ID: custom claims and issuers".
+"""
+
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from camunda_entra_fastapi.settings.urls import refuse_credentials, refuse_unsafe, split_url
+from camunda_entra_fastapi.settings.values import EXAMPLE_TENANT, is_placeholder
+from camunda_entra_fastapi.validation.entra import is_tenant_id
+from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER as ANY_TENANT
+
+EXAMPLE_ISSUER: Final = f"https://login.microsoftonline.com/{EXAMPLE_TENANT}/v2.0"
+
+_ENTRA_HOSTS: Final = frozenset(
+    {
+        "login.microsoftonline.com",
+        "login.microsoftonline.us",
+        "login.partner.microsoftonline.cn",
+        "login.chinacloudapi.cn",
+    }
+)
+"""Where issuers always read ``https://<host>/<tenant>/v2.0``."""
+_V1_HOSTS: Final = {
+    "sts.windows.net": "login.microsoftonline.com",
+    "sts.chinacloudapi.cn": "login.partner.microsoftonline.cn",
+}
+_PERSONAL_ACCOUNTS: Final = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"
+_SHARED: Final = ("/common/v2.0", "/organizations/v2.0")
+_DOCUMENT: Final = "/.well-known/openid-configuration"
+
+
+def read_issuer(value: object, *, allow_http: bool) -> str:
+    """The issuer, exactly as given.
+
+    Raises:
+        ValueError: It cannot be the issuer of any tenant; the message names the likely mistake.
+    """
+    url = _address(value, allow_http=allow_http)
+    issuer = str(value)
+    segments = _segments(url)
+    if url.hostname in _V1_HOSTS:
+        raise ValueError(
+            f"is the issuer of tokens of version 1.0. Set it to {_in_entras_form(url)}; "
+            "CAMUNDA_ENTRA_ACCEPT_V1_TOKENS=true lets tokens of version 1.0 in besides."
+        )
+    if "consumers" in segments:
+        raise ValueError(
+            f"names personal accounts otherwise than their tokens do. Set it to {_PERSONAL_ACCOUNTS}."
+        )
+    if not segments or segments == ["v2.0"]:
+        raise ValueError(f"names no tenant. Write it as in {EXAMPLE_ISSUER}.")
+    if url.hostname in _ENTRA_HOSTS and url.path != f"/{segments[0]}/v2.0":
+        slash = url.path == f"/{segments[0]}/v2.0/"
+        wrong = "ends in a slash, which Entra's tokens do not have" if slash else "is not as Entra writes it"
+        raise ValueError(f"{wrong}. Set it to {_in_entras_form(url)}.")
+    if (used := issuer.count(ANY_TENANT)) and (used > 1 or ANY_TENANT not in segments):
+        raise ValueError(f"must hold {ANY_TENANT} once, between two slashes, as in {_entras(ANY_TENANT)}.")
+    return issuer
+
+
+def read_backend_url(value: object, issuer: str | None, *, allow_http: bool) -> str:
+    """Where this service reaches the issuer; the empty text stands for the issuer's own address.
+
+    Raises:
+        ValueError: It is no address to build upon.
+    """
+    if value == "":
+        return (issuer or "").replace(ANY_TENANT, "common")
+    _address(value, allow_http=allow_http)
+    if ANY_TENANT in str(value):
+        raise ValueError(f"must not hold {ANY_TENANT}. Set it to {str(value).replace(ANY_TENANT, 'common')}.")
+    return str(value)
+
+
+def check_tenants(tenants: tuple[str, ...], issuer: str) -> tuple[str, ...]:
+    """The tenants, if a choice of tenants goes with the issuer.
+
+    Raises:
+        ValueError: The issuer is for several tenants and none are named, or it is for another one.
+    """
+    own = tenant_of(issuer)
+    if own is None and not tenants:
+        raise ValueError(
+            "is not set, but CAMUNDA_IDENTITY_ISSUER is for several tenants. Set it to the IDs of those "
+            f"to let in, separated by commas, for example {EXAMPLE_TENANT}, or to * for every tenant."
+        )
+    if own is not None and tenants and tenants != ("*",) and is_tenant_id(own) and own not in tenants:
+        raise ValueError(
+            f"lacks the one tenant of CAMUNDA_IDENTITY_ISSUER, {own}. Leave it unset to let in that tenant, "
+            f"or set the issuer to {_entras('organizations')} to let in others."
+        )
+    return tenants
+
+
+def is_multi_tenant(issuer: str) -> bool:
+    """Whether the issuer stands for more tenants than one."""
+    return ANY_TENANT in issuer or issuer.endswith(_SHARED)
+
+
+def tenant_of(issuer: str) -> str | None:
+    """The tenant that the issuer names, a GUID in lower case or a domain; None for several tenants."""
+    if is_multi_tenant(issuer):
+        return None
+    *path, last = _without_version(_segments(urlsplit(issuer)))
+    # A policy of B2C may stand behind the tenant, a gateway's prefix before it.
+    for fits in (is_tenant_id, _is_domain):
+        for segment in (*path, last):
+            if fits(segment):
+                return segment.lower()
+    return last
+
+
+def template_of(issuer: str) -> str:
+    """The issuer of tokens: with ``{tenantid}`` for several tenants, else as it is."""
+    for ending in _SHARED:
+        if issuer.endswith(ending):
+            return issuer.removesuffix(ending) + f"/{ANY_TENANT}/v2.0"
+    return issuer
+
+
+def endpoint_of(issuer: str, backend_url: str, name: str) -> str:
+    """The address of an endpoint for browsers: ``authorize`` or ``token``.
+
+    Issuers of B2C lack the policy, which is in the backend URL only; so where that is an address
+    for browsers too, it is taken instead.
+    """
+    base = urlsplit(issuer.replace(ANY_TENANT, "common"))
+    backend = urlsplit(backend_url)
+    if (base.hostname or "").endswith(".b2clogin.com") and _origin(base) == _origin(backend):
+        base = backend
+    path = "".join(f"/{segment}" for segment in (*_without_version(_segments(base)), "oauth2", "v2.0", name))
+    return f"{base.scheme}://{base.netloc}{path}"
+
+
+def _address(value: object, *, allow_http: bool) -> SplitResult:
+    """The parts of an address under which Entra's documents are; it may hold ``{tenantid}``."""
+    text = str(value)
+    if any(part != ANY_TENANT and is_placeholder(part) for part in text.split("/")):
+        raise ValueError(f"still holds a placeholder. Put your tenant's ID there, as in {EXAMPLE_ISSUER}.")
+    url = split_url(text.replace(ANY_TENANT, "common") if isinstance(value, str) else value, EXAMPLE_ISSUER)
+    refuse_credentials(url)
+    url = url._replace(path=urlsplit(text).path)
+    if _DOCUMENT in url.path:
+        stem = url._replace(path=url.path.partition(_DOCUMENT)[0], query="", fragment="")
+        right = _in_entras_form(stem) if stem.hostname in _ENTRA_HOSTS | _V1_HOSTS.keys() else stem.geturl()
+        raise ValueError(f"is the address of a document. Set it to {right}.")
+    refuse_unsafe(url, EXAMPLE_ISSUER, allow_http=allow_http)
+    return url
+
+
+def _in_entras_form(url: SplitResult) -> str:
+    """The issuer that the address was meant to be."""
+    tenant = (_segments(url) or [EXAMPLE_TENANT])[0]
+    return _entras(tenant, _V1_HOSTS.get(url.hostname or "", url.hostname or ""))
+
+
+def _entras(tenant: str, host: str = "login.microsoftonline.com") -> str:
+    return f"https://{host}/{tenant}/v2.0"
+
+
+def _segments(url: SplitResult) -> list[str]:
+    return [segment for segment in url.path.split("/") if segment]
+
+
+def _without_version(segments: list[str]) -> list[str]:
+    return segments[:-1] if segments[-1:] == ["v2.0"] else segments
+
+
+def _is_domain(segment: str) -> bool:
+    return "." in segment
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)

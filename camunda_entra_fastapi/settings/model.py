@@ -1,0 +1,220 @@
+"""``EntraSettings``: what the environment says, checked once, as frozen values."""
+
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import (
+    BeforeValidator,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from camunda_entra_fastapi.errors import SettingsError, quoted
+from camunda_entra_fastapi.settings import issuers, urls, values
+from camunda_entra_fastapi.settings.sources import Mistake, VariablesSource, by_field, spellings_of
+
+_WITH_PASSWORDS: Final = ("session_store", "http_proxy")
+_REMEDIES: Final = {
+    "type": "Set it to AZUREAD.",
+    "issuer": f"Set it to the issuer of your tenant, for example {issuers.EXAMPLE_ISSUER}.",
+    "client_id": "Set it to the Application (client) ID of the app registration, a GUID, "
+    f"for example {values.EXAMPLE_ID}.",
+}
+
+
+def _allows_http(info: ValidationInfo) -> bool:
+    return bool(info.data.get("allow_http", False))
+
+
+def _issuer(value: object, info: ValidationInfo) -> str:
+    return issuers.read_issuer(value, allow_http=_allows_http(info))
+
+
+def _backend_url(value: object, info: ValidationInfo) -> str:
+    return issuers.read_backend_url(value, info.data.get("issuer"), allow_http=_allows_http(info))
+
+
+def _base_url(value: object, info: ValidationInfo) -> str | None:
+    return urls.read_base_url(value, allow_http=_allows_http(info))
+
+
+def _audience(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    return values.read_audiences(value) or (info.data.get("client_id", ""),)
+
+
+def _scopes(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    own = f"{info.data.get('client_id')}/.default"
+    return values.read_scopes(value) or ("openid", "email", "offline_access", own)
+
+
+def _tenants(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    tenants = values.read_tenants(value)
+    issuer = info.data.get("issuer")
+    return issuers.check_tenants(tenants, issuer) if issuer else tenants
+
+
+Flag = Annotated[bool, BeforeValidator(values.read_flag)]
+_SettingsClass = type[BaseSettings]  # in the class below, "type" is a field
+
+
+class EntraSettings(BaseSettings):
+    """Which tenant and application registration to trust, and how.
+
+    Read from keyword arguments, the environment, ``.env`` in the working directory, and one file per
+    variable in the folder that ``CAMUNDA_ENTRA_SECRETS_DIR`` names; the first that has a value wins.
+    The first six fields are ``CAMUNDA_IDENTITY_<NAME>``, all others ``CAMUNDA_ENTRA_<NAME>``. Keyword
+    arguments have the names of the fields or of the variables, in any case.
+
+    Raises:
+        SettingsError: Something is missing or wrong; all of it is listed, one sentence or two each.
+    """
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8-sig",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    allow_http: Flag = False
+    """Plain http is accepted beyond this machine. Stands first because the URLs depend on it."""
+
+    type: Annotated[Literal["AZUREAD", "MICROSOFT"], BeforeValidator(values.read_type)]
+    """Two names for Microsoft Entra ID; nothing else is understood."""
+    issuer: Annotated[str, BeforeValidator(_issuer)]
+    """The issuer, exactly as given; may be one for several tenants (``allowed_tenants``)."""
+    issuer_backend_url: Annotated[str, BeforeValidator(_backend_url)] = ""
+    """Where this service reaches the issuer; the issuer itself if nothing is given."""
+    client_id: Annotated[str, BeforeValidator(values.read_client_id)]
+    """The application (client) ID of this service's registration."""
+    client_secret: Annotated[SecretStr | None, BeforeValidator(values.read_secret)] = None
+    """Needed for signing in and for tokens of other services, not for protecting an API."""
+    audience: Annotated[tuple[str, ...], BeforeValidator(_audience)] = ()
+    """What ``aud`` of a token may be; the client ID if nothing is given."""
+    base_url: Annotated[str | None, BeforeValidator(_base_url)] = None
+    """The public root of this service, without a slash at its end; None: as the request has it."""
+    scopes: Annotated[tuple[str, ...], BeforeValidator(_scopes)] = ()
+    """What signing in asks for; ``openid email offline_access <client id>/.default`` by default."""
+    session_store: Annotated[str, BeforeValidator(urls.read_session_store)] = "cookie"
+    """``cookie``, ``memory`` or the URL of a Redis; a password in it is masked wherever it is shown."""
+    session_secret: Annotated[tuple[SecretStr, ...], BeforeValidator(values.read_session_secrets)] = ()
+    """The first encrypts, all decrypt; none: derived from the client secret."""
+    session_lifetime: Annotated[timedelta, BeforeValidator(values.read_lifetime)] = timedelta(hours=8)
+    """How long after signing in a session ends, whatever happens."""
+    clock_skew: Annotated[int, BeforeValidator(values.whole_seconds(0, 300, 60))] = 60
+    """Seconds of leeway on ``exp``, ``nbf`` and ``iat``."""
+    accept_v1_tokens: Flag = False
+    """Tokens of version 1.0, from ``https://sts.windows.net/<tenant>/``, are accepted besides."""
+    allowed_tenants: Annotated[tuple[str, ...], BeforeValidator(_tenants)] = ()
+    """Tenant IDs in lower case, for issuers of several tenants; ``("*",)`` for every tenant."""
+    allowed_clients: Annotated[tuple[str, ...], BeforeValidator(values.read_clients)] = ()
+    """Client IDs in lower case of which ``azp`` or ``appid`` must be one; empty: any."""
+    allow_guests: Flag = True
+    """Guest users of the tenant are let in."""
+    token_cache_size: Annotated[int, BeforeValidator(values.number(0, 1_000_000, 10_000))] = 10_000
+    """How many verified tokens are remembered; 0: none."""
+    metadata_lifetime: Annotated[int, BeforeValidator(values.whole_seconds(1, 86_400, 3600))] = 3600
+    """Seconds after which discovery and keys are refreshed in the background."""
+    http_timeout: Annotated[float, BeforeValidator(values.seconds(0.1, 60, 5))] = 5.0
+    """Seconds that one whole exchange with Entra may take."""
+    http_proxy: Annotated[str | None, BeforeValidator(urls.read_proxy)] = None
+    """The proxy for calls to Entra; a password in it is masked wherever it is shown."""
+    ca_bundle: Annotated[Path | None, BeforeValidator(values.read_ca_bundle)] = None
+    """A file with the certificates to trust in calls to Entra."""
+    custom_signing_keys: Flag = False
+    """The application has signing keys of its own: documents are asked for with ``?appid=``."""
+
+    def __init__(self, **arguments: Any) -> None:
+        problems: list[str] = []
+        try:
+            super().__init__(**by_field(arguments, self.__class__.model_fields))
+        except ValidationError as error:
+            problems = _problems_of(error)
+        except (OSError, UnicodeDecodeError):
+            problems = ["The .env file cannot be read. Save it as UTF-8 text that this process may read."]
+        # Not raised inside "except": the cause holds what was given, secrets included.
+        if problems:
+            raise SettingsError(problems)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: _SettingsClass,
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keyword arguments, then all variables, wherever they are set."""
+        variables = VariablesSource(settings_cls, env_settings, dotenv_settings, file_secret_settings)
+        return init_settings, variables
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _unwrap(cls, value: object) -> object:
+        """Values come wrapped, so that nothing on the way shows them."""
+        if isinstance(value, Mistake):
+            raise ValueError(value.problem)
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+    @field_serializer(*_WITH_PASSWORDS)
+    def _mask(self, value: str | None) -> str | None:
+        return value and urls.masked(value)
+
+    def __repr_args__(self) -> "list[tuple[str | None, Any]]":
+        """What ``repr`` shows; also for ``str``."""
+        shown = super().__repr_args__()
+        return [(name, self._mask(value) if name in _WITH_PASSWORDS else value) for name, value in shown]
+
+    @property
+    def is_multi_tenant(self) -> bool:
+        """Whether the issuer stands for more tenants than one."""
+        return issuers.is_multi_tenant(self.issuer)
+
+    @property
+    def tenant(self) -> str | None:
+        """The issuer's tenant, a GUID or a domain in lower case; None for several tenants."""
+        return issuers.tenant_of(self.issuer)
+
+    @property
+    def issuer_template(self) -> str:
+        """The issuer of tokens, with ``{tenantid}`` where it stands for several tenants."""
+        return issuers.template_of(self.issuer)
+
+    @property
+    def authorization_url(self) -> str:
+        """Where browsers sign in, told from the issuer without network."""
+        return issuers.endpoint_of(self.issuer, self.issuer_backend_url, "authorize")
+
+    @property
+    def token_url(self) -> str:
+        """Where browsers redeem codes, told from the issuer without network."""
+        return issuers.endpoint_of(self.issuer, self.issuer_backend_url, "token")
+
+
+def _problems_of(error: ValidationError) -> list[str]:
+    """One problem for each mistake, in the order of README's table."""
+    details = sorted(error.errors(include_url=False), key=lambda one: one["loc"] == ("allow_http",))
+    return [_problem_of(one) for one in details]
+
+
+def _problem_of(details: ErrorDetails) -> str:
+    field = str(details["loc"][0])
+    if isinstance(mistake := details["input"], Mistake):
+        return mistake.problem
+    if details["type"] == "extra_forbidden":
+        (nearest,) = get_close_matches(field, EntraSettings.model_fields, n=1, cutoff=0)
+        return f"{quoted(field, 80)} is not a setting. Remove it, or did you mean {nearest}?"
+    variable = spellings_of(field)[0]
+    if details["type"] == "missing":
+        return f"{variable} is not set. {_REMEDIES[field]}"
+    return f"{variable} {details['ctx']['error']}"

@@ -1,0 +1,178 @@
+"""Where settings come from: keyword arguments, the environment, ``.env`` and a folder of secret files.
+
+A variable may be spelled in two ways and stand in several places. Here the one value that counts
+is found for each setting; what a right value is, ``values``, ``urls`` and ``issuers`` say.
+"""
+
+import os
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+)
+
+from camunda_entra_fastapi.errors import quoted
+from camunda_entra_fastapi.telemetry import logger
+
+SECRETS_DIR: Final = "CAMUNDA_ENTRA_SECRETS_DIR"
+"""Names the folder of secret files; it says where settings are, so it is no setting itself."""
+
+MAX_FILE_BYTES: Final = 64 * 1024
+"""No value is nearly as long: a larger file is not a secret but something else."""
+
+_OURS: Final = "CAMUNDA_ENTRA_"
+_CAMUNDAS: Final = "CAMUNDA_IDENTITY_"
+_CAMUNDA_FIELDS: Final = frozenset(
+    {"type", "issuer", "issuer_backend_url", "client_id", "client_secret", "audience"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Stands in for a value that cannot be told; ``problem`` is the sentence that says why."""
+
+    problem: str
+
+
+def spellings_of(field: str) -> tuple[str, ...]:
+    """The variables that set the field, the documented one first.
+
+    Camunda's SDK writes its variables without the underscores inside the name.
+    """
+    if field not in _CAMUNDA_FIELDS:
+        return (_OURS + field.upper(),)
+    name = field.upper()
+    return tuple(dict.fromkeys((_CAMUNDAS + name, _CAMUNDAS + name.replace("_", ""))))
+
+
+def clean(value: str) -> str:
+    """The value without the blanks around it, and without quotes that a ``--env-file`` leaves in."""
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1].strip()
+    return value
+
+
+def by_field(arguments: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
+    """Keyword arguments by the field they set, whether they name the field or a variable.
+
+    Empty text, and None where it is no value of the field, count as not given. Names with an
+    underscore in front are pydantic-settings' own and stay as they are.
+    """
+    field_of = {spelling: field for field in fields for spelling in spellings_of(field)}
+    named: dict[str, Any] = {}
+    for name, given in arguments.items():
+        if name.startswith("_"):
+            named[name] = given
+            continue
+        field = field_of.get(name.upper(), name.lower() if name.lower() in fields else name)
+        value: Any = clean(given) if isinstance(given, str) else given
+        if value in ("", SecretStr("")) or (value is None and _is_never_none(fields.get(field))):
+            continue
+        if field in named and named[field] != value:
+            value = Mistake(
+                f"{spellings_of(field)[0]} is given by two arguments that differ. Keep one of them."
+            )
+        named[field] = value
+    return named
+
+
+def _is_never_none(field: FieldInfo | None) -> bool:
+    return field is not None and field.default is not None
+
+
+class VariablesSource(PydanticBaseSettingsSource):
+    """Environment, ``.env`` and secret files, in this order of precedence.
+
+    They are one source because two spellings of a variable must agree wherever they stand. Values
+    leave it as ``SecretStr``: pydantic-settings can log what its sources give.
+    """
+
+    def __init__(
+        self,
+        settings_cls: type[BaseSettings],
+        environment: PydanticBaseSettingsSource,
+        dotenv: PydanticBaseSettingsSource,
+        files: PydanticBaseSettingsSource,
+    ) -> None:
+        super().__init__(settings_cls)
+        self._known = {spelling for field in settings_cls.model_fields for spelling in spellings_of(field)}
+        self._variables: ChainMap[str, str | Mistake] = ChainMap(
+            _cleaned(cast(EnvSettingsSource, environment).env_vars),
+            _cleaned(cast(EnvSettingsSource, dotenv).env_vars),
+        )
+        given: Any = cast(SecretsSettingsSource, files).secrets_dir or self._variables.get(SECRETS_DIR, ())
+        self._folders: list[Any] = [given] if isinstance(given, str | os.PathLike) else list(given)
+
+    def __call__(self) -> dict[str, Any]:
+        """The values by field; a ``Mistake`` where there is no telling which."""
+        for name in sorted(self._variables.keys() - self._known - {SECRETS_DIR}):
+            if name.startswith(_OURS):
+                self._warn_of_typo(name)
+        values: dict[str, Any] = {}
+        files: dict[str, str | Mistake] = {}
+        for folder in self._folders:
+            try:
+                files.update(self._read_folder(Path(folder).expanduser()))
+            except (OSError, RuntimeError):
+                values[SECRETS_DIR] = Mistake(
+                    f"{SECRETS_DIR} names {quoted(str(folder))}, which is not a folder that can be read. "
+                    "Mount the secrets there, or give another folder, for example /run/secrets."
+                )
+        self._variables.maps.append(files)
+        for field, info in self.settings_cls.model_fields.items():
+            value, name, _ = self.get_field_value(info, field)
+            if value is not None:
+                values[name] = value
+        return values
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """The one value that the field's variables have; None without one."""
+        found = {name: self._variables[name] for name in spellings_of(field_name) if name in self._variables}
+        for value in found.values():
+            if isinstance(value, Mistake):
+                return value, field_name, False
+        texts = {str(value) for value in found.values()}
+        if len(texts) > 1:
+            problem = f"{' and '.join(found)} mean the same, but have different values. Keep one of the two."
+            return Mistake(problem), field_name, False
+        return (SecretStr(texts.pop()) if texts else None), field_name, False
+
+    def _read_folder(self, folder: Path) -> dict[str, str | Mistake]:
+        """The variables that files of the folder are named after, in any case."""
+        files = {path.name.upper(): path for path in folder.iterdir() if path.name.upper() in self._known}
+        values = {name: _read_file(name, path) for name, path in files.items() if path.is_file()}
+        return {name: value for name, value in values.items() if value}
+
+    def _warn_of_typo(self, name: str) -> None:
+        (nearest,) = get_close_matches(name, sorted(self._known), n=1, cutoff=0)
+        logger.warning("%s is not a setting and has no effect. Did you mean %s?", quoted(name, 80), nearest)
+
+
+def _cleaned(variables: Mapping[str, str | None]) -> dict[str, str | Mistake]:
+    """The variables by their names in upper case; those without a value are left out."""
+    values = ((name.upper(), clean(value or "")) for name, value in variables.items())
+    return {name: value for name, value in values if value}
+
+
+def _read_file(name: str, path: Path) -> str | Mistake:
+    """The text in a secret file, or why there is none."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return Mistake(f"{name} has a secret file that is no readable UTF-8 text. Put the bare value in it.")
+    if len(content) > MAX_FILE_BYTES:
+        return Mistake(f"{name} has a secret file of more than {MAX_FILE_BYTES} bytes. Put the value in it.")
+    return clean(text)

@@ -1,0 +1,807 @@
+"""``EntraSettings``: where values come from, what is accepted, and how mistakes are told."""
+
+import logging
+import os
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from camunda_entra_fastapi.errors import SettingsError
+from camunda_entra_fastapi.settings import EntraSettings
+
+TENANT = "11111111-2222-4333-8444-555555555555"
+OTHER = "99999999-8888-4777-8666-555555555555"
+CLIENT = "22222222-3333-4444-8555-666666666666"
+ISSUER = f"https://login.microsoftonline.com/{TENANT}/v2.0"
+SECRET = "s3cr3t~never-to-be-shown"
+SIX = {
+    "CAMUNDA_IDENTITY_TYPE": "AZUREAD",
+    "CAMUNDA_IDENTITY_ISSUER": ISSUER,
+    "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL": f"http://localhost:8080/{TENANT}/v2.0",
+    "CAMUNDA_IDENTITY_CLIENT_ID": CLIENT,
+    "CAMUNDA_IDENTITY_CLIENT_SECRET": SECRET,
+    "CAMUNDA_IDENTITY_AUDIENCE": f"api://{CLIENT}",
+}
+
+
+def settings(**arguments: Any) -> EntraSettings:
+    """Settings with the three required values, and what the test adds."""
+    return EntraSettings(**{"type": "AZUREAD", "issuer": ISSUER, "client_id": CLIENT} | arguments)
+
+
+def problems(**arguments: Any) -> tuple[str, ...]:
+    """What is wrong with settings that are right but for these arguments."""
+    with pytest.raises(SettingsError) as caught:
+        settings(**arguments)
+    return caught.value.problems
+
+
+def problem(**arguments: Any) -> str:
+    """The one thing that is wrong."""
+    (only,) = problems(**arguments)
+    return only
+
+
+@pytest.fixture
+def six(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The six variables of every Camunda component are set."""
+    for name, value in SIX.items():
+        monkeypatch.setenv(name, value)
+
+
+# Values and defaults
+
+
+@pytest.mark.usefixtures("six")
+def test_the_six_variables_are_read() -> None:
+    """Nothing but the environment is needed."""
+    found = EntraSettings()
+    assert (found.type, found.issuer, found.client_id) == ("AZUREAD", ISSUER, CLIENT)
+    assert found.issuer_backend_url == f"http://localhost:8080/{TENANT}/v2.0"
+    assert found.client_secret == SecretStr(SECRET)
+    assert found.audience == (f"api://{CLIENT}",)
+
+
+def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
+    """The defaults are those of the documented table."""
+    assert {name: value for name, value in settings() if name not in ("type", "issuer", "client_id")} == {
+        "allow_http": False,
+        "issuer_backend_url": ISSUER,
+        "client_secret": None,
+        "audience": (CLIENT,),
+        "base_url": None,
+        "scopes": ("openid", "email", "offline_access", f"{CLIENT}/.default"),
+        "session_store": "cookie",
+        "session_secret": (),
+        "session_lifetime": timedelta(hours=8),
+        "clock_skew": 60,
+        "accept_v1_tokens": False,
+        "allowed_tenants": (),
+        "allowed_clients": (),
+        "allow_guests": True,
+        "token_cache_size": 10_000,
+        "metadata_lifetime": 3600,
+        "http_timeout": 5.0,
+        "http_proxy": None,
+        "ca_bundle": None,
+        "custom_signing_keys": False,
+    }
+
+
+CA_BUNDLE = certifi.where()
+LONG, LONGER = "x" * 32, "y" * 40
+ROWS: list[tuple[str, str, Any]] = [
+    ("CAMUNDA_IDENTITY_TYPE", "microsoft", "MICROSOFT"),
+    ("CAMUNDA_IDENTITY_TYPE", "AzureAD", "AZUREAD"),
+    ("CAMUNDA_IDENTITY_CLIENT_ID", "my-client_1", "my-client_1"),
+    ("CAMUNDA_IDENTITY_AUDIENCE", "a, api://b ,a", ("a", "api://b")),
+    ("CAMUNDA_ENTRA_BASE_URL", "https://operate.example.com/x/", "https://operate.example.com/x"),
+    ("CAMUNDA_ENTRA_BASE_URL", "http://[::1]:8000", "http://[::1]:8000"),
+    ("CAMUNDA_ENTRA_SCOPES", "openid  a/.default openid", ("openid", "a/.default")),
+    ("CAMUNDA_ENTRA_SESSION_STORE", "Memory", "memory"),
+    ("CAMUNDA_ENTRA_SESSION_STORE", "redis://localhost", "redis://localhost"),
+    (
+        "CAMUNDA_ENTRA_SESSION_STORE",
+        "rediss://u:p@r.example.com:1/2?a=b",
+        "rediss://u:p@r.example.com:1/2?a=b",
+    ),
+    ("CAMUNDA_ENTRA_SESSION_SECRET", f"{LONG}, {LONGER}", (SecretStr(LONG), SecretStr(LONGER))),
+    ("CAMUNDA_ENTRA_SESSION_LIFETIME", "PT8H30M", timedelta(hours=8, minutes=30)),
+    ("CAMUNDA_ENTRA_SESSION_LIFETIME", "P1W1DT1.5S", timedelta(days=8, seconds=1.5)),
+    ("CAMUNDA_ENTRA_SESSION_LIFETIME", "60", timedelta(minutes=1)),
+    ("CAMUNDA_ENTRA_SESSION_LIFETIME", "P90D", timedelta(days=90)),
+    ("CAMUNDA_ENTRA_CLOCK_SKEW", "0", 0),
+    ("CAMUNDA_ENTRA_CLOCK_SKEW", "PT5M", 300),
+    ("CAMUNDA_ENTRA_ACCEPT_V1_TOKENS", "TRUE", True),
+    ("CAMUNDA_ENTRA_ACCEPT_V1_TOKENS", "off", False),
+    ("CAMUNDA_ENTRA_ALLOWED_TENANTS", f"{TENANT.upper()},{OTHER}", (TENANT, OTHER)),
+    ("CAMUNDA_ENTRA_ALLOWED_CLIENTS", "AbC,def,abc", ("abc", "def")),
+    ("CAMUNDA_ENTRA_ALLOW_GUESTS", "no", False),
+    ("CAMUNDA_ENTRA_TOKEN_CACHE_SIZE", "1000000", 1_000_000),
+    ("CAMUNDA_ENTRA_TOKEN_CACHE_SIZE", "0", 0),
+    ("CAMUNDA_ENTRA_METADATA_LIFETIME", "1", 1),
+    ("CAMUNDA_ENTRA_METADATA_LIFETIME", "PT24H", 86_400),
+    ("CAMUNDA_ENTRA_ALLOW_HTTP", "1", True),
+    ("CAMUNDA_ENTRA_HTTP_TIMEOUT", "0.1", 0.1),
+    ("CAMUNDA_ENTRA_HTTP_TIMEOUT", "60", 60.0),
+    ("CAMUNDA_ENTRA_HTTP_PROXY", "http://u:p@proxy.example.com:3128", "http://u:p@proxy.example.com:3128"),
+    ("CAMUNDA_ENTRA_CA_BUNDLE", CA_BUNDLE, Path(CA_BUNDLE)),
+    ("CAMUNDA_ENTRA_CUSTOM_SIGNING_KEYS", "yes", True),
+]
+
+
+@pytest.mark.usefixtures("six")
+@pytest.mark.parametrize(("variable", "text", "value"), ROWS)
+def test_every_variable_is_read(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str, value: object
+) -> None:
+    """Each row of the table is read from the environment, in upper or lower case."""
+    field = variable.removeprefix("CAMUNDA_IDENTITY_").removeprefix("CAMUNDA_ENTRA_").lower()
+    monkeypatch.setenv(variable, text)
+    assert getattr(EntraSettings(), field) == value
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv(variable.lower(), text)
+    assert getattr(EntraSettings(), field) == value
+
+
+def test_values_may_be_given_as_python_values() -> None:
+    """Code need not write lists, times and secrets as text."""
+    found = settings(
+        audience=["a", "b"],
+        scopes=("openid", "x"),
+        session_secret=[SecretStr(LONG), LONGER],
+        session_lifetime=timedelta(hours=1),
+        client_secret=SecretStr(SECRET),
+        clock_skew=5,
+        http_timeout=1.5,
+        ca_bundle=Path(CA_BUNDLE),
+        allowed_clients={"A"},
+        allow_http=True,
+    )
+    assert (found.audience, found.scopes, found.allowed_clients) == (("a", "b"), ("openid", "x"), ("a",))
+    assert found.session_secret == (SecretStr(LONG), SecretStr(LONGER))
+    assert (found.session_lifetime, found.clock_skew, found.http_timeout) == (timedelta(hours=1), 5, 1.5)
+    assert (found.client_secret, found.ca_bundle) == (SecretStr(SECRET), Path(CA_BUNDLE))
+    assert found.allow_http is True
+
+
+def test_is_frozen() -> None:
+    """What was checked cannot be changed afterwards; equal settings are equal and hash alike."""
+    found = settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        found.issuer = "https://evil.example.com/v2.0"
+    assert found == settings()
+    assert hash(found) == hash(settings())
+
+
+# Where values come from
+
+
+@pytest.mark.usefixtures("six")
+@pytest.mark.parametrize(
+    "name", ["client_id", "CLIENT_ID", "CAMUNDA_IDENTITY_CLIENTID", "camunda_identity_client_id"]
+)
+def test_keyword_arguments_win(name: str) -> None:
+    """Whether they name the field or a variable, in any case."""
+    assert EntraSettings(**{name: "one"}).client_id == "one"
+
+
+@pytest.mark.parametrize("field", ["issuer_backend_url", "client_id", "client_secret"])
+def test_the_spellings_of_the_sdk_mean_the_same(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``CAMUNDA_IDENTITY_CLIENTID`` is ``CAMUNDA_IDENTITY_CLIENT_ID``; both at once may agree."""
+    for name, value in SIX.items():
+        monkeypatch.setenv(name, value)
+    expected = EntraSettings()
+    documented = f"CAMUNDA_IDENTITY_{field.upper()}"
+    joined = f"CAMUNDA_IDENTITY_{field.upper().replace('_', '')}"
+    monkeypatch.setenv(joined, SIX[documented])
+    assert EntraSettings() == expected
+    monkeypatch.delenv(documented)
+    assert EntraSettings() == expected
+
+
+@pytest.mark.usefixtures("six")
+@pytest.mark.parametrize("source", ["environment", "dotenv", "files"])
+def test_two_spellings_that_differ_are_a_mistake(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the two stand; the values are not told, and a keyword argument settles it."""
+    if source == "environment":
+        monkeypatch.setenv("CAMUNDA_IDENTITY_CLIENTSECRET", "another-secret")
+    elif source == "dotenv":
+        Path(".env").write_text("CAMUNDA_IDENTITY_CLIENTSECRET=another-secret")
+    else:
+        (tmp_path / "CAMUNDA_IDENTITY_CLIENTSECRET").write_text("another-secret")
+        monkeypatch.setenv("CAMUNDA_ENTRA_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SettingsError) as caught:
+        EntraSettings()
+    (told,) = caught.value.problems
+    assert told.startswith("CAMUNDA_IDENTITY_CLIENT_SECRET and CAMUNDA_IDENTITY_CLIENTSECRET ")
+    assert "another-secret" not in told
+    assert SECRET not in told
+    assert EntraSettings(client_secret="third").client_secret == SecretStr("third")
+
+
+def test_two_keyword_arguments_for_one_setting_must_agree() -> None:
+    """Neither is preferred in silence."""
+    assert settings(CAMUNDA_IDENTITY_CLIENTID=CLIENT).client_id == CLIENT
+    assert problem(CAMUNDA_IDENTITY_CLIENTID="other").startswith("CAMUNDA_IDENTITY_CLIENT_ID is given by two")
+
+
+def test_sources_have_an_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keyword argument, environment, ``.env``, secret file, default."""
+    name = "CAMUNDA_ENTRA_CLOCK_SKEW"
+    assert settings().clock_skew == 60
+    (tmp_path / name.lower()).write_text("4\n")
+    monkeypatch.setenv("CAMUNDA_ENTRA_SECRETS_DIR", str(tmp_path))
+    assert settings().clock_skew == 4
+    Path(".env").write_text(f"{name}=3\n")
+    assert settings().clock_skew == 3
+    monkeypatch.setenv(name, "2")
+    assert settings().clock_skew == 2
+    assert settings(clock_skew=1).clock_skew == 1
+
+
+def test_a_dotenv_file_is_read(tmp_path: Path) -> None:
+    """With a byte order mark and variables of others in it; another file can be named, or none."""
+    lines = "".join(f'{name}="{value}"\n' for name, value in SIX.items())
+    (tmp_path / ".env").write_text(
+        f"{lines}DATABASE_URL=x\nCAMUNDA_IDENTITY_FOO=1\nFLAG\n", encoding="utf-8-sig"
+    )
+    assert EntraSettings().client_id == CLIENT
+    (tmp_path / "other.env").write_text(lines.replace(CLIENT, "other"))
+    assert EntraSettings(_env_file=tmp_path / "other.env").client_id == "other"
+    with pytest.raises(SettingsError, match="CAMUNDA_IDENTITY_CLIENT_ID is not set"):
+        EntraSettings(_env_file=None)
+
+
+def test_a_dotenv_file_that_is_no_text_is_told() -> None:
+    """Some editors write UTF-16; nothing of the content is repeated."""
+    Path(".env").write_text(f"CAMUNDA_IDENTITY_CLIENT_SECRET={SECRET}", encoding="utf-16")
+    told = problem()
+    assert told.startswith("The .env file cannot be read")
+    assert SECRET not in told
+
+
+def test_secret_files_are_read(tmp_path: Path) -> None:
+    """One file per variable, its name in any case; other files and folders are left alone."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "camunda_identity_client_secret").write_text(f"{SECRET}\n")
+    (folder / "CAMUNDA_ENTRA_CLOCK_SKEW").write_text("")
+    (folder / "CAMUNDA_ENTRA_SCOPES").mkdir()
+    (folder / "notes").write_bytes(b"\xff")
+    assert settings(_secrets_dir=folder).client_secret == SecretStr(SECRET)
+    assert settings(_secrets_dir=folder).clock_skew == 60
+    Path(".env").write_text(f"CAMUNDA_ENTRA_SECRETS_DIR={folder}")
+    assert settings().client_secret == SecretStr(SECRET)
+
+
+def test_secret_files_are_read_at_each_construction(tmp_path: Path) -> None:
+    """A rotated secret is seen; of several folders the last one counts."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for number, folder in enumerate((first, second)):
+        folder.mkdir()
+        (folder / "CAMUNDA_IDENTITY_CLIENT_SECRET").write_text(f"secret{number}")
+    assert settings(_secrets_dir=[first, second]).client_secret == SecretStr("secret1")
+    (second / "CAMUNDA_IDENTITY_CLIENT_SECRET").write_text("new")
+    assert settings(_secrets_dir=[first, second]).client_secret == SecretStr("new")
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_a_folder_that_is_none_is_told(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name of the variable, together with all other mistakes."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CAMUNDA_ENTRA_SECRETS_DIR", str(tmp_path / kind))
+    told = problems(clock_skew="x")
+    assert [one.split()[0] for one in told] == ["CAMUNDA_ENTRA_CLOCK_SKEW", "CAMUNDA_ENTRA_SECRETS_DIR"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 65_537])
+def test_a_secret_file_that_is_none_is_told(content: bytes, tmp_path: Path) -> None:
+    """Not text, or far too long; a variable that comes first makes it unimportant."""
+    (tmp_path / "CAMUNDA_IDENTITY_CLIENT_SECRET").write_bytes(content)
+    assert problem(_secrets_dir=tmp_path).startswith("CAMUNDA_IDENTITY_CLIENT_SECRET has a secret file ")
+    assert settings(_secrets_dir=tmp_path, client_secret="x").client_secret == SecretStr("x")
+
+
+@pytest.mark.usefixtures("six")
+@pytest.mark.parametrize("empty", ["", "  ", '""', "''"])
+def test_empty_variables_are_not_set(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files and charts pass on what nobody filled in; a required one is then missing."""
+    for field in EntraSettings.model_fields:
+        if f"CAMUNDA_IDENTITY_{field.upper()}" not in SIX:
+            monkeypatch.setenv(f"CAMUNDA_ENTRA_{field.upper()}", empty)
+    for name in ("CLIENT_SECRET", "AUDIENCE", "ISSUER_BACKEND_URL", "CLIENTID"):
+        monkeypatch.setenv(f"CAMUNDA_IDENTITY_{name}", empty)
+    assert EntraSettings() == settings(_env_file=None)
+    monkeypatch.setenv("CAMUNDA_IDENTITY_ISSUER", empty)
+    with pytest.raises(SettingsError, match="CAMUNDA_IDENTITY_ISSUER is not set"):
+        EntraSettings()
+
+
+@pytest.mark.usefixtures("six")
+def test_empty_arguments_are_not_given() -> None:
+    """So the environment decides; None stays None where that is a value."""
+    found = EntraSettings(client_id="", type=None, audience=None, client_secret="")
+    assert (found.client_id, found.audience) == (CLIENT, (f"api://{CLIENT}",))
+    assert found.client_secret == SecretStr(SECRET)
+    assert EntraSettings(client_secret=SecretStr("")).client_secret == SecretStr(SECRET)
+    assert EntraSettings(client_secret=None).client_secret is None
+
+
+@pytest.mark.parametrize("text", [f'"{CLIENT}"', f"'{CLIENT}'", f"  {CLIENT}\t", f' " {CLIENT} "'])
+def test_blanks_and_quotes_around_values_are_taken_off(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``docker run --env-file`` leaves quotes in."""
+    assert settings(client_id=text).client_id == CLIENT
+    monkeypatch.setenv("CAMUNDA_IDENTITY_TYPE", "AZUREAD")
+    monkeypatch.setenv("CAMUNDA_IDENTITY_ISSUER", ISSUER)
+    monkeypatch.setenv("CAMUNDA_IDENTITY_CLIENT_ID", text)
+    assert EntraSettings().client_id == CLIENT
+
+
+@pytest.mark.parametrize("source", ["environment", "dotenv"])
+def test_a_variable_with_a_typo_is_warned_of(
+    source: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning with the nearest name, without the value; variables of others are left alone."""
+    if source == "environment":
+        monkeypatch.setenv("CAMUNDA_ENTRA_CLOCK_SCEW", SECRET)
+        monkeypatch.setenv("CAMUNDA_IDENTITY_CLOCKSKEW", "PT60S")
+    Path(".env").write_text(f"CAMUNDA_ENTRA_CLOCK_SCEW={SECRET}\nCAMUNDA_IDENTITY_RESOURCE=1")
+    with caplog.at_level(logging.WARNING):
+        settings()
+    (record,) = caplog.records
+    assert record.name == "camunda_entra_fastapi"
+    assert "CAMUNDA_ENTRA_CLOCK_SCEW" in record.getMessage()
+    assert "Did you mean CAMUNDA_ENTRA_CLOCK_SKEW?" in record.getMessage()
+    assert SECRET not in record.getMessage()
+
+
+def test_known_variables_are_not_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The folder of secret files is no typo."""
+    monkeypatch.setenv("CAMUNDA_ENTRA_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("CAMUNDA_ENTRA_CLOCK_SKEW", "1")
+    settings()
+    assert caplog.records == []
+
+
+# How mistakes are told
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """In the order of the table, each beginning with the variable's documented name."""
+    told = problems(
+        allow_http="maybe",
+        type="KEYCLOAK",
+        issuer="nonsense",
+        issuer_backend_url="http://entra.example.com/x",
+        client_id="api://x",
+        audience="a,,b",
+        base_url="operate",
+        scopes="email",
+        session_store="file",
+        session_secret="short",
+        session_lifetime="1",
+        clock_skew="301",
+        accept_v1_tokens="2",
+        allowed_tenants="contoso.com",
+        allowed_clients="a b",
+        allow_guests="-",
+        token_cache_size="many",
+        metadata_lifetime="0",
+        http_timeout="0",
+        http_proxy="proxy",
+        ca_bundle="nowhere.pem",
+        custom_signing_keys="x",
+        client_secret="a\nb",
+    )
+    identity = ("TYPE", "ISSUER", "ISSUER_BACKEND_URL", "CLIENT_ID", "CLIENT_SECRET", "AUDIENCE")
+    others = [
+        name.upper() for name in EntraSettings.model_fields if name.upper() not in (*identity, "ALLOW_HTTP")
+    ]
+    assert [one.split()[0] for one in told] == [
+        *(f"CAMUNDA_IDENTITY_{name}" for name in identity),
+        *(f"CAMUNDA_ENTRA_{name}" for name in (*others, "ALLOW_HTTP")),
+    ]
+    assert all(one.endswith(".") for one in told)
+
+
+def test_what_is_missing_is_told_with_an_example() -> None:
+    """The three required variables."""
+    with pytest.raises(SettingsError) as caught:
+        EntraSettings()
+    assert caught.value.problems == (
+        "CAMUNDA_IDENTITY_TYPE is not set. Set it to AZUREAD.",
+        f"CAMUNDA_IDENTITY_ISSUER is not set. Set it to the issuer of your tenant, for example {ISSUER}.",
+        (
+            "CAMUNDA_IDENTITY_CLIENT_ID is not set. Set it to the Application (client) ID of the app "
+            f"registration, a GUID, for example {CLIENT}."
+        ),
+    )
+
+
+def test_an_unknown_argument_is_told() -> None:
+    """A typo in code is a mistake, with the nearest name."""
+    assert problem(clock_scew=1) == "'clock_scew' is not a setting. Remove it, or did you mean clock_skew?"
+
+
+def test_settings_inside_another_model_are_told_as_they_are() -> None:
+    """A value that pydantic makes settings of raises the same error."""
+
+    class Outer(BaseModel):
+        entra: EntraSettings
+
+    assert Outer(entra=settings()).entra == settings()
+    with pytest.raises(ValueError, match="CAMUNDA_IDENTITY_ISSUER is not set"):
+        EntraSettings.model_validate({"type": "AZUREAD"})
+
+
+def test_no_error_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in its text, its context or its traceback, whichever value is wrong."""
+    url = f"https://u:{SECRET}@h.example.com/{TENANT}/v2.0?x={SECRET}"
+    for name in EntraSettings.model_fields:
+        prefix = "IDENTITY" if f"CAMUNDA_IDENTITY_{name.upper()}" in SIX else "ENTRA"
+        monkeypatch.setenv(f"CAMUNDA_{prefix}_{name.upper()}", url)
+    monkeypatch.setenv("CAMUNDA_IDENTITY_TYPE", "x")
+    for plain in ("ALLOW_HTTP", "ACCEPT_V1_TOKENS", "ALLOW_GUESTS", "CUSTOM_SIGNING_KEYS", "CLOCK_SKEW"):
+        monkeypatch.setenv(f"CAMUNDA_ENTRA_{plain}", "x")
+    for plain in ("SESSION_LIFETIME", "TOKEN_CACHE_SIZE", "METADATA_LIFETIME", "HTTP_TIMEOUT", "CA_BUNDLE"):
+        monkeypatch.setenv(f"CAMUNDA_ENTRA_{plain}", "x")
+    monkeypatch.setenv("CAMUNDA_IDENTITY_CLIENT_SECRET", f"{SECRET}\n1")
+    monkeypatch.setenv("CAMUNDA_ENTRA_SESSION_SECRET", SECRET)
+    with pytest.raises(SettingsError) as caught:
+        EntraSettings()
+    assert len(caught.value.problems) >= 20
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_nothing_shows_a_secret() -> None:
+    """``repr``, ``str`` and dumps mask secrets, and passwords and queries in URLs."""
+    found = settings(
+        client_secret=SECRET,
+        session_secret=SECRET + LONG,
+        session_store=f"redis://user:{SECRET}@redis.example.com:6379/1?password={SECRET}",
+        http_proxy=f"http://user:{SECRET}@proxy.example.com:3128",
+    )
+    for shown in (repr(found), str(found), str(found.model_dump()), found.model_dump_json()):
+        assert SECRET not in shown
+        assert "redis://***@redis.example.com:6379/1?***" in shown
+        assert "http://***@proxy.example.com:3128" in shown
+    assert SECRET in found.session_store
+    assert "session_store='cookie'" in repr(settings())
+
+
+@pytest.mark.usefixtures("six")
+def test_the_log_of_pydantic_settings_shows_no_secret(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Newer releases log what every source gives, when asked to."""
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    with caplog.at_level(logging.DEBUG):
+        EntraSettings()
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("KEYCLOAK", "for Keycloak"),
+        ("generic", "any OpenID Connect provider"),
+        ("OKTA", "is 'OKTA'"),
+        (5, "is '5'"),
+    ],
+)
+def test_other_identity_providers_are_refused_by_name(kind: object, words: str) -> None:
+    """Only Entra is understood; the right value is told."""
+    told = problem(type=kind)
+    assert words in told
+    assert "AZUREAD" in told
+
+
+# The issuer
+
+
+@pytest.mark.parametrize(
+    ("issuer", "words"),
+    [
+        (f"https://sts.windows.net/{TENANT}/", f"version 1.0. Set it to {ISSUER};"),
+        ("https://sts.windows.net", f"version 1.0. Set it to {ISSUER};"),
+        (
+            f"https://sts.chinacloudapi.cn/{TENANT}/",
+            f"Set it to https://login.partner.microsoftonline.cn/{TENANT}/v2.0;",
+        ),
+        (ISSUER.removesuffix("/v2.0"), f"is not as Entra writes it. Set it to {ISSUER}."),
+        (ISSUER.removesuffix("/v2.0") + "/", f"is not as Entra writes it. Set it to {ISSUER}."),
+        (ISSUER.replace("/v2.0", "/oauth2/v2.0/token"), f"is not as Entra writes it. Set it to {ISSUER}."),
+        (ISSUER + "/", f"ends in a slash, which Entra's tokens do not have. Set it to {ISSUER}."),
+        (ISSUER + "/.well-known/openid-configuration", f"is the address of a document. Set it to {ISSUER}."),
+        (
+            ISSUER.removesuffix("/v2.0") + "/.well-known/openid-configuration?appid=x",
+            f"is the address of a document. Set it to {ISSUER}.",
+        ),
+        (
+            "https://c.b2clogin.com/c.onmicrosoft.com/B2C_1_x/v2.0/.well-known/openid-configuration",
+            "Set it to https://c.b2clogin.com/c.onmicrosoft.com/B2C_1_x/v2.0.",
+        ),
+        (
+            "https://login.microsoftonline.com/consumers/v2.0",
+            "Set it to https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0.",
+        ),
+        ("https://login.microsoftonline.com", "names no tenant"),
+        ("https://login.microsoftonline.com/v2.0", "names no tenant"),
+        ("https://login.microsoftonline.com/<tenant>/v2.0", "still holds a placeholder"),
+        ("https://login.microsoftonline.com/YOUR_TENANT/v2.0", "still holds a placeholder"),
+        ("https://login.microsoftonline.com/${TENANT_ID}/v2.0", "still holds a placeholder"),
+        ("https://login.microsoftonline.com/{tenant}/v2.0", "still holds a placeholder"),
+        ("https://{tenantid}.ciamlogin.com/{tenantid}/v2.0", "must hold {tenantid} once"),
+        ("https://sso.example.com/x-{tenantid}/v2.0", "must hold {tenantid} once"),
+        (f"http://sso.example.com/{TENANT}/v2.0", "is plain http"),
+        (f"http://127.0.0.1.example.com/{TENANT}/v2.0", "is plain http"),
+        (f"http://[::2]/{TENANT}/v2.0", "is plain http"),
+        (f"ftp://sso.example.com/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"login.microsoftonline.com/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https:///{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https://sso.example.com:/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https://sso.example.com:0/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https://sso.example.com:x/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https://[::1/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https://[::1%25eth0]/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https://-sso.example.com/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https://{'a.' * 130}com/{TENANT}/v2.0", "is not https or http with the name of a host"),
+        (f"https://user@sso.example.com/{TENANT}/v2.0", "holds a user name or password"),
+        (f"{ISSUER}?x=1", "holds a query or fragment"),
+        (f"{ISSUER}?", "holds a query or fragment"),
+        (f"{ISSUER}#", "holds a query or fragment"),
+        (f"https://sso.example.com//{TENANT}/v2.0", "has an empty segment"),
+        (f"https://sso.example.com/../{TENANT}/v2.0", "has an empty segment, or one of dots"),
+        (f"https://sso.example.com/{TENANT} /v2.0", "holds a character that no URL has"),
+        (f"https://sso.example.com/{TENANT}\n/v2.0", "holds a character that no URL has"),
+        (f"https://sso.example.com\\@x/{TENANT}/v2.0", "holds a character that no URL has"),
+        (f"https://ssö.example.com/{TENANT}/v2.0", "holds a character that no URL has"),
+        (f"https://sso.example.com/{'x' * 2048}/v2.0", "longer than 2048 characters"),
+        (5, "is not text"),
+    ],
+)
+def test_a_wrong_issuer_is_told_in_its_own_words(issuer: object, words: str) -> None:
+    """Likely mistakes are named, with the right value where it can be told."""
+    told = problem(issuer=issuer)
+    assert told.startswith("CAMUNDA_IDENTITY_ISSUER ")
+    assert words in told
+
+
+@pytest.mark.parametrize(
+    ("issuer", "tenant", "authorization_url"),
+    [
+        (ISSUER, TENANT, f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/authorize"),
+        (
+            f"https://login.microsoftonline.us/{TENANT.upper()}/v2.0",
+            TENANT,
+            f"https://login.microsoftonline.us/{TENANT.upper()}/oauth2/v2.0/authorize",
+        ),
+        (
+            f"https://login.partner.microsoftonline.cn/{TENANT}/v2.0",
+            TENANT,
+            f"https://login.partner.microsoftonline.cn/{TENANT}/oauth2/v2.0/authorize",
+        ),
+        (
+            "https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0",
+            "contoso.onmicrosoft.com",
+            "https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/authorize",
+        ),
+        (
+            f"https://{TENANT}.ciamlogin.com/{TENANT}/v2.0",
+            TENANT,
+            f"https://{TENANT}.ciamlogin.com/{TENANT}/oauth2/v2.0/authorize",
+        ),
+        (
+            f"https://c.b2clogin.com/{TENANT}/v2.0/",
+            TENANT,
+            f"https://c.b2clogin.com/{TENANT}/oauth2/v2.0/authorize",
+        ),
+        (
+            f"https://c.b2clogin.com/tfp/{TENANT}/B2C_1_x/v2.0/",
+            TENANT,
+            f"https://c.b2clogin.com/tfp/{TENANT}/B2C_1_x/oauth2/v2.0/authorize",
+        ),
+        (
+            f"http://entra.localhost:8080/prefix/{TENANT}/v2.0",
+            TENANT,
+            f"http://entra.localhost:8080/prefix/{TENANT}/oauth2/v2.0/authorize",
+        ),
+        ("https://sso.example.com/adfs", "adfs", "https://sso.example.com/adfs/oauth2/v2.0/authorize"),
+    ],
+)
+def test_an_issuer_of_one_tenant(issuer: str, tenant: str, authorization_url: str) -> None:
+    """Kept to the letter; tenant and endpoints for browsers are told without network."""
+    found = settings(issuer=issuer)
+    assert (found.issuer, found.issuer_template, found.issuer_backend_url) == (issuer, issuer, issuer)
+    assert (found.is_multi_tenant, found.tenant) == (False, tenant)
+    assert found.authorization_url == authorization_url
+    assert found.token_url == authorization_url.removesuffix("authorize") + "token"
+
+
+@pytest.mark.parametrize(
+    ("named", "asked"), [("common", "common"), ("organizations", "organizations"), ("{tenantid}", "common")]
+)
+def test_an_issuer_of_several_tenants(named: str, asked: str) -> None:
+    """Tokens name their own tenant; documents and sign-in are those of ``common`` or ``organizations``."""
+    found = settings(issuer=ISSUER.replace(TENANT, named), allowed_tenants="*")
+    assert (found.is_multi_tenant, found.tenant, found.allowed_tenants) == (True, None, ("*",))
+    assert found.issuer_template == ISSUER.replace(TENANT, "{tenantid}")
+    assert found.issuer_backend_url == ISSUER.replace(TENANT, asked)
+    assert found.authorization_url == f"https://login.microsoftonline.com/{asked}/oauth2/v2.0/authorize"
+
+
+def test_the_policy_of_b2c_is_taken_from_the_backend_url() -> None:
+    """B2C's issuers lack it; a backend URL that browsers cannot reach does not tell it."""
+    issuer, policy = f"https://c.b2clogin.com/{TENANT}/v2.0/", "c.onmicrosoft.com/B2C_1_x"
+    found = settings(issuer=issuer, issuer_backend_url=f"https://c.b2clogin.com:443/{policy}/v2.0")
+    assert found.authorization_url == f"https://c.b2clogin.com:443/{policy}/oauth2/v2.0/authorize"
+    elsewhere = settings(issuer=issuer, issuer_backend_url=f"http://localhost:8080/{policy}/v2.0")
+    assert elsewhere.token_url == f"https://c.b2clogin.com/{TENANT}/oauth2/v2.0/token"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (ISSUER + "/.well-known/openid-configuration", f"is the address of a document. Set it to {ISSUER}."),
+        ("https://proxy/x/.well-known/openid-configuration", "Set it to https://proxy/x."),
+        ("https://proxy/{tenantid}/v2.0", "Set it to https://proxy/common/v2.0."),
+        ("http://proxy:8080/x", "is plain http"),
+        ("https://u:p@proxy/x", "holds a user name or password"),
+        ("proxy", "is not https or http with the name of a host"),
+    ],
+)
+def test_a_wrong_backend_url_is_told(url: str, words: str) -> None:
+    """The same rules as for the issuer, but for Entra's form."""
+    told = problem(issuer_backend_url=url)
+    assert told.startswith("CAMUNDA_IDENTITY_ISSUER_BACKEND_URL ")
+    assert words in told
+
+
+def test_plain_http_is_accepted_by_setting() -> None:
+    """Elsewhere than on this machine it must be asked for."""
+    url = f"http://entra_proxy:8080/entra/{TENANT}/v2.0"
+    found = settings(issuer=url, base_url="http://operate", allow_http="true")
+    assert (found.issuer, found.issuer_backend_url, found.base_url) == (url, url, "http://operate")
+    assert [one.split()[0] for one in problems(issuer=url, base_url="http://operate")] == [
+        "CAMUNDA_IDENTITY_ISSUER",
+        "CAMUNDA_ENTRA_BASE_URL",
+    ]
+
+
+@pytest.mark.parametrize("host", ["localhost", "a.localhost", "127.0.0.1:8080", "127.9.9.9", "[::1]:80"])
+def test_plain_http_is_accepted_on_this_machine(host: str) -> None:
+    """Nobody else is on the way."""
+    assert settings(issuer=f"http://{host}/{TENANT}/v2.0").tenant == TENANT
+
+
+# Tenants
+
+
+@pytest.mark.parametrize("named", ["common", "organizations", "{tenantid}"])
+def test_an_issuer_of_several_tenants_needs_a_list(named: str) -> None:
+    """Who is let in must be said, even if it is everybody."""
+    told = problem(issuer=ISSUER.replace(TENANT, named))
+    assert told.startswith(
+        "CAMUNDA_ENTRA_ALLOWED_TENANTS is not set, but CAMUNDA_IDENTITY_ISSUER is for several"
+    )
+    assert settings(issuer=ISSUER.replace(TENANT, named), allowed_tenants=[OTHER]).allowed_tenants == (OTHER,)
+
+
+def test_a_list_without_the_issuers_own_tenant_is_a_mistake() -> None:
+    """It would let nobody in."""
+    assert f"lacks the one tenant of CAMUNDA_IDENTITY_ISSUER, {TENANT}" in problem(allowed_tenants=OTHER)
+
+
+def test_any_tenant_with_the_issuer_of_one_is_that_one() -> None:
+    """Nobody is shut out by it, so it is let pass."""
+    assert settings(allowed_tenants="*").allowed_tenants == ("*",)
+
+
+def test_a_list_goes_with_an_issuer_by_domain() -> None:
+    """Which tenant a domain is cannot be told here."""
+    issuer = "https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0"
+    assert settings(issuer=issuer, allowed_tenants=OTHER).allowed_tenants == (OTHER,)
+
+
+@pytest.mark.parametrize("tenants", ["contoso.com", f"*,{TENANT}", f"{TENANT};{OTHER}"])
+def test_tenants_are_ids(tenants: str) -> None:
+    """Domains can change hands."""
+    assert "CAMUNDA_ENTRA_ALLOWED_TENANTS holds something that is not a tenant ID" in problem(
+        allowed_tenants=tenants
+    )
+
+
+# The rest
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("client_id", f"api://{CLIENT}", "is a URI. Give the Application (client) ID"),
+        ("client_id", "my app", "is not an ID. Give the Application (client) ID"),
+        ("client_id", "<client-id>", "is not an ID"),
+        ("client_id", "your-client-id", "is not an ID"),
+        ("client_id", 5, "is not an ID"),
+        ("client_secret", "a\tb", "is not one line of printable text"),
+        ("client_secret", "x" * 4097, "is not one line of printable text"),
+        ("client_secret", 5, "is not one line of printable text"),
+        ("audience", "a,,b", "has an empty entry. Give one value, or several separated by commas."),
+        ("audience", "api://a api://b", "has an entry with blanks"),
+        ("audience", '["a", "b"]', "has an entry with blanks, quotes or brackets"),
+        ("audience", 5, "is not text"),
+        ("audience", [5], "is not text"),
+        ("audience", b"a", "is not text"),
+        ("audience", {"a": 1}, "is not text"),
+        ("audience", ["a" * 65_537], "longer than 65536 characters"),
+        ("base_url", "https://operate.example.com/?x", "holds a query"),
+        ("base_url", "https://u@operate.example.com", "holds a user name"),
+        ("base_url", "operate.example.com", "for example https://operate.example.com"),
+        ("scopes", "email", "lacks openid"),
+        ("scopes", "openid,email", "has an entry with commas"),
+        ("session_store", "file", "is no store"),
+        ("session_store", 5, "is no store"),
+        ("session_store", "redis://", "is no store"),
+        ("session_store", "http://redis", "is no store"),
+        ("session_store", "redis://u:1/x@h", "is no store"),
+        ("session_store", "redis://h/0#x", "is no store"),
+        ("session_store", "redis://u:1?x@h", "is no store"),
+        ("session_secret", "x" * 31, "fewer than 32 printable characters"),
+        ("session_secret", f"{LONG},short", "fewer than 32 printable characters"),
+        ("session_secret", f"{LONG}\n{LONG}", "fewer than 32 printable characters"),
+        ("session_secret", f"{LONG},", "has an empty entry"),
+        ("session_lifetime", "59", "Give one minute to 90 days"),
+        ("session_lifetime", "P91D", "Give one minute to 90 days"),
+        ("session_lifetime", "P1M", "Give one minute to 90 days"),
+        ("session_lifetime", "PT", "Give one minute to 90 days"),
+        ("session_lifetime", "P", "Give one minute to 90 days"),
+        ("session_lifetime", "8h", "for example PT8H"),
+        ("clock_skew", "-1", "is '-1'. Give seconds from 0 to 300, for example 60"),
+        ("clock_skew", "301", "for example PT60S"),
+        ("clock_skew", "1.5", "Give whole seconds, for example 60"),
+        ("clock_skew", True, "Give seconds from 0 to 300"),
+        ("clock_skew", "٣", "Give seconds from 0 to 300"),
+        ("allow_guests", "maybe", "is 'maybe'. Give true or false."),
+        ("allowed_clients", "api://x", "holds something that is not a client ID"),
+        ("token_cache_size", "1000001", "Give a whole number from 0 to 1000000, for example 10000"),
+        ("token_cache_size", "1.5", "Give a whole number"),
+        ("token_cache_size", "PT5S", "Give a whole number"),
+        ("metadata_lifetime", "0", "Give seconds from 1 to 86400"),
+        ("http_timeout", "0.05", "Give seconds from 0.1 to 60, for example 5"),
+        ("http_timeout", float("nan"), "Give seconds from 0.1 to 60"),
+        ("http_timeout", float("inf"), "Give seconds from 0.1 to 60"),
+        ("http_proxy", "proxy:3128", "is not https or http with the name of a host"),
+        ("http_proxy", "http://proxy/x", "holds more than a host and a port"),
+        ("http_proxy", "http://proxy?x", "holds more than a host and a port"),
+        ("http_proxy", "http://proxy#x", "holds more than a host and a port"),
+        ("ca_bundle", "nowhere.pem", "is 'nowhere.pem', not a readable file"),
+        ("ca_bundle", "bad\0name", "not a readable file"),
+        ("ca_bundle", 5, "not a readable file"),
+    ],
+)
+def test_a_wrong_value_is_told_with_a_right_one(field: str, value: object, words: str) -> None:
+    """The sentence says what is wrong and what the value should look like."""
+    assert words in problem(**{field: value})
+
+
+def test_a_file_without_certificates_is_no_ca_bundle(tmp_path: Path) -> None:
+    """It is looked into at start, not when keys are fetched."""
+    (tmp_path / "empty.pem").write_text("")
+    assert "not a readable file of certificates in PEM form" in problem(ca_bundle=tmp_path / "empty.pem")
+
+
+def test_nothing_is_asked_of_the_network_or_changed_in_the_environment() -> None:
+    """Reading settings leaves no trace."""
+    before = dict(os.environ)
+    settings(issuer=f"https://nowhere.invalid/{TENANT}/v2.0")
+    assert dict(os.environ) == before
