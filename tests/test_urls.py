@@ -26,8 +26,10 @@ def test_encrypted_ones_and_those_of_this_machine(url: str) -> None:
         "https://x:99999/",
         None,
         5,
-    ]
-    + ["http://login.example/x", "https://[::1/", "https://x\n/"],
+        "http://login.example/x",
+        "https://[::1/",
+        "https://x\n/",
+    ],
 )
 def test_all_others_are_not(url: object) -> None:
     """Nor is what is no URL at all."""
@@ -42,8 +44,15 @@ def test_plain_ones_by_permission() -> None:
 
 @pytest.mark.parametrize(
     ("host", "here"),
-    [("localhost", True), ("a.localhost", True), ("127.8.9.1", True), ("::1", True), ("10.0.0.1", False)]
-    + [("localhost.example", False), ("notlocalhost", False)],
+    [
+        ("localhost", True),
+        ("a.localhost", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+        ("notlocalhost", False),
+    ],
 )
 def test_what_this_machine_is_called(host: str, here: bool) -> None:
     """RFC 6761, 6.3: also every name that ends in .localhost."""

@@ -87,9 +87,10 @@ class EntraHttp:
         if self._client is not None:
             yield self._client
             return
-        async with httpx.AsyncClient(
-            verify=self._tls, proxy=self._proxy, timeout=self._timeout, follow_redirects=False
-        ) as client:
+        # A little earlier than the deadline of the whole: cancelled in a TLS handshake, httpx leaves
+        # the socket to the garbage collector; by a timeout of its own it closes it.
+        timeout = 0.9 * self._timeout
+        async with httpx.AsyncClient(verify=self._tls, proxy=self._proxy, timeout=timeout) as client:
             yield client
 
     @cached_property
