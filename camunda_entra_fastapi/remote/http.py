@@ -51,7 +51,7 @@ class EntraHttp:
                 too large or compressed, or one that is not a JSON object.
         """
         try:
-            async with asyncio.timeout(self._timeout), self._open() as client:
+            async with self._open() as client, asyncio.timeout(self._timeout):
                 body = await self._read(client, url)
         except (TimeoutError, httpx.TimeoutException):  # ours, or one of the client's own, whichever is first
             raise FetchFailed(f"{url} did not answer completely within {self._timeout:g} seconds.") from None

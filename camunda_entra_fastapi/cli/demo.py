@@ -1,0 +1,86 @@
+"""The demo: a local Entra and the sample API, wired with the six variables."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Final
+
+import httpx
+from rich.console import Console
+
+from camunda_entra_fastapi.cli.checks import Outcome, run_checks
+from camunda_entra_fastapi.cli.instructions import print_instructions
+from camunda_entra_fastapi.cli.service import Service, check_port, serve_sample
+from camunda_entra_fastapi.testing import EntraEmulator
+
+_LOCALHOST: Final = ("127.0.0.1", "::1")
+
+
+def run_demo(console: Console, *, port: int, emulator_port: int) -> None:
+    """Start both, tell what can be tried, and wait for Ctrl-C.
+
+    Raises:
+        DemoError: A port is taken, or the sample ended.
+    """
+    with _until_interrupted(), ExitStack() as stack:
+        with console.status("Starting a local Entra and the sample API"):
+            emulator, service = stack.enter_context(_both(port, emulator_port))
+        print_instructions(console, emulator, service.url)
+        service.wait()
+
+
+def check_demo(console: Console, *, port: int, emulator_port: int) -> bool:
+    """Start both, try everything once, and tell what was seen; whether all was as it should be.
+
+    Raises:
+        DemoError: A port is taken, or the sample did not start.
+    """
+    outcomes: list[Outcome] = []
+    with (
+        _both(port, emulator_port) as (emulator, service),
+        httpx.Client(base_url=service.url, trust_env=False, timeout=10) as client,
+    ):
+        for outcome in run_checks(client, emulator):
+            outcomes.append(outcome)
+            _print_outcome(console, outcome)
+    failed = sum(not outcome.passed for outcome in outcomes)
+    summary = (
+        f"{failed} of {len(outcomes)} checks failed." if failed else f"All {len(outcomes)} checks passed."
+    )
+    console.print(summary, style="bold red" if failed else "bold green", highlight=False)
+    return not failed
+
+
+@contextmanager
+def _both(port: int, emulator_port: int) -> Iterator[tuple[EntraEmulator, Service]]:
+    check_port(emulator_port, "--emulator-port")
+    emulator = EntraEmulator()
+    with emulator.serve(port=emulator_port):
+        check_port(port, "--port", _LOCALHOST)
+        with serve_sample(emulator.environment(), port) as service:
+            yield emulator, service
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """Ctrl-C and a polite request to end (SIGTERM) are how it is meant to end.
+
+    Both are set, for a shell starts what it runs in the background with Ctrl-C ignored.
+    """
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_outcome(console: Console, outcome: Outcome) -> None:
+    good, bad = ("ok    ", "FAILED") if console.options.ascii_only else ("\u2713", "\u2717")
+    mark = f"[green]{good}[/]" if outcome.passed else f"[red]{bad}[/]"
+    console.print(mark, end=" ")
+    console.print(f"{outcome.name}: {outcome.told}", markup=False, highlight=False, soft_wrap=True)

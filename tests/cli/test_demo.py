@@ -1,0 +1,190 @@
+"""``camunda-entra demo``: what it prints is true, and it ends as it should."""
+
+import dataclasses
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from camunda_entra_fastapi.cli.commands import commands
+from camunda_entra_fastapi.cli.service import Service
+from camunda_entra_fastapi.testing import Directory, EntraEmulator
+
+VARIABLES = [
+    f"CAMUNDA_IDENTITY_{name}"
+    for name in ("TYPE", "ISSUER", "ISSUER_BACKEND_URL", "CLIENT_ID", "CLIENT_SECRET", "AUDIENCE")
+]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port on which somebody else listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def paste(line: str) -> str:
+    """What the line prints when it is pasted into a shell; without curl, what curl would print."""
+    if shutil.which("curl"):
+        return subprocess.run(
+            ["sh", "-c", line], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    words = iter(shlex.split(line)[1:])
+    method, url, headers, data, shows_headers = "GET", "", {}, [], False
+    for word in words:
+        match word:
+            case "-i":
+                shows_headers = True
+            case "-w":
+                next(words)
+            case "-X":
+                method = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                method = "POST"
+                data.append(next(words))
+            case _:
+                url = word
+    headers |= {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
+    answer = httpx.request(method, url, headers=headers, content="&".join(data))
+    head = f"HTTP/1.1 {answer.status_code}\n{answer.headers}\n\n" if shows_headers else ""
+    return f"{head}{answer.text}\n"
+
+
+def try_all(printed: str) -> None:
+    """Paste every curl line, in order, and see what the text around it promises."""
+    lists, resolves, refused, asks = [line for line in printed.splitlines() if line.startswith("curl ")]
+    listed = paste(lists)
+    assert listed.startswith("HTTP/1.1 200")
+    assert "Order fulfilment" in listed
+    assert paste(resolves.replace("-X DELETE ", "")).startswith("HTTP/1.1 200")
+    resolved = paste(resolves)
+    assert resolved.startswith("HTTP/1.1 200")
+    assert '"resolved_by":"Ada Admin"' in resolved
+    reader = lists[lists.index("-H ") :]
+    assert "role_missing" in paste(f"{resolves[: resolves.index('-H ')]}{reader}")
+    answer = paste(refused)
+    assert answer.startswith("HTTP/1.1 401")
+    assert '"code":"audience_mismatch"' in answer
+    token = json.loads(paste(asks))["access_token"]
+    root = lists.split()[4].removesuffix("/incidents")
+    assert paste(f'curl -i {root}/export -H "Authorization: Bearer {token}"').startswith("HTTP/1.1 200")
+
+
+def test_what_it_prints_works_when_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables are the six, and each curl line does what is said of it; Ctrl-C is success."""
+    runner = CliRunner()
+    printed: list[str] = []
+
+    def interrupted(service: Service) -> None:
+        written: Any = sys.stdout.buffer
+        printed.append(written.getvalue().decode())
+        try_all(printed[0])
+        assert f"\n{service.url}/docs\n" in printed[0]
+        assert httpx.get(f"{service.url}/docs").status_code == 200
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Service, "wait", interrupted)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    result = runner.invoke(commands, ["demo", "--port", "0", "--emulator-port", "0"])
+    assert (result.exit_code, result.output) == (0, printed[0])
+    names = [line.partition("=")[0] for line in result.output.splitlines() if line.startswith("CAMUNDA_")]
+    assert names == VARIABLES
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ends_quietly_and_takes_the_sample_with_it(number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM: exit 0, nothing more on the screen, and nobody listens any longer."""
+    command = "from camunda_entra_fastapi.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "demo", "--port", "0", "--emulator-port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"COLUMNS": "80"},
+    ) as process:
+        assert process.stdout is not None
+        printed = ""
+        while "Ctrl-C ends the demo." not in printed:
+            line = process.stdout.readline()
+            assert line, f"It ended too early, after: {printed}"
+            printed += line
+        try_all(printed)
+        process.send_signal(number)
+        rest, complaints = process.communicate(timeout=20)
+    assert (process.returncode, rest, complaints) == (0, "", "")
+    assert "\x1b" not in printed
+    root = next(line for line in printed.splitlines() if line.endswith("/docs"))
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(root)
+
+
+@pytest.mark.parametrize("option", ["--port", "--emulator-port"])
+@pytest.mark.parametrize("check", [[], ["--check"]])
+def test_a_taken_port_is_told_with_its_option(option: str, check: list[str], taken_port: int) -> None:
+    """One sentence on what to do, and exit 1; not somebody else's server taken for ours."""
+    other = "--emulator-port" if option == "--port" else "--port"
+    result = CliRunner().invoke(commands, ["demo", option, str(taken_port), other, "0", *check])
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Port {taken_port} cannot be used: Address already in use. "
+        f"Choose another one with {option}, or {option} 0 for any that is free.\n"
+    )
+
+
+def test_the_default_ports_are_8000_and_8400(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without options, the ports are those that the documentation names."""
+    asked: list[dict[str, int]] = []
+    monkeypatch.setattr("camunda_entra_fastapi.cli.commands.run_demo", lambda _, **ports: asked.append(ports))
+    assert CliRunner().invoke(commands, ["demo"]).exit_code == 0
+    assert asked == [{"port": 8000, "emulator_port": 8400}]
+
+
+def test_check_is_not_misled_by_the_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Variables of the shell, a .env of the folder and a proxy belong to other work."""
+    monkeypatch.setenv("CAMUNDA_ENTRA_CLOCK_SKEW", "nonsense")
+    monkeypatch.setenv("CAMUNDA_IDENTITY_CLIENTID", "somebody-else")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:1")
+    (tmp_path / ".env").write_text("CAMUNDA_IDENTITY_CLIENTSECRET=other\n", encoding="utf-8")
+    result = CliRunner().invoke(commands, ["demo", "--check"])
+    assert result.exit_code == 0
+    assert result.output.endswith("All 9 checks passed.\n")
+
+
+def test_check_fails_when_something_is_not_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory in which nobody is administrator: the cross says what was seen and expected, exit 1."""
+    default = Directory.default()
+    (tenant,) = default.tenants
+    nobody = [dataclasses.replace(user, roles={}) for user in tenant.users]
+    changed = Directory((dataclasses.replace(tenant, users=tuple(nobody)),))
+    monkeypatch.setattr(
+        "camunda_entra_fastapi.cli.demo.EntraEmulator", lambda: EntraEmulator(directory=changed)
+    )
+    result = CliRunner().invoke(commands, ["demo", "--check"])
+    assert result.exit_code == 1
+    told = result.output.splitlines()
+    assert "\u2717 DELETE /incidents/2251799813685301 by Ada Admin: 403 role_missing (expected: 200)" in told
+    assert told[-1] == "1 of 9 checks failed."
+
+
+def test_check_needs_no_unicode() -> None:
+    """Where the terminal knows ASCII alone, words stand for the marks."""
+    result = CliRunner(charset="ascii").invoke(commands, ["demo", "--check"])
+    assert result.exit_code == 0
+    assert result.output.isascii()
+    assert "ok     GET /incidents by Ben Reader: 200\n" in result.output

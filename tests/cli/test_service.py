@@ -1,0 +1,92 @@
+"""The sample as a process: it starts, or a person is told why not."""
+
+import errno
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from camunda_entra_fastapi.cli.service import DemoError, check_port, sample_arguments, serve_sample
+from camunda_entra_fastapi.testing import EntraEmulator
+
+ENVIRONMENT = EntraEmulator(base_url="http://127.0.0.1:9").environment()
+
+
+def test_answers_while_the_block_lasts() -> None:
+    """It listens as soon as the block begins, and no longer when it ends."""
+    with serve_sample(ENVIRONMENT, 0) as sample:
+        assert httpx.get(f"{sample.url}/health").json() == {"status": "UP"}
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{sample.url}/health")
+
+
+def test_says_why_it_did_not_start() -> None:
+    """The settings' own words reach the person."""
+    with pytest.raises(DemoError, match=r"It said last:(.|\n)*CAMUNDA_IDENTITY_CLIENT_ID is not set"):
+        serve_sample(dict(list(ENVIRONMENT.items())[:3]), 0).__enter__()
+
+
+def test_is_not_waited_for_without_end() -> None:
+    """One that never listens is given up."""
+    with pytest.raises(DemoError, match=r"The sample API did not listen within 0 seconds\."):
+        serve_sample(ENVIRONMENT, 0, patience=0).__enter__()
+
+
+def test_waiting_ends_when_it_ends() -> None:
+    """One that ends by itself is no success; what it said last is told."""
+    with serve_sample(ENVIRONMENT, 0) as sample:
+        sample._process.terminate()
+        with pytest.raises(DemoError, match=r"The sample API ended\. It said last:\n(.|\n)*Shutting down"):
+            sample.wait()
+
+
+def test_is_found_in_a_wheel_and_in_a_checkout(tmp_path: Path) -> None:
+    """A wheel has it inside of the package; in a checkout it is the one that people copy."""
+    package = tmp_path / "camunda_entra_fastapi"
+    (package / "cli").mkdir(parents=True)
+    assert sample_arguments(package) == ["main:app", "--app-dir", str(tmp_path / "samples" / "operate_api")]
+    (package / "cli" / "operate_api.py").touch()
+    assert sample_arguments(package) == ["camunda_entra_fastapi.cli.operate_api:app"]
+
+
+def test_port_0_and_free_ports_are_fine() -> None:
+    """Nothing is said of a port that can be used."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    check_port(0, "--port")
+    check_port(port, "--port", ("127.0.0.1", "::1"))
+
+
+def test_a_stranger_on_the_other_loopback_address_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Browsers may try ::1 first, so that one must be free too."""
+    monkeypatch.setattr(socket, "create_server", refusing({socket.AF_INET6: errno.EADDRINUSE}))
+    with pytest.raises(DemoError, match="Port 8000 cannot be used: Address already in use"):
+        check_port(8000, "--port", ("127.0.0.1", "::1"))
+    check_port(8000, "--port")
+
+
+@pytest.mark.parametrize("reason", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+def test_a_machine_without_ipv6_is_fine(monkeypatch: pytest.MonkeyPatch, reason: int) -> None:
+    """An address that does not exist cannot be taken."""
+    monkeypatch.setattr(socket, "create_server", refusing({socket.AF_INET6: reason}))
+    check_port(8000, "--port", ("127.0.0.1", "::1"))
+
+
+def test_a_port_may_be_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is the system's, not always that it is taken."""
+    monkeypatch.setattr(socket, "create_server", refusing({socket.AF_INET: errno.EACCES}))
+    with pytest.raises(DemoError, match=r"Port 80 cannot be used: Permission denied\."):
+        check_port(80, "--port")
+
+
+def refusing(reasons: dict[socket.AddressFamily, int]) -> Any:
+    """``socket.create_server``, refusing some families."""
+
+    def create_server(address: tuple[str, int], *, family: socket.AddressFamily) -> socket.socket:
+        if family in reasons:
+            raise OSError(reasons[family], "refused")
+        return socket.socket(family)
+
+    return create_server
