@@ -30,12 +30,12 @@ FORCED_LOADS: Final = 5
 FORCED_WINDOW: Final = 60.0
 """Seconds. Never more than ``FORCED_LOADS`` forced loads begin within this time."""
 
-FRUITLESS_LOADS: Final = 3
-FRUITLESS_PAUSE: Final = 15.0
-"""After three forced loads in a row that found nothing, seconds to wait before each further one.
+FRUITLESS_LOADS: Final = FORCED_LOADS
+FRUITLESS_PAUSE: Final = FORCED_WINDOW / FORCED_LOADS
+"""After so many forced loads in a row that found nothing, seconds to wait before each further one.
 
-A flood of invented keys would use up the budget within a second and leave none for a real
-rollover; held back like this, a real one is noticed after a quarter of a minute.
+A client that keeps sending an unknown key would use the budget up within a moment of every minute.
+Spread out like this, a real rollover meanwhile is noticed within the pause, not within the minute.
 """
 
 FIRST_PAUSE: Final = 1.0
