@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant, User
-    from camunda_entra_fastapi.testing.emulator import EntraEmulator, RecordedRequest
+    from camunda_entra_fastapi.testing.emulator import EntraEmulator
     from camunda_entra_fastapi.testing.keys import SigningKey
+    from camunda_entra_fastapi.testing.reaching import RecordedRequest
 
 __all__ = ["Application", "Directory", "EntraEmulator", "RecordedRequest", "SigningKey", "Tenant", "User"]
 
@@ -17,7 +18,7 @@ _HOMES: Final = {
     "Application": "directory",
     "Directory": "directory",
     "EntraEmulator": "emulator",
-    "RecordedRequest": "emulator",
+    "RecordedRequest": "reaching",
     "SigningKey": "keys",
     "Tenant": "directory",
     "User": "directory",

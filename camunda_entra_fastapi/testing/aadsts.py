@@ -1,6 +1,7 @@
 """Errors as Entra reports them: an OAuth error, an AADSTS code, and words of our own."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -59,8 +60,30 @@ def error_members(problem: Aadsts, request: Request, now: float) -> dict[str, An
 def error_response(problem: Aadsts, request: Request, now: float) -> Response:
     """The error as the token endpoint and the documents answer it."""
     members = error_members(problem, request, now)
-    headers = no_store() | {"x-ms-request-id": members["trace_id"]}
-    return JSONResponse(members, problem.status, headers)
+    return json_response(
+        members, no_store() | request_headers(problem.code, members["trace_id"]), problem.status
+    )
+
+
+def json_response(
+    members: Mapping[str, Any], headers: Mapping[str, str], status: int = HTTPStatus.OK
+) -> Response:
+    """JSON with the content type that Entra gives it."""
+    kind = {"Content-Type": "application/json; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+    return JSONResponse(dict(members), status, {**kind, **headers})
+
+
+def request_headers(code: int = 0, request_id: str | None = None) -> dict[str, str]:
+    """What support and Microsoft's clients look for in an answer; ``code`` is 0 where nothing went wrong.
+
+    Entra's ``Strict-Transport-Security`` is left out: it would turn every other service on localhost to
+    https in the browser.
+    """
+    return {
+        "x-ms-request-id": request_id or str(uuid.uuid4()),
+        "x-ms-ests-server": "local emulator",
+        "x-ms-clitelem": f"1,{code},0,,",
+    }
 
 
 def correlation_of(request: Request) -> str:

@@ -10,14 +10,16 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from camunda_entra_fastapi.testing.aadsts import Aadsts, error_members
+from camunda_entra_fastapi.testing.aadsts import Aadsts, error_members, request_headers
 from camunda_entra_fastapi.testing.directory import Application, Tenant, User
+from camunda_entra_fastapi.testing.minting import client_info
 from camunda_entra_fastapi.testing.pages import render
 from camunda_entra_fastapi.testing.parameters import need
 from camunda_entra_fastapi.testing.scopes import Asked, read_scope
 from camunda_entra_fastapi.testing.state import CODE_LIFETIME, SignIn, State
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+_LOCALHOST: Final = re.compile(r"^(https?://localhost):[0-9]{1,5}(?=[/?]|$)")
 _RESPONSE_MODES: Final = ("query", "fragment", "form_post")
 
 
@@ -67,11 +69,14 @@ def platform_of(client: Application, redirect_uri: str) -> str | None:
     for registered, platform in client.redirect_uris.items():
         if redirect_uri == registered:
             return platform
-        ours, theirs = urlsplit(registered), urlsplit(redirect_uri)
-        local = ours.hostname == theirs.hostname == "localhost" and ours.scheme == theirs.scheme
-        if local and (ours.path, ours.query) == (theirs.path, theirs.query):
+        if _without_port(registered) == _without_port(redirect_uri):
             return platform
     return None
+
+
+def _without_port(uri: str) -> str:
+    """The same for two URIs that differ in localhost's port alone."""
+    return _LOCALHOST.sub(r"\1", uri)
 
 
 def read_request(
@@ -80,7 +85,7 @@ def read_request(
     """The request, when it is in order. Its errors are answered to the redirect URI.
 
     Raises:
-        Aadsts: 900144, 700054, 901002, 9002325, 50147, 501491, 900561, or those of ``read_scope``.
+        Aadsts: 900144, 700054, 901002, 70007, 9002325, 50147, 501491, 50058, or those of ``read_scope``.
     """
     response_type = need(dict(parameters), "response_type")
     if response_type != "code":
@@ -93,17 +98,17 @@ def read_request(
         raise Aadsts(901002, "invalid_request", "The parameter 'resource' is of version 1.0; use 'scope'.")
     mode = parameters.get("response_mode", "query")
     if mode not in _RESPONSE_MODES:
-        raise Aadsts(900144, "invalid_request", f"The response mode '{mode}' is not known.")
+        raise Aadsts(70007, "invalid_request", f"The response mode '{mode}' is not known.")
     challenge, method = parameters.get("code_challenge"), parameters.get("code_challenge_method", "plain")
     if challenge is None and platform_of(client, redirect_uri) == "spa":
         raise Aadsts(9002325, "invalid_request", "A single-page application must send a code challenge.")
     if challenge is not None and not _CHALLENGE.fullmatch(challenge):
-        raise Aadsts(501491, "invalid_request", "The code challenge must be 43 to 128 unreserved characters.")
+        raise Aadsts(50147, "invalid_request", "The code challenge must be 43 to 128 unreserved characters.")
     if method not in ("S256", "plain"):
         raise Aadsts(501491, "invalid_request", f"The code challenge method '{method}' is not known.")
     if parameters.get("prompt") == "none":
         raise Aadsts(50058, "login_required", "Nobody is signed in, and the request forbids to ask.")
-    asked = read_scope(need(dict(parameters), "scope"), tenant, client)
+    asked = read_scope(need(dict(parameters), "scope"), tenant, client, several=True)
     return SignInRequest(tenant, client, redirect_uri, asked, parameters)
 
 
@@ -129,6 +134,8 @@ def issue_code(wanted: SignInRequest, user: User, state: State, now: float) -> R
         code_challenge_method=parameters.get("code_challenge_method", "plain"),
     )
     answer = {"code": state.add_code(sign_in)}
+    if parameters.get("client_info") == "1":
+        answer["client_info"] = client_info(tenant=wanted.tenant, user=user)
     if "state" in parameters:
         answer["state"] = parameters["state"]
     answer["session_state"] = str(uuid.uuid4())
@@ -161,7 +168,9 @@ def answer_to(redirect_uri: str, mode: str, encoded: str, answer: Mapping[str, s
 def error_page(problem: Aadsts, request: Request, now: float) -> HTMLResponse:
     """What people see when the application cannot be told; like Entra's, with status 200."""
     members = error_members(problem, request, now)
-    return render("error.html", title="Sorry, this does not work", problem=problem, members=members)
+    page = render("error.html", title="Sorry, this does not work", problem=problem, members=members)
+    page.headers.update(request_headers(problem.code, members["trace_id"]))
+    return page
 
 
 def _entra_quote(value: str) -> str:

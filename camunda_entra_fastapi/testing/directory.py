@@ -19,10 +19,11 @@ class User:
     Attributes:
         id: The object ID, unique in the directory.
         name: The name that people see.
-        username: The user principal name; also the e-mail address.
+        username: The user principal name.
         roles: App roles, by the client ID of the application that defines them.
         groups: Object IDs of groups.
         home_tenant: The tenant of a guest; None for a member.
+        email: The e-mail address; the user principal name when left out.
     """
 
     id: str
@@ -31,6 +32,12 @@ class User:
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     home_tenant: str | None = None
+    email: str = ""
+
+    @property
+    def address(self) -> str:
+        """The e-mail address that tokens tell."""
+        return self.email or self.username
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Application:
 
     client_id: str
     name: str
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     redirect_uris: Mapping[str, Platform] = field(default_factory=dict)
     identifier_uris: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
@@ -101,17 +108,20 @@ class Directory:
     def __post_init__(self) -> None:
         if not self.tenants:
             raise ValueError("A directory needs at least one tenant.")
-        _refuse_doubles("tenant", (name for tenant in self.tenants for name in (tenant.id, tenant.domain)))
+        names = ((tenant.id.lower(), tenant.domain.lower()) for tenant in self.tenants)
+        _refuse_doubles("tenant", (name for each in names for name in each))
         for tenant in self.tenants:
             _refuse_doubles("user", (user.id for user in tenant.users))
             _refuse_doubles("username", (user.username for user in tenant.users))
-            names = ((app.client_id, *app.identifier_uris) for app in tenant.applications)
-            _refuse_doubles("application", (name for each in names for name in each))
+            applications = ((app.client_id, *app.identifier_uris) for app in tenant.applications)
+            _refuse_doubles("application", (name for each in applications for name in each))
             _check_grants(tenant)
 
     def tenant(self, name: str) -> Tenant | None:
-        """The tenant of that ID or domain."""
-        return next((tenant for tenant in self.tenants if name in (tenant.id, tenant.domain)), None)
+        """The tenant of that ID or domain, in any case."""
+        wanted = name.lower()
+        known = (each for each in self.tenants if wanted in (each.id.lower(), each.domain.lower()))
+        return next(known, None)
 
     @classmethod
     def default(cls) -> "Directory":
@@ -162,6 +172,7 @@ class Directory:
                 "gabi_fabrikam.example#EXT#@contoso.example",
                 groups=("9a0b0000-0000-4000-8000-000000000003",),
                 home_tenant="fab00000-1111-4222-8333-444455556666",
+                email="gabi@fabrikam.example",
             ),
         )
         applications = (operate, billing, unrelated)

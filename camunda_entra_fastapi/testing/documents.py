@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from camunda_entra_fastapi.testing.aadsts import Aadsts
 from camunda_entra_fastapi.testing.keys import SigningKey
 
 SHARED: Final = ("common", "organizations")
@@ -81,7 +82,13 @@ def issuer(base_url: str, tenant: str) -> str:
 
 
 def instance_discovery(base_url: str, authorization_endpoint: str) -> dict[str, Any]:
-    """Which hosts share accounts and caches, as Microsoft's clients ask before they trust one."""
+    """Which hosts share accounts and caches, as Microsoft's clients ask before they trust one.
+
+    Raises:
+        Aadsts: 50049, the endpoint is on another host.
+    """
+    if not f"{authorization_endpoint or base_url}/".startswith(f"{base_url}/"):
+        raise Aadsts(50049, "invalid_instance", "The authorization endpoint is on a host that is not known.")
     tenant = authorization_endpoint.removeprefix(base_url).strip("/").split("/", maxsplit=1)[0] or "common"
     host = base_url.partition("://")[2]
     return {

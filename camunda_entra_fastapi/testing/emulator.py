@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import httpx
@@ -20,6 +21,7 @@ from camunda_entra_fastapi.testing.minting import (
     header_of,
     id_claims,
 )
+from camunda_entra_fastapi.testing.reaching import InProcess, RecordedRequest, outage
 from camunda_entra_fastapi.testing.scopes import GRAPH
 from camunda_entra_fastapi.testing.state import State
 
@@ -29,17 +31,6 @@ if TYPE_CHECKING:
     from camunda_entra_fastapi.settings import EntraSettings
 
 MAX_RECORDED: Final = 10_000
-
-
-@dataclass(slots=True)
-class RecordedRequest:
-    """A request that reached the emulator."""
-
-    method: str
-    path: str
-    query: str
-    status: int = 0
-    """0 while it is not answered."""
 
 
 class EntraEmulator:
@@ -91,10 +82,14 @@ class EntraEmulator:
             self._keys.append(self._new_key())
         return tuple(self._keys)
 
-    def environment(self) -> dict[str, str]:
-        """The six variables of Camunda's guide, for the default application."""
+    def environment(self, **overrides: str | None) -> dict[str, str]:
+        """The six variables of Camunda's guide, for the default application.
+
+        Args:
+            overrides: Variables to add or change, by their full names; None takes one away.
+        """
         issuer = f"{self.base_url}/{self.tenant.id}/v2.0"
-        return {
+        found: dict[str, str | None] = {
             "CAMUNDA_IDENTITY_TYPE": "AZUREAD",
             "CAMUNDA_IDENTITY_ISSUER": issuer,
             "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL": issuer,
@@ -102,6 +97,7 @@ class EntraEmulator:
             "CAMUNDA_IDENTITY_CLIENT_SECRET": next(iter(self.application.secrets), ""),
             "CAMUNDA_IDENTITY_AUDIENCE": self.application.client_id,
         }
+        return {name: value for name, value in (found | overrides).items() if value is not None}
 
     def settings(self, **overrides: Any) -> "EntraSettings":
         """Settings for a service that is the default application; keyword arguments change single ones."""
@@ -113,7 +109,7 @@ class EntraEmulator:
 
     def http_client(self) -> httpx.AsyncClient:
         """A client whose requests reach the emulator in the same process, whatever their host."""
-        return httpx.AsyncClient(transport=_InProcess(self), base_url=self.base_url)
+        return httpx.AsyncClient(transport=InProcess(self), base_url=self.base_url)
 
     def token(
         self,
@@ -126,6 +122,7 @@ class EntraEmulator:
         app_only: bool = False,
         version: Literal[1, 2] | None = None,
         lifetime: float | None = None,
+        tenant: str | None = None,
         header: Mapping[str, Any] | None = None,
         **claims: Any,
     ) -> str:
@@ -140,18 +137,23 @@ class EntraEmulator:
             app_only: Whether it is an application's own (client credentials).
             version: 1 or 2; as the API's registration says when left out.
             lifetime: Seconds from now until it expires, negative for one that has expired.
+            tenant: Who issues it: a tenant of the directory, by ID or domain, or any GUID. The people and
+                applications are the default tenant's where it has none of that name.
             header: Header members to add or change; None takes one away.
             claims: Claims to add or change; None takes one away.
 
         Raises:
-            ValueError: The directory has no such user or application.
+            ValueError: The directory has no such user, application or tenant.
         """
-        resource = self._application(application) if application else self.application
-        asking = self._application(client) if client else self._client_of(resource, app_only=app_only)
-        person = None if app_only else self._user(user)
+        issuing = self._tenant(tenant)
+        resource = self._application(application, issuing) if application else self.application
+        asking = (
+            self._application(client, issuing) if client else self._client_of(resource, app_only=app_only)
+        )
+        person = None if app_only else self._user(user, issuing)
         granted = (person.roles if person else asking.granted_roles).get(resource.client_id, ())
         grant = Grant(
-            self.tenant,
+            issuing,
             resource,
             asking,
             person,
@@ -170,7 +172,7 @@ class EntraEmulator:
         found = id_claims(
             self.tenant,
             self.application,
-            self._user(user),
+            self._user(user, self.tenant),
             scopes=scopes,
             nonce=nonce,
             base_url=self.base_url,
@@ -227,12 +229,19 @@ class EntraEmulator:
 
     @contextmanager
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-        """Serve it over HTTP by a thread; gives the address, which becomes ``base_url``."""
+        """Serve it over HTTP by a thread; gives the address, which is ``base_url`` meanwhile.
+
+        Raises:
+            RuntimeError: The port cannot be had, most likely because it is taken.
+        """
         from camunda_entra_fastapi.testing.serving import serving  # noqa: PLC0415 - needs uvicorn
 
         with serving(self, host, port) as address:
-            self.base_url = address
-            yield address
+            before, self.base_url = self.base_url, address
+            try:
+                yield address
+            finally:
+                self.base_url = before
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """ASGI."""
@@ -249,7 +258,7 @@ class EntraEmulator:
 
         if self._delay:
             await asyncio.sleep(self._delay)
-        answer = _outage if self._down else self._endpoints
+        answer = outage if self._down else self._endpoints
         await answer(scope, receive, send_recorded)
 
     @property
@@ -257,39 +266,34 @@ class EntraEmulator:
         """Whether it plays an outage."""
         return self._down
 
-    def _application(self, name: str) -> Application:
-        found = self.tenant.application(name)
+    def _tenant(self, name: str | None) -> Tenant:
+        found = self.tenant if name is None else self.directory.tenant(name)
+        if found is not None:
+            return found
+        try:
+            return replace(self.tenant, id=str(uuid.UUID(name)))
+        except ValueError:
+            raise ValueError(
+                f"The directory has no tenant {name!r}; another one is named by a GUID."
+            ) from None
+
+    def _application(self, name: str, tenant: Tenant) -> Application:
+        found = tenant.application(name) or self.tenant.application(name)
         if found is None:
             raise ValueError(f"The directory has no application {name!r}.")
         return found
 
-    def _user(self, name: str | None) -> User:
-        found = self.tenant.users[0] if name is None else self.tenant.user(name)
+    def _user(self, name: str | None, tenant: Tenant) -> User:
+        if name is None:
+            found = next(iter(tenant.users or self.tenant.users), None)
+        else:
+            found = tenant.user(name) or self.tenant.user(name)
         if found is None:
-            raise ValueError(f"The directory has no user {name!r}.")
+            raise ValueError(
+                "The directory has no users." if name is None else f"The directory has no user {name!r}."
+            )
         return found
 
     def _client_of(self, resource: Application, *, app_only: bool) -> Application:
         granted = [app for app in self.tenant.applications if resource.client_id in app.granted_roles]
         return granted[-1] if app_only and granted else self.application
-
-
-class _InProcess(httpx.AsyncBaseTransport):
-    """Reaches the emulator without a network, and fails as a network does when it is down."""
-
-    def __init__(self, emulator: EntraEmulator) -> None:
-        self._emulator = emulator
-        self._transport = httpx.ASGITransport(emulator)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._emulator.is_down:
-            path, query = request.url.path, request.url.query.decode("ascii")
-            self._emulator.requests.append(RecordedRequest(request.method, path, query))
-            raise httpx.ConnectError("The emulator is down.", request=request)
-        return await self._transport.handle_async_request(request)
-
-
-async def _outage(scope: "Scope", receive: "Receive", send: Callable[[Any], Awaitable[None]]) -> None:
-    from starlette.responses import PlainTextResponse  # noqa: PLC0415
-
-    await PlainTextResponse("Service unavailable", 503)(scope, receive, send)

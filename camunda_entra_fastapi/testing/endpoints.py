@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from camunda_entra_fastapi.testing import documents
 from camunda_entra_fastapi.testing.aadsts import (
     Aadsts,
-    correlation_of,
     error_response,
+    json_response,
     no_store,
+    request_headers,
 )
 from camunda_entra_fastapi.testing.authorize import (
     answer_error,
@@ -38,7 +39,6 @@ _PUBLIC_DOCUMENT: Final = {
     "Cache-Control": "max-age=86400, private",
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, OPTIONS",
-    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -67,7 +67,10 @@ class Endpoints:
     async def instances(self, request: Request) -> Response:
         """Instance discovery."""
         asked = request.query_params.get("authorization_endpoint", "")
-        return self._published(documents.instance_discovery(self._emulator.base_url, asked))
+        try:
+            return self._published(documents.instance_discovery(self._emulator.base_url, asked))
+        except Aadsts as problem:
+            return error_response(problem, request, self._emulator.clock())
 
     async def authorize(self, request: Request) -> Response:
         """The sign-in page, and the answer once a person chose who to be."""
@@ -111,8 +114,7 @@ class Endpoints:
         except Aadsts as problem:
             answer = error_response(problem, request, now)
         else:
-            headers = no_store() | {"x-ms-request-id": correlation_of(request)}
-            answer = JSONResponse(self._issue(issued, int(now)), headers=headers)
+            answer = json_response(self._issue(issued, int(now)), no_store() | request_headers())
         answer.headers.update(cors)
         return answer
 
@@ -149,7 +151,7 @@ class Endpoints:
         return self._published(documents.key_set(self._emulator.keys, self._emulator.base_url, v1=v1))
 
     def _published(self, document: Mapping[str, Any]) -> Response:
-        return JSONResponse(document, headers=_PUBLIC_DOCUMENT)
+        return json_response(document, _PUBLIC_DOCUMENT | request_headers())
 
     def _shared_or_tenant(self, request: Request) -> str:
         segment = str(request.path_params["tenant"])
@@ -172,7 +174,11 @@ class Endpoints:
 def build_endpoints(emulator: "EntraEmulator") -> Starlette:
     """The application that answers for the emulator."""
     at = Endpoints(emulator)
-    get, both, every = ["GET"], ["GET", "POST"], ["GET", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"]
+    get, both, every = (
+        ["GET", "OPTIONS"],
+        ["GET", "POST"],
+        ["GET", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"],
+    )
     table: list[tuple[str, Handler, list[str]]] = [
         ("/common/discovery/instance", at.instances, get),
         ("/{tenant}/v2.0/.well-known/openid-configuration", at.discovery, get),

@@ -56,8 +56,11 @@ class SigningKey:
         """A JWS in compact form (RFC 7515, 7.1) with RS256 (RFC 7518, 3.3)."""
         parts = [base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, payload)]
         signed = ".".join(parts)
-        signature = self.private.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-        return f"{signed}.{base64url(signature)}"
+        return f"{signed}.{self.signature(signed.encode())}"
+
+    def signature(self, signed: bytes) -> str:
+        """The third part of a JWS over the other two (RFC 7515, 5.1)."""
+        return base64url(self.private.sign(signed, padding.PKCS1v15(), hashes.SHA256()))
 
     def jwk(self, issuer: str | None) -> dict[str, Any]:
         """The public half, with members and order as in Entra's documents; only v2.0 ones name the issuer."""

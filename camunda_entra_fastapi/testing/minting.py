@@ -54,6 +54,7 @@ def access_claims(grant: Grant, *, base_url: str, now: int, version: int | None 
         "amr": ["pwd"] if v1 and user else None,
         client_name: client.client_id,
         client_level: "1" if client.secrets else "0",
+        "email": user.address if user and user.home_tenant else None,  # by default for guests alone
         "groups": _groups(user),
         **_overage(grant.tenant, user),
         "idp": f"https://sts.windows.net/{user.home_tenant}/" if user and user.home_tenant else None,
@@ -92,7 +93,7 @@ def id_claims(
         "nbf": issued,
         "exp": now + LIFETIME,
         "aio": _opaque(60),
-        "email": user.username if "email" in asked else None,
+        "email": user.address if "email" in asked or user.home_tenant else None,
         "idp": f"https://sts.windows.net/{user.home_tenant}/" if user.home_tenant else None,
         "name": user.name if "profile" in asked else None,
         "nonce": nonce,
@@ -128,6 +129,12 @@ def for_graph_alone(token: str) -> str:
 def pairwise(user: User, application: Application) -> str:
     """A subject that two applications cannot compare, and that stays the same for one."""
     return base64url(hashlib.sha256(f"{user.id}:{application.client_id}".encode()).digest())
+
+
+def client_info(tenant: Tenant, user: User) -> str:
+    """Where an account is at home, by which Microsoft's clients tell accounts apart."""
+    members = {"uid": user.id, "utid": user.home_tenant or tenant.id}
+    return base64url(json.dumps(members, separators=(",", ":")).encode())
 
 
 def _issuer(tenant: Tenant, base_url: str, *, v1: bool) -> str:

@@ -1,6 +1,6 @@
 """What a request's scope asks for: one resource, and permissions on it (Learn: scopes and permissions)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from camunda_entra_fastapi.testing.aadsts import Aadsts
@@ -31,7 +31,7 @@ class Asked:
     resource: Application
     named_as: str
     permissions: tuple[str, ...]
-    oidc: tuple[str, ...]
+    oidc: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -39,11 +39,13 @@ class Asked:
         return " ".join((*self.oidc, *(f"{self.named_as}/{name}" for name in self.permissions)))
 
 
-def read_scope(scope: str, tenant: Tenant, client: Application) -> Asked:
+def read_scope(scope: str, tenant: Tenant, client: Application, *, several: bool = False) -> Asked:
     """The scope of a person's token.
 
+    A sign-in may name ``several`` resources, of which the first is the token's; a token request may not.
+
     Raises:
-        Aadsts: It names several resources (28002), one that does not exist (500011), a permission
+        Aadsts: It names several resources (700022), one that does not exist (500011), a permission
             that is not exposed (70011), or the client itself by App ID URI (90009).
     """
     words = dict.fromkeys(scope.split())
@@ -52,9 +54,20 @@ def read_scope(scope: str, tenant: Tenant, client: Application) -> Asked:
     if not split:
         return Asked(GRAPH, GRAPH.identifier_uris[0], ("User.Read",), oidc)
     names = dict.fromkeys(resource for resource, _ in split)
-    if len(names) > 1:
-        raise Aadsts(28002, "invalid_scope", "The scope names more than one resource; ask for one at a time.")
-    (name,) = names
+    if len(names) > 1 and not several:
+        raise Aadsts(
+            700022, "invalid_scope", "The scope names more than one resource; ask for one at a time."
+        )
+    asked = [
+        _read_resource(
+            name, [permission for resource, permission in split if resource == name], tenant, client
+        )
+        for name in names
+    ]
+    return replace(asked[0], oidc=oidc)
+
+
+def _read_resource(name: str, permissions: list[str], tenant: Tenant, client: Application) -> Asked:
     resource = find_resource(name, tenant)
     if resource.client_id == client.client_id and name != client.client_id:
         raise Aadsts(
@@ -63,14 +76,13 @@ def read_scope(scope: str, tenant: Tenant, client: Application) -> Asked:
             f"The application asks for a token for itself by {name}. Name it by its client ID: "
             f"{client.client_id}/<scope>.",
         )
-    permissions = tuple(permission for _, permission in split)
     if ".default" in permissions:
         if len(permissions) > 1:
             raise Aadsts(70011, "invalid_scope", f"{name}/.default must not stand beside other scopes of it.")
-        return Asked(resource, name, resource.scopes, oidc)
+        return Asked(resource, name, resource.scopes)
     if unknown := [permission for permission in permissions if permission not in resource.scopes]:
         raise Aadsts(70011, "invalid_scope", f"{resource.name} exposes no scope {unknown[0]!r}.")
-    return Asked(resource, name, permissions, oidc)
+    return Asked(resource, name, tuple(permissions))
 
 
 def find_resource(name: str, tenant: Tenant) -> Application:

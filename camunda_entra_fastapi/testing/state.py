@@ -12,6 +12,9 @@ CODE_LIFETIME: Final = 600
 """Seconds, as Learn says of Entra's codes."""
 
 REFRESH_LIFETIME: Final = 90 * 86_400
+SPA_REFRESH_LIFETIME: Final = 86_400
+"""Seconds from the sign-in, however often it is renewed (Learn: refresh tokens)."""
+
 MAX_REMEMBERED: Final = 10_000
 
 
@@ -35,8 +38,8 @@ class SignIn:
 class State:
     """Codes are used once; refresh tokens stay good when a new one is issued, as at Entra."""
 
-    codes: OrderedDict[str, SignIn] = field(default_factory=OrderedDict)
-    refresh_tokens: OrderedDict[str, SignIn] = field(default_factory=OrderedDict)
+    codes: OrderedDict[str, SignIn] = field(default_factory=OrderedDict, repr=False)
+    refresh_tokens: OrderedDict[str, SignIn] = field(default_factory=OrderedDict, repr=False)
 
     def add_code(self, sign_in: SignIn) -> str:
         """A new code for it."""

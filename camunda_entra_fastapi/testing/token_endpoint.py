@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote_plus
 
 from camunda_entra_fastapi.testing.aadsts import Aadsts
-from camunda_entra_fastapi.testing.authorize import platform_of
+from camunda_entra_fastapi.testing.clients import authenticate, authenticate_for, client_credentials, is_spa
 from camunda_entra_fastapi.testing.directory import Application, Tenant
-from camunda_entra_fastapi.testing.minting import LIFETIME, Grant
+from camunda_entra_fastapi.testing.minting import LIFETIME, Grant, client_info
 from camunda_entra_fastapi.testing.parameters import need
 from camunda_entra_fastapi.testing.scopes import find_resource, read_scope
-from camunda_entra_fastapi.testing.state import REFRESH_LIFETIME, SignIn, State
+from camunda_entra_fastapi.testing.state import REFRESH_LIFETIME, SPA_REFRESH_LIFETIME, SignIn, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,7 @@ class Issued:
     grant: Grant
     sign_in: SignIn | None = None
     refresh_token: str | None = None
+    with_client_info: bool = False
 
     def answer(self, access_token: str, id_token: str | None) -> dict[str, Any]:
         """The token response, members in Entra's order."""
@@ -39,6 +39,9 @@ class Issued:
             "access_token": access_token,
             "refresh_token": self.refresh_token,
             "id_token": id_token,
+            "client_info": client_info(self.sign_in.tenant, self.sign_in.user)
+            if self.with_client_info
+            else None,
         }
         return {name: value for name, value in answer.items() if value is not None}
 
@@ -67,7 +70,7 @@ def redeem(
     """
     parameters = dict(form)
     grant_type = need(parameters, "grant_type")
-    client_id, secret = _client_credentials(parameters, authorization)
+    client_id, secret = client_credentials(parameters, authorization)
     client = tenant.application(client_id)
     if client is None or client.client_id != client_id:
         raise Aadsts(
@@ -75,55 +78,34 @@ def redeem(
         )
     match grant_type:
         case "authorization_code":
-            return _redeem_code(client, parameters, secret=secret, origin=origin, state=state, now=now)
+            sign_in = _find_code(tenant, client, need(parameters, "code"), state)
+            issued = _redeem_code(
+                sign_in, client, parameters, secret=secret, origin=origin, state=state, now=now
+            )
+            return replace(issued, with_client_info=parameters.get("client_info") == "1")
         case "refresh_token":
-            return _redeem_refresh_token(
+            issued = _redeem_refresh_token(
                 client, parameters, secret=secret, origin=origin, state=state, now=now
             )
+            return replace(issued, with_client_info=parameters.get("client_info") == "1")
         case "client_credentials":
+            if origin is not None:
+                raise Aadsts(9002326, "invalid_request", "A browser must not use an application's secret.")
             return _redeem_credentials(tenant, client, secret, parameters)
     raise Aadsts(70003, "unsupported_grant_type", f"The grant type '{grant_type}' is not supported.")
 
 
-def _client_credentials(parameters: dict[str, str], authorization: str | None) -> tuple[str, str | None]:
-    if authorization and authorization.lower().startswith("basic "):
-        try:
-            text = base64.b64decode(authorization[6:], validate=True).decode()
-        except ValueError:
-            raise Aadsts(9002313, "invalid_request", "The Authorization header is not Basic.") from None
-        name, _, secret = text.partition(":")
-        return unquote_plus(name), unquote_plus(secret)
-    return need(parameters, "client_id"), parameters.get("client_secret")
-
-
-def _authenticate(client: Application, secret: str | None) -> None:
-    """Raises Aadsts 7000215, 700025 or 7000218 unless the client is who it says."""
-    if not client.secrets:
-        if secret is not None:
-            raise Aadsts(
-                700025,
-                "invalid_client",
-                f"'{client.name}' is public, so it must not send a secret.",
-                HTTPStatus.UNAUTHORIZED,
-            )
-        return
-    if secret is None:
-        raise Aadsts(
-            7000218,
-            "invalid_client",
-            "The request must have the parameter 'client_secret' or 'client_assertion'.",
-            HTTPStatus.UNAUTHORIZED,
-        )
-    if not any(hmac.compare_digest(secret.encode(), known.encode()) for known in client.secrets):
-        raise Aadsts(
-            7000215,
-            "invalid_client",
-            f"The client secret is not one of '{client.name}'. Send the secret's value, not its ID.",
-            HTTPStatus.UNAUTHORIZED,
-        )
+def _find_code(tenant: Tenant, client: Application, code: str, state: State) -> SignIn:
+    sign_in = state.codes.get(code)
+    if sign_in is None or sign_in.client.client_id != client.client_id:
+        raise Aadsts(9002313, "invalid_grant", "The code is malformed, or was issued to another application.")
+    if sign_in.tenant.id != tenant.id:
+        raise Aadsts(700005, "invalid_grant", "The code was issued by another tenant; redeem it there.")
+    return sign_in
 
 
 def _redeem_code(
+    sign_in: SignIn,
     client: Application,
     parameters: dict[str, str],
     *,
@@ -132,10 +114,7 @@ def _redeem_code(
     state: State,
     now: float,
 ) -> Issued:
-    sign_in = state.codes.get(need(parameters, "code"))
-    if sign_in is None or sign_in.client is not client:
-        raise Aadsts(9002313, "invalid_grant", "The code is malformed, or was issued to another application.")
-    _authenticate_for(sign_in, client, secret, origin)
+    authenticate_for(sign_in, client, secret, origin)
     if sign_in.redeemed:
         raise Aadsts(54005, "invalid_grant", "The code was redeemed before. Each code is good for one time.")
     if now >= sign_in.expires:
@@ -145,7 +124,8 @@ def _redeem_code(
     _check_verifier(sign_in, parameters.get("code_verifier"))
     narrowed = _narrow(sign_in, parameters)
     sign_in.redeemed = True  # at the very end: a mistake in the request costs nobody the code
-    return _issue(narrowed, state, now)
+    lifetime = SPA_REFRESH_LIFETIME if is_spa(sign_in) else REFRESH_LIFETIME
+    return _issue(narrowed, state, now + lifetime)
 
 
 def _redeem_refresh_token(
@@ -158,12 +138,16 @@ def _redeem_refresh_token(
     now: float,
 ) -> Issued:
     sign_in = state.refresh_tokens.get(need(parameters, "refresh_token"))
-    if sign_in is None or sign_in.client is not client:
+    if sign_in is None or sign_in.client.client_id != client.client_id:
         raise Aadsts(9002313, "invalid_grant", "The refresh token is malformed, or of another application.")
-    _authenticate_for(sign_in, client, secret, origin)
+    authenticate_for(sign_in, client, secret, origin)
+    spa = is_spa(sign_in)
     if now >= sign_in.expires:
+        if spa:
+            raise Aadsts(700084, "invalid_grant", "A single-page application's sign-in ends after 24 hours.")
         raise Aadsts(700082, "invalid_grant", "The refresh token has expired.")
-    return _issue(replace(_narrow(sign_in, parameters), nonce=None), state, now)
+    until = sign_in.expires if spa else now + REFRESH_LIFETIME
+    return _issue(replace(_narrow(sign_in, parameters), nonce=None), state, until)
 
 
 def _redeem_credentials(
@@ -176,7 +160,7 @@ def _redeem_credentials(
             "The request must have 'client_secret', 'client_assertion' or a Basic header.",
             HTTPStatus.UNAUTHORIZED,
         )
-    _authenticate(client, secret)
+    authenticate(client, secret)
     scope = need(parameters, "scope")
     name, _, permission = scope.rpartition("/")
     if len(scope.split()) != 1 or permission != ".default":
@@ -188,27 +172,6 @@ def _redeem_credentials(
         raise Aadsts(90009, "invalid_request", f"Name the application by its client ID: {client.client_id}")
     roles = client.granted_roles.get(resource.client_id, ())
     return Issued(Grant(tenant, resource, client, roles=roles, audience=name))
-
-
-def _authenticate_for(sign_in: SignIn, client: Application, secret: str | None, origin: str | None) -> None:
-    """Browsers redeem for single-page applications, without a secret; servers for all others, with one."""
-    spa = platform_of(client, sign_in.redirect_uri) == "spa"
-    if origin is not None and not spa:
-        raise Aadsts(
-            9002326,
-            "invalid_request",
-            "A browser may redeem codes of single-page applications only. Register "
-            f"'{sign_in.redirect_uri}' under the platform Single-page application, or redeem on a server.",
-        )
-    if spa and origin is None:
-        raise Aadsts(
-            9002327,
-            "invalid_request",
-            "A code of a single-page application is redeemed by its browser. Register "
-            f"'{sign_in.redirect_uri}' under the platform Web to redeem it on a server.",
-        )
-    if not spa:
-        _authenticate(client, secret)
 
 
 def _narrow(sign_in: SignIn, parameters: dict[str, str]) -> SignIn:
@@ -232,10 +195,10 @@ def _check_verifier(sign_in: SignIn, verifier: str | None) -> None:
         raise Aadsts(501481, "invalid_grant", "The code verifier does not fit the code challenge.")
 
 
-def _issue(sign_in: SignIn, state: State, now: float) -> Issued:
+def _issue(sign_in: SignIn, state: State, refresh_until: float) -> Issued:
     refresh_token = None
     if "offline_access" in sign_in.asked.oidc:
-        refresh_token = state.add_refresh_token(replace(sign_in, expires=now + REFRESH_LIFETIME))
+        refresh_token = state.add_refresh_token(replace(sign_in, expires=refresh_until))
     resource = sign_in.asked.resource
     grant = Grant(
         sign_in.tenant,

@@ -1,6 +1,7 @@
 """The floor, and others judging the same tokens: keys at hand, issuer and audience checked."""
 
 from datetime import datetime
+from typing import Any, Final
 
 import jwt as pyjwt
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -17,7 +18,7 @@ from tests.benchmarks.measurement import Contender, Work
 from tests.benchmarks.traffic import requests_with
 from tests.tokens import CLIENT_ID, ISSUER, TENANT
 
-BATCH = 20
+BATCH: Final = 20
 
 
 def peers(material: Material) -> list[Contender]:
@@ -48,7 +49,7 @@ def _floor(material: Material) -> Contender:
     return Contender("cryptography, RSA-2048 verify (floor)", BATCH, prepare)
 
 
-def _python_jose(name: str, material: Material, key: object) -> Contender:
+def _python_jose(name: str, material: Material, key: Any) -> Contender:
     supply = Supply.of(material.good)
 
     async def prepare(count: int) -> Work:

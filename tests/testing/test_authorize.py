@@ -1,5 +1,7 @@
 """Signing in: the page, the answer to the application, and the errors of both kinds."""
 
+import base64
+import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -46,6 +48,21 @@ async def test_the_answer_is_a_redirect_with_code_and_state(client: Client) -> N
     assert found["state"] == "a state"
 
 
+async def test_client_info_says_where_an_account_is_at_home(client: Client) -> None:
+    """Microsoft's clients ask for it, here and at the token endpoint."""
+    answer = await client.sign_in("Gabi Guest", client_info="1")
+    found = answer_in(urlsplit(answer.headers["location"]).query)
+    assert list(found) == ["code", "client_info", "state", "session_state"]
+    told = json.loads(base64.urlsafe_b64decode(found["client_info"] + "=="))
+    assert told == {
+        "uid": "6ab10000-0000-4000-8000-000000000003",
+        "utid": "fab00000-1111-4222-8333-444455556666",
+    }
+    redeemed = (await client.redeem_code(code=found["code"], client_info="1")).json()
+    assert list(redeemed)[-1] == "client_info"
+    assert redeemed["client_info"] == found["client_info"]
+
+
 async def test_the_answer_may_come_in_the_fragment(client: Client) -> None:
     """``response_mode=fragment``; without a state none comes back."""
     answer = await client.sign_in(response_mode="fragment", state=None)
@@ -85,6 +102,13 @@ ON_THE_PAGE: list[tuple[dict[str, Any], int]] = [
     ({"redirect_uri": "http://127.0.0.1:9999/auth/login-callback"}, 50011),
     ({"redirect_uri": "https://localhost:8000/auth/login-callback"}, 50011),
     ({"redirect_uri": "https://evil.example/"}, 50011),
+    ({"redirect_uri": "http://[x"}, 50011),
+    ({"redirect_uri": "http://localhost:8000@evil.example/auth/login-callback"}, 50011),
+    ({"redirect_uri": "http://ada@localhost:8000/auth/login-callback"}, 50011),
+    ({"redirect_uri": "http://localhost:8000.evil.example/auth/login-callback"}, 50011),
+    ({"redirect_uri": "http://localhost:999999/auth/login-callback"}, 50011),
+    ({"redirect_uri": WEB + "#x"}, 50011),
+    ({"redirect_uri": WEB + "\n"}, 50011),
 ]
 
 
@@ -94,6 +118,20 @@ async def test_errors_that_stay_on_the_page(client: Client, changes: dict[str, A
     page = await client.authorize(**changes)
     assert (page.status_code, "location" in page.headers) == (200, False)
     assert f"AADSTS{code}" in page.text
+
+
+async def test_the_page_has_the_ids_for_support(client: Client) -> None:
+    """The trace ID that people read is the one in the headers, as is the code."""
+    page = await client.authorize(redirect_uri="https://evil.example/")
+    assert page.headers["x-ms-request-id"] in page.text
+    assert page.headers["x-ms-clitelem"] == "1,50011,0,,"
+
+
+async def test_what_came_from_outside_is_escaped_on_the_page(client: Client) -> None:
+    """A redirect URI is shown, never run."""
+    page = await client.authorize(redirect_uri="<script>alert(1)</script>")
+    assert "<script>alert" not in page.text
+    assert "&lt;script&gt;alert" in page.text
 
 
 async def test_the_page_names_what_is_registered(client: Client) -> None:
@@ -119,13 +157,13 @@ TO_THE_APPLICATION: list[tuple[dict[str, Any], str, int]] = [
     ({"response_type": None}, "invalid_request", 900144),
     ({"response_type": "id_token"}, "unsupported_response_type", 700054),
     ({"resource": "x"}, "invalid_request", 901002),
-    ({"response_mode": "pigeon"}, "invalid_request", 900144),
+    ({"response_mode": "pigeon"}, "invalid_request", 70007),
     ({"scope": None}, "invalid_request", 900144),
     ({"scope": "api://nobody/x"}, "invalid_resource", 500011),
     ({"scope": f"api://{OPERATE}/access_as_user"}, "invalid_request", 90009),
-    ({"scope": f"{OPERATE}/.default {UNRELATED}/.default"}, "invalid_scope", 28002),
+    ({"scope": f"User.Read {UNRELATED}/nope"}, "invalid_scope", 70011),
     ({"redirect_uri": SPA}, "invalid_request", 9002325),
-    ({"code_challenge": "short"}, "invalid_request", 501491),
+    ({"code_challenge": "short"}, "invalid_request", 50147),
     ({"code_challenge": CHALLENGE, "code_challenge_method": "S512"}, "invalid_request", 501491),
     ({"prompt": "none"}, "login_required", 50058),
 ]

@@ -2,12 +2,15 @@
 
 import base64
 import hashlib
+import uuid
+from typing import Any
 
 import httpx
 import pytest
 from cryptography import x509
 
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
+from camunda_entra_fastapi.testing.serving import serving
 from tests.testing.conftest import Client
 
 BASE = "https://login.entra.localhost"
@@ -51,6 +54,8 @@ async def test_the_tenants_document_has_entras_fields_in_entras_order(
     assert document["token_endpoint"] == f"{BASE}/{client.tenant}/oauth2/v2.0/token"
     assert answer.headers["cache-control"] == "max-age=86400, private"
     assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert uuid.UUID(answer.headers["x-ms-request-id"])
     assert emulator.requests[0].status == 200
 
 
@@ -59,6 +64,19 @@ async def test_a_domain_names_the_same_tenant_by_its_id(client: Client) -> None:
     by_domain = await client.http.get("/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration")
     by_id = await client.http.get(f"/{client.tenant}/v2.0/.well-known/openid-configuration")
     assert by_domain.json() == by_id.json()
+
+
+async def test_tenants_are_found_in_any_case(client: Client) -> None:
+    """GUIDs and domains are compared as Entra compares them."""
+    for tenant in (client.tenant.upper(), "Contoso.OnMicrosoft.com"):
+        document = (await client.http.get(f"/{tenant}/v2.0/.well-known/openid-configuration")).json()
+        assert document["issuer"] == f"{BASE}/{client.tenant}/v2.0"
+
+
+async def test_browsers_may_ask_before_they_read(client: Client) -> None:
+    """The method that the answers allow is answered."""
+    answer = await client.http.options(f"/{client.tenant}/discovery/v2.0/keys")
+    assert (answer.status_code, answer.headers["access-control-allow-methods"]) == (200, "GET, OPTIONS")
 
 
 @pytest.mark.parametrize("tenant", ["common", "organizations"])
@@ -131,6 +149,15 @@ async def test_instance_discovery_trusts_the_emulator(client: Client) -> None:
         assert document["metadata"][0]["aliases"] == ["login.entra.localhost"]
 
 
+@pytest.mark.parametrize("host", ["https://evil.example", f"{BASE}.evil.example", "x"])
+async def test_instance_discovery_does_not_know_other_hosts(client: Client, host: str) -> None:
+    """A client that asks about them must not be told to trust them."""
+    answer = await client.http.get(
+        "/common/discovery/instance", params={"authorization_endpoint": f"{host}/x/oauth2/v2.0/authorize"}
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_instance")
+
+
 async def test_keys_rotate_with_and_without_overlap(emulator: EntraEmulator, client: Client) -> None:
     """The new key signs; the old ones stay published, or are gone at once."""
 
@@ -185,22 +212,19 @@ def test_signs_as_rfc_7515_does() -> None:
         rsa.RSAPublicNumbers(65537, n),
     )
     key = SigningKey(numbers.private_key(), b"")
-    # The appendix writes its JSON with line breaks, so the signature is made over its octets here.
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import padding
-
     signed = (
         "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19y"
         "b290Ijp0cnVlfQ"
     )
-    ours = key.sign({"alg": "RS256"}, {"a": 1}).split(".")
-    assert ours[0] == signed.split(".", maxsplit=1)[0]
-    expected = key.private.sign(f"{ours[0]}.{ours[1]}".encode(), padding.PKCS1v15(), hashes.SHA256())
-    assert base64.urlsafe_b64decode(ours[2] + "==") == expected
-    vector = key.private.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-    assert base64.urlsafe_b64encode(vector).startswith(
-        b"cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOi"
+    assert key.signature(signed.encode()) == (
+        "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9"
+        "uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB"
+        "_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rq"
+        "Vt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"
     )
+    header, payload, signature = key.sign({"alg": "RS256"}, {"a": 1}).split(".")
+    assert header == signed.partition(".")[0]
+    assert signature == key.signature(f"{header}.{payload}".encode())
 
 
 async def test_being_down_and_up_again(emulator: EntraEmulator, client: Client) -> None:
@@ -227,13 +251,26 @@ async def test_being_slow(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPat
     assert waits == [1.5]
 
 
-def test_served_over_http(emulator: EntraEmulator) -> None:
-    """A real server on this machine, whose address everything it says is under."""
-    with emulator.serve() as address:
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_served_over_http(emulator: EntraEmulator, host: str) -> None:
+    """A real server on this machine, whose address everything it says is under while it runs."""
+    with emulator.serve(host) as address:
         document = httpx.get(f"{address}/{emulator.tenant.id}/v2.0/.well-known/openid-configuration").json()
         assert document["issuer"] == emulator.settings().issuer == f"{address}/{emulator.tenant.id}/v2.0"
         emulator.down()
         assert httpx.get(document["jwks_uri"]).status_code == 503
+    assert emulator.base_url == BASE
+
+
+def test_an_application_that_does_not_start_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits for a server that never will be there."""
+
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no"})
+
+    with pytest.raises(RuntimeError, match="failed to start"), serving(broken):
+        pass
 
 
 def test_a_port_that_is_taken_is_said(emulator: EntraEmulator) -> None:

@@ -10,6 +10,7 @@ import pytest
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, Tenant, User
 from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE, UNRELATED
 from tests.conftest import FakeClock
+from tests.testing.conftest import SECRET, Client
 
 pytest_plugins = ["pytester"]
 
@@ -103,6 +104,19 @@ def test_lifetimes_may_be_over(emulator: EntraEmulator, clock: FakeClock) -> Non
     assert claims_of(emulator.token(lifetime=5, exp=1))["exp"] == 1
 
 
+def test_a_token_of_another_tenant(emulator: EntraEmulator) -> None:
+    """One of the directory with its people, or any GUID with the default tenant's."""
+    stranger = "5ec0d000-1111-4222-8333-444455556666"
+    claims = claims_of(emulator.token(tenant=stranger.upper(), user="Ada Admin"))
+    assert (claims["tid"], claims["name"]) == (stranger, "Ada Admin")
+    assert claims["iss"] == f"{emulator.base_url}/{stranger}/v2.0"
+    other = Tenant(stranger, "Other", "other.example", (User("eve", "Eve", "eve@other.example"),))
+    both = EntraEmulator(directory=Directory((emulator.tenant, other)))
+    claims = claims_of(both.token(tenant="other.example"))
+    assert (claims["tid"], claims["name"], claims["aud"]) == (stranger, "Eve", OPERATE)
+    assert claims_of(both.token(tenant=stranger, user="Ada Admin"))["oid"].startswith("ada")
+
+
 def test_an_id_token(emulator: EntraEmulator) -> None:
     """For the default application, with a nonce."""
     claims = claims_of(emulator.id_token(user="Ada Admin", nonce="n", extra=1))
@@ -111,7 +125,7 @@ def test_an_id_token(emulator: EntraEmulator) -> None:
     assert "scp" not in claims
 
 
-@pytest.mark.parametrize("wrong", [{"user": "Eve"}, {"application": "x"}, {"client": "x"}])
+@pytest.mark.parametrize("wrong", [{"user": "Eve"}, {"application": "x"}, {"client": "x"}, {"tenant": "x"}])
 def test_strangers_are_told(emulator: EntraEmulator, wrong: dict[str, Any]) -> None:
     """A name that the directory does not have is a mistake in the test."""
     with pytest.raises(ValueError, match="The directory has no"):
@@ -125,6 +139,22 @@ def test_more_than_200_groups_are_not_listed() -> None:
     claims = claims_of(EntraEmulator(directory=Directory((tenant,))).token())
     assert "groups" not in claims
     assert claims["_claim_names"] == {"groups": "src1"}
+
+
+def test_a_directory_without_people_has_nobody_to_sign_in() -> None:
+    """The default person is missing, which is said."""
+    emulator = EntraEmulator(directory=Directory((Tenant("t", "T", "d", (), (application(),)),)))
+    with pytest.raises(ValueError, match="no users"):
+        emulator.token()
+
+
+async def test_secrets_and_codes_are_not_shown(emulator: EntraEmulator, client: Client) -> None:
+    """A failing test prints its values, and its report is public."""
+    code = await client.code()
+    tokens = (await client.redeem_code(code=code)).json()
+    shown = repr((emulator, emulator.directory, emulator.state, emulator.keys))
+    for secret in (SECRET, code, tokens["refresh_token"]):
+        assert secret not in shown
 
 
 def test_two_emulators_have_different_keys(emulator: EntraEmulator) -> None:
@@ -143,6 +173,9 @@ def test_the_environment_has_the_six_variables(emulator: EntraEmulator) -> None:
         "CLIENT_SECRET",
         "AUDIENCE",
     ]
+    changed = emulator.environment(CAMUNDA_IDENTITY_CLIENT_SECRET=None, CAMUNDA_ENTRA_CLOCK_SKEW="5")
+    assert "CAMUNDA_IDENTITY_CLIENT_SECRET" not in changed
+    assert changed["CAMUNDA_ENTRA_CLOCK_SKEW"] == "5"
     settings = emulator.settings(clock_skew=5)
     assert (settings.client_id, settings.clock_skew) == (environment["CAMUNDA_IDENTITY_CLIENT_ID"], 5)
 

@@ -1,6 +1,7 @@
 """Tokens for codes, refresh tokens and secrets; and every refusal with Entra's code."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -32,6 +33,8 @@ async def test_client_credentials_give_an_applications_token(
     assert list(answer.json()) == ["token_type", "expires_in", "ext_expires_in", "access_token"]
     assert answer.json()["expires_in"] == 3599
     assert answer.headers["cache-control"] == "no-store, no-cache"
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.headers["x-ms-clitelem"] == "1,0,0,,"
     claims = claims_of(emulator, answer.json()["access_token"], OPERATE)
     assert claims["roles"] == ["Incidents.Read.All"]
     assert claims["sub"] == claims["oid"] != BILLING
@@ -124,6 +127,26 @@ async def test_refresh_tokens_stay_good(client: Client, clock: FakeClock) -> Non
     assert (refused.json()["error"], refused.json()["error_codes"]) == ("invalid_grant", [700082])
 
 
+async def test_a_sign_in_may_name_several_resources(client: Client, emulator: EntraEmulator) -> None:
+    """The first one's token comes with the code, the others' with the refresh token."""
+    scope = f"offline_access {OPERATE}/access_as_user api://{UNRELATED}/access_as_user"
+    first = (await client.redeem_code(code=await client.code(scope=scope))).json()
+    assert claims_of(emulator, first["access_token"], OPERATE)["scp"] == "access_as_user"
+    form = {"grant_type": "refresh_token", "client_id": OPERATE, "client_secret": SECRET}
+    wanted = {"refresh_token": first["refresh_token"], "scope": f"api://{UNRELATED}/access_as_user"}
+    second = (await client.redeem(**form, **wanted)).json()
+    assert claims_of(emulator, second["access_token"], f"api://{UNRELATED}")["ver"] == "1.0"
+
+
+async def test_a_guests_address_is_told(client: Client, emulator: EntraEmulator) -> None:
+    """For guests Entra tells it unasked; the user principal name is not one."""
+    answer = await client.sign_in("Gabi Guest", scope=f"openid {OPERATE}/.default")
+    code = answer.headers["location"].partition("code=")[2].partition("&")[0]
+    tokens = (await client.redeem_code(code=code)).json()
+    for token in (tokens["access_token"], tokens["id_token"]):
+        assert claims_of(emulator, token, OPERATE)["email"] == "gabi@fabrikam.example"
+
+
 async def test_a_code_can_be_narrowed_to_fewer_scopes(client: Client, emulator: EntraEmulator) -> None:
     """What the redemption asks for counts."""
     answer = await client.redeem_code(code=await client.code(), scope=f"{OPERATE}/Incidents.Read")
@@ -156,6 +179,42 @@ async def test_a_browser_redeems_for_single_page_applications(client: Client) ->
     answer = await client.redeem_code(headers, **form)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "http://localhost:8000"
+
+
+async def test_a_browser_must_not_send_a_secret(client: Client) -> None:
+    """Learn: a request with an Origin may not carry client credentials."""
+    headers = {"Origin": "http://localhost:8000"}
+    code = await client.code(redirect_uri=SPA, code_challenge=CHALLENGE, code_challenge_method="S256")
+    answer = await client.redeem_code(headers, code=code, redirect_uri=SPA, code_verifier=VERIFIER)
+    assert (answer.status_code, answer.json()["error_codes"]) == (401, [700025])
+    assert (await client.credentials(headers)).json()["error_codes"] == [9002326]
+
+
+async def test_a_single_page_applications_sign_in_ends_after_a_day(client: Client, clock: FakeClock) -> None:
+    """A refresh token's successors end when the first one does."""
+    headers = {"Origin": "http://localhost:8000"}
+    code = await client.code(redirect_uri=SPA, code_challenge=CHALLENGE, code_challenge_method="S256")
+    form = {"redirect_uri": SPA, "client_secret": None, "code_verifier": VERIFIER}
+    token = (await client.redeem_code(headers, code=code, **form)).json()["refresh_token"]
+    renewal = {"grant_type": "refresh_token", "client_id": OPERATE}
+    clock.advance(86_399)
+    renewed = await client.redeem(headers, **renewal, refresh_token=token)
+    assert renewed.status_code == 200
+    clock.advance(1)
+    for ended in (token, renewed.json()["refresh_token"]):
+        refused = await client.redeem(headers, **renewal, refresh_token=ended)
+        assert (refused.json()["error"], refused.json()["error_codes"]) == ("invalid_grant", [700084])
+
+
+async def test_a_code_is_good_for_its_tenant_alone(clock: FakeClock) -> None:
+    """An application of two tenants redeems where the person signed in."""
+    first = Directory.default().tenants[0]
+    second = replace(first, id="5ec0d000-1111-4222-8333-444455556666", domain="second.example")
+    async with EntraEmulator(directory=Directory((first, second)), clock=clock.time).http_client() as http:
+        code = await Client(http, first.id).code()
+        refused = await Client(http, second.id).redeem_code(code=code)
+        assert (refused.json()["error"], refused.json()["error_codes"]) == ("invalid_grant", [700005])
+        assert (await Client(http, first.id).redeem_code(code=code)).status_code == 200
 
 
 async def test_a_browser_does_not_redeem_for_web_applications(client: Client) -> None:
@@ -220,6 +279,7 @@ async def test_errors_have_everything_that_entras_have(client: Client, clock: Fa
     ]
     assert body["correlation_id"] == correlation
     assert body["trace_id"] == answer.headers["x-ms-request-id"]
+    assert answer.headers["x-ms-clitelem"] == "1,7000215,0,,"
     code, trace, correlated, when = body["error_description"].split("\r\n")
     assert code.startswith("AADSTS7000215: ")
     assert (trace, correlated) == (f"Trace ID: {body['trace_id']}", f"Correlation ID: {correlation}")
@@ -236,7 +296,7 @@ REFUSED_CODES = [
     ({"scope": f"api://{OPERATE}/access_as_user"}, "invalid_request", 90009),
     ({"scope": f"{OPERATE}/Nope"}, "invalid_scope", 70011),
     ({"scope": f"{OPERATE}/.default {OPERATE}/Incidents.Read"}, "invalid_scope", 70011),
-    ({"scope": f"{OPERATE}/.default {UNRELATED}/.default"}, "invalid_scope", 28002),
+    ({"scope": f"{OPERATE}/.default {UNRELATED}/.default"}, "invalid_scope", 700022),
 ]
 
 
@@ -313,6 +373,13 @@ async def test_bodies_that_are_no_proper_form(client: Client, content: bytes, co
     """Doubled, too large, not UTF-8, or empty."""
     answer = await client.http.post(f"/{client.tenant}/oauth2/v2.0/token", content=content)
     assert answer.json()["error_codes"] == [code]
+
+
+async def test_a_basic_header_without_a_secret(client: Client) -> None:
+    """An empty secret is none."""
+    basic = base64.b64encode(f"{BILLING}:".encode()).decode()
+    answer = await client.credentials({"Authorization": f"Basic {basic}"}, client_id=None, client_secret=None)
+    assert answer.json()["error_codes"] == [7000216]
 
 
 async def test_a_basic_header_that_is_none(client: Client) -> None:
