@@ -7,6 +7,7 @@ from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.telemetry import remembered_hits, validation_seconds, validations
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import parse
+from camunda_entra_fastapi.validation.keys import KeySet
 from camunda_entra_fastapi.validation.policy import Policy
 from camunda_entra_fastapi.validation.remembered import RememberedTokens
 from camunda_entra_fastapi.validation.verifier import verify
@@ -53,7 +54,7 @@ class Authenticator:
         began = self._clock.monotonic()
         outcome = "failed"
         try:
-            user = await self._judge(token)
+            user = await self._judge(token, keys)
             outcome = "accepted"
         except EntraError as error:
             outcome = error.code
@@ -63,9 +64,11 @@ class Authenticator:
             validation_seconds.record(self._clock.monotonic() - began, {"outcome": outcome})
         return user
 
-    async def _judge(self, token: str) -> EntraUser:
+    async def _judge(self, token: str, keys: KeySet | None) -> EntraUser:
         unverified = parse(token)
-        key, keys = await self._keys.find(unverified.key_id)
+        key = keys.find(unverified.key_id) if keys is not None else None
+        if key is None or keys is None:
+            key, keys = await self._keys.find(unverified.key_id)
         if key is None:
             raise InvalidToken(
                 "key_unknown",

@@ -11,6 +11,9 @@ def _refuse(*_: object, **__: object) -> NoReturn:
     raise TypeError("A user from a token cannot be changed; make a copy with list(...) or dict(...).")
 
 
+_CONTAINERS = (dict, list)
+
+
 class FrozenList(list[Any]):
     """A list whose items stay as they are."""
 
@@ -50,7 +53,11 @@ class FrozenDict(dict[str, Any]):
 def freeze(value: Any) -> Any:
     """The JSON value with every list and object in it made unchangeable."""
     if isinstance(value, dict):
-        return FrozenDict({name: freeze(member) for name, member in value.items()})
+        nested = {name: freeze(member) for name, member in value.items() if isinstance(member, _CONTAINERS)}
+        return FrozenDict(value | nested) if nested else FrozenDict(value)
     if isinstance(value, list):
-        return FrozenList([freeze(item) for item in value])
+        # Most lists hold texts alone; looking is cheaper than rebuilding them.
+        return FrozenList(
+            map(freeze, value) if any(isinstance(item, _CONTAINERS) for item in value) else value
+        )
     return value

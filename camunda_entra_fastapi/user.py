@@ -52,14 +52,15 @@ class EntraUser(User):
         frozen: FrozenDict = freeze(dict(claims))
         values = _DEFAULTS.copy()
         for name, value in frozen.items():
-            if (fits := _FITS.get(name)) is not None and fits(value):
+            kind = _KINDS.get(name)
+            if kind is type(value) or (kind is None and name in _FITS and _FITS[name](value)):
                 values[name] = value
         values["aud"] = audiences_of(claims)[0]
         for name in ("exp", "nbf", "iat"):
             values[name] = int(claims[name])  # RFC 7519 allows fractions, the base class does not
         values["scp"] = FrozenList(scopes_of(claims))
-        values["roles"] = FrozenList(texts_of(claims, "roles"))
-        values["groups"] = FrozenList(texts_of(claims, "groups"))
+        values["roles"] = _texts(frozen, "roles")
+        values["groups"] = _texts(frozen, "groups")
         values["is_guest"] = is_guest(claims)
         values["claims"] = frozen
         return cls._assemble(values, access_token)
@@ -70,7 +71,7 @@ class EntraUser(User):
         user = cls.__new__(cls)
         for attribute, value in (
             ("__dict__", values),
-            ("__pydantic_fields_set__", set(values)),
+            ("__pydantic_fields_set__", _FIELDS.copy()),
             ("__pydantic_extra__", None),
             ("__pydantic_private__", {"_access_token": access_token}),
         ):
@@ -119,6 +120,13 @@ class EntraUser(User):
             yield name, getattr(self, name)
 
 
+def _texts(frozen: FrozenDict, name: str) -> list[str]:
+    """The texts of a list claim; the frozen list itself where there is nothing else in it."""
+    texts = texts_of(frozen, name)
+    value = frozen.get(name)
+    return value if isinstance(value, FrozenList) and len(value) == len(texts) else FrozenList(texts)
+
+
 def _fit(annotation: Any) -> Callable[[object], bool]:
     """A test whether a value is of the kind that the base class's field declares."""
     kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not NoneType]
@@ -130,9 +138,7 @@ def _fit(annotation: Any) -> Callable[[object], bool]:
         return lambda value: value in choices and isinstance(value, str)
     if get_origin(kind) is list:
         return lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if kind is int:
-        return lambda value: type(value) is int
-    return lambda value: isinstance(value, str)
+    return lambda value: type(value) is kind
 
 
 _OURS: Final = ("aud", "exp", "nbf", "iat", "scp", "roles", "groups", "is_guest", "claims", "access_token")
@@ -142,5 +148,13 @@ _FITS: Final = {
 _DEFAULTS: Final[dict[str, Any]] = {
     name: freeze(field.get_default(call_default_factory=True)) if not field.is_required() else None
     for name, field in User.model_fields.items()
-    if name not in ("access_token",)
+    if name != "access_token"
 } | {"ver": "2.0"}
+_FIELDS: Final = set(_DEFAULTS)
+_KINDS: Final = {
+    name: kind
+    for name, field in User.model_fields.items()
+    for kind in (str, int)
+    if name not in _OURS and field.annotation in (kind, kind | None)
+}
+"""The one type that a field's value may have, where there is one: looked up faster than a test is called."""

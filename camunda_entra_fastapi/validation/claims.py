@@ -31,7 +31,7 @@ def time_of(claims: Claims, name: str) -> float:
         InvalidToken: ``claim_missing`` or ``claim_malformed``.
     """
     value = _required(claims, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < END_OF_TIME:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < END_OF_TIME:
         raise _malformed(name, "a time in seconds since 1970")
     return value
 
@@ -43,6 +43,8 @@ def audiences_of(claims: Claims) -> tuple[str, ...]:
         InvalidToken: ``claim_missing`` or ``claim_malformed``.
     """
     value = _required(claims, "aud")
+    if isinstance(value, str) and value:
+        return (value,)
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(one, str) and one for one in values):
         raise _malformed("aud", "a text, or a list of texts")
@@ -71,7 +73,7 @@ def check_times(claims: Claims, policy: Policy, now: float) -> None:
     Raises:
         InvalidToken: ``token_expired`` or ``token_not_yet_valid``.
     """
-    expires, begins, issued = (time_of(claims, name) for name in ("exp", "nbf", "iat"))
+    expires, begins, issued = time_of(claims, "exp"), time_of(claims, "nbf"), time_of(claims, "iat")
     if now >= expires + policy.clock_skew:
         raise InvalidToken(
             "token_expired", f"The token expired {now - expires:.0f} seconds ago. Request a new one."

@@ -4,12 +4,12 @@ What comes out has no claims to read. They become readable by ``UnverifiedToken.
 which takes the key and verifies the signature first.
 """
 
-import base64
-import binascii
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Protocol
+
+from pydantic import ConfigDict, TypeAdapter
 
 from camunda_entra_fastapi.errors import InvalidToken, quoted
 
@@ -25,6 +25,8 @@ MAX_NESTING: Final = 64
 # RFC 7797). Entra sends none of them, and a verifier that obeys one lets the sender choose the key.
 _FORBIDDEN_MEMBERS: Final = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64"})
 
+_BASE64URL: Final = TypeAdapter(bytes, config=ConfigDict(val_json_bytes="base64"))
+_NOT_BASE64URL: Final = (b"=", b"+", b"/", b"\\")
 _SURROGATE_ESCAPES: Final = (b"\\ud", b"\\uD")
 
 
@@ -123,23 +125,23 @@ def _read_header(part: bytes) -> tuple[str, bool]:
 def _decode(part: bytes, name: str) -> bytes:
     """Strict base64url (RFC 7515, 2): no padding, no foreign characters, no bits left over.
 
-    Decoders of the standard library pass over what they do not know, so one token could be
-    written in many ways. Encoding again and comparing refuses all spellings but one.
+    The standard library's decoder passes over what it does not know, so one token could be written
+    in many ways. Pydantic's refuses all spellings but one, and takes a quarter of the time. It also
+    reads padding and the other alphabet, and wants JSON around it, so their marks are refused first.
     """
     try:
-        decoded = base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
-    except binascii.Error:
-        raise _malformed(f"has a {name} that is not base64url") from None
-    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part:
-        raise _malformed(f"has a {name} that is not canonical base64url")
-    return decoded
+        if any(mark in part for mark in _NOT_BASE64URL):
+            raise ValueError
+        return _BASE64URL.validate_json(b'"%b"' % part)
+    except ValueError:
+        raise _malformed(f"has a {name} that is not canonical base64url") from None
 
 
 def _parse_object(data: bytes, name: str) -> dict[str, Any]:
     """A JSON object in UTF-8 whose member names are unique (RFC 7515, 4; RFC 7519, 4)."""
     try:
         value = _STRICT_JSON.decode(data.decode("utf-8"))
-        if any(escape in data for escape in _SURROGATE_ESCAPES):
+        if b"\\" in data and any(escape in data for escape in _SURROGATE_ESCAPES):
             # Half a surrogate pair passes JSON and fails later, when somebody writes it out.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):

@@ -184,12 +184,14 @@ def check_kind(claims: Claims, policy: Policy) -> None:
     Raises:
         InvalidToken: ``id_token`` or ``app_without_permissions``.
     """
-    client, scopes = client_of(claims), scopes_of(claims)
-    if not scopes and client is None:
+    if scopes_of(claims):
+        return
+    client = client_of(claims)
+    if client is None:
         raise InvalidToken(
             "id_token", "This is an ID token, meant for the application that signs in. Send the access token."
         )
-    if not scopes and not texts_of(claims, "roles") and str(client).lower() not in policy.allowed_clients:
+    if not texts_of(claims, "roles") and client.lower() not in policy.allowed_clients:
         raise InvalidToken(
             "app_without_permissions",
             f"The application {quoted(client)} has no application permission (role) on this API. "
@@ -203,9 +205,10 @@ def check_admission(claims: Claims, policy: Policy) -> None:
     Raises:
         AccessDenied: ``client_not_allowed`` or ``guest_not_allowed``.
     """
-    client = client_of(claims)
-    if policy.allowed_clients and (client or "").lower() not in policy.allowed_clients:
-        who = f"The application {quoted(client)}" if client else "A token that names no application"
-        raise AccessDenied("client_not_allowed", f"{who} may not call this API.")
+    if policy.allowed_clients:
+        client = client_of(claims)
+        if (client or "").lower() not in policy.allowed_clients:
+            who = f"The application {quoted(client)}" if client else "A token that names no application"
+            raise AccessDenied("client_not_allowed", f"{who} may not call this API.")
     if not policy.allow_guests and is_guest(claims):
         raise AccessDenied("guest_not_allowed", "Guest users of the tenant may not call this API.")

@@ -31,10 +31,11 @@ class Policy:
     clock_skew: float = 60
     """Seconds of leeway on ``exp``, ``nbf`` and ``iat``."""
 
-    @property
-    def multi_tenant(self) -> bool:
-        """Whether the issuer stands for more tenants than one."""
-        return TENANT_PLACEHOLDER in self.issuer
+    multi_tenant: bool = field(init=False)
+    """Whether the issuer stands for more tenants than one."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "multi_tenant", TENANT_PLACEHOLDER in self.issuer)
 
     def issuer_of(self, tenant: str) -> str:
         """The v2.0 issuer of that tenant's tokens."""

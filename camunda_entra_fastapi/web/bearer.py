@@ -73,7 +73,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
                 Permissions(scopes=tuple(security_scopes.scopes)).check(user)
         except EntraError as error:
             raise self.refuse(error, request) from None
-        request.state.user = user
+        request.scope.setdefault("state", {})["user"] = user
         return user
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
@@ -86,7 +86,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         """The bearer token as it was sent; None without one (RFC 6750, 2.1).
 
         Raises:
-            InvalidRequest: There are several Authorization headers, or control characters in it.
+            InvalidRequest: There are several Authorization headers.
             InvalidToken: The header says Bearer and nothing follows.
         """
         return read_bearer_token(request)
@@ -94,7 +94,11 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
     async def _identify(self, request: HTTPConnection) -> EntraUser | None:
         token = read_bearer_token(request)
         if token is not None:
-            return await self._authenticator.authenticate(token)
+            try:
+                return await self._authenticator.authenticate(token)
+            except InvalidToken:
+                refuse_control_characters(token)  # looked for here, as no token that passes has any
+                raise
         if self.auto_error:
             raise CredentialsMissing
         return None
@@ -104,7 +108,7 @@ def read_bearer_token(request: HTTPConnection) -> str | None:
     """The bearer token in the Authorization header, unverified; None without header or with another scheme.
 
     Raises:
-        InvalidRequest: There are several headers, or control characters in the one.
+        InvalidRequest: There are several headers, or one of another scheme with control characters in it.
         InvalidToken: The header says Bearer and nothing follows.
     """
     values = [value for name, value in request.scope["headers"] if name == b"authorization"]
@@ -112,14 +116,24 @@ def read_bearer_token(request: HTTPConnection) -> str | None:
         return None
     if len(values) > 1:
         raise InvalidRequest("authorization_repeated", "The request has more than one Authorization header.")
-    (value,) = values
-    if len(value.translate(None, _CONTROL_CHARACTERS)) != len(value):
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        refuse_control_characters(scheme + token)
+        return None
+    token = token.strip(" ")
+    if not token:
+        raise InvalidToken("token_malformed", "The Authorization header says Bearer, but no token follows.")
+    return str(token)
+
+
+def refuse_control_characters(text: str) -> None:
+    """Line breaks and their like have no place in the header, and mean that it was put together wrongly.
+
+    Raises:
+        InvalidRequest: There is one in the text.
+    """
+    raw = text.encode("latin-1")
+    if len(raw.translate(None, _CONTROL_CHARACTERS)) != len(raw):
         raise InvalidRequest(
             "authorization_malformed", "The Authorization header holds control characters, such as tabs."
         )
-    scheme, _, token = value.decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    if not (token := token.strip(" ")):
-        raise InvalidToken("token_malformed", "The Authorization header says Bearer, but no token follows.")
-    return str(token)

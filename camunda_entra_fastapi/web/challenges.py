@@ -81,6 +81,8 @@ class Challenger:
 
 def _printable(value: str) -> str:
     """What may stand in a quoted parameter without escapes (RFC 6750, 3: %x20-21, %x23-5B, %x5D-7E)."""
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return value  # as nearly always
     return "".join(char if " " <= char <= "~" and char not in '"\\' else "?" for char in value)
 
 

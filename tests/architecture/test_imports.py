@@ -33,6 +33,7 @@ THIRD_PARTY = {
     "urls": set(),
     "telemetry": {"opentelemetry"},
     "validation": set(),
+    "validation.compact": {"pydantic"},
     "validation.keys": {"jose"},
     "remote": set(),
     "remote.http": {"httpx"},
