@@ -558,16 +558,19 @@ async def test_a_find_by_somebody_who_joined_releases_the_brake_too(
     assert await force_once(value, loads, nothing)
 
 
-async def test_going_away_does_not_evade_the_brake(value: Refreshed[str], loads: Loads) -> None:
+async def test_going_away_does_not_evade_the_brake(
+    value: Refreshed[str], loads: Loads, clock: FakeClock
+) -> None:
     """Who asks for an invented key and hangs up has made a fruitless load all the same."""
     await loaded(value, loads)
-    for _ in range(10):
+    for _ in range(FRUITLESS_LOADS):
         (task,) = await start(value.force(nothing))
         task.cancel()
         await turn()
-        if loads.waiting:
-            await loads.succeed("again")
-    assert loads.count - 1 == FRUITLESS_LOADS
+        await loads.succeed("again")
+    clock.advance(FORCED_WINDOW)
+    assert await force_once(value, loads, nothing)
+    assert not await force_once(value, loads, nothing)
 
 
 async def test_a_flood_does_not_starve_planned_loads(

@@ -1,0 +1,278 @@
+"""``Authenticator``: the one way that every token goes, and what is remembered of it."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from camunda_entra_fastapi.authenticator import Authenticator
+from camunda_entra_fastapi.errors import AccessDenied, EntraError, EntraUnavailable, InvalidToken
+from camunda_entra_fastapi.remote.keysource import KeySource
+from camunda_entra_fastapi.validation.keys import SigningKey
+from camunda_entra_fastapi.validation.policy import Policy
+from tests.conftest import FakeClock
+from tests.remote.scripted import LIFETIME, ScriptedEntra
+from tests.tokens import CLIENT_ID, HEADER, KEY_ID, NOW, app_claims, jwk, token, user_claims
+from tests.validation.conftest import POLICY
+
+SKEW = int(POLICY.clock_skew)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The moment at which all tokens of these tests are looked at."""
+    return FakeClock(float(NOW))
+
+
+@pytest.fixture
+def entra() -> ScriptedEntra:
+    """An Entra with one key."""
+    return ScriptedEntra()
+
+
+@pytest.fixture
+def source(entra: ScriptedEntra, clock: FakeClock) -> KeySource:
+    """Its keys."""
+    return entra.source(clock)
+
+
+@pytest.fixture
+def authenticator(source: KeySource, clock: FakeClock) -> Authenticator:
+    """What is under test."""
+    return made(source, clock)
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys with which signatures were verified, one entry for each time."""
+    calls: list[str] = []
+    original = SigningKey.verifies
+
+    def verifies(key: SigningKey, signing_input: bytes, signature: bytes) -> bool:
+        calls.append(key.key_id)
+        return original(key, signing_input, signature)
+
+    monkeypatch.setattr(SigningKey, "verifies", verifies)
+    return calls
+
+
+def made(
+    source: KeySource, clock: FakeClock, policy: Policy = POLICY, *, remember: int = 100
+) -> Authenticator:
+    """An authenticator with that policy."""
+    return Authenticator(source, policy, remember=remember, clock=clock)
+
+
+def signed_by(name: str, **claims: Any) -> str:
+    """A good token signed with the key of that name."""
+    return token(user_claims(**claims), dict(HEADER) | {"kid": name}, name)
+
+
+async def verdict(authenticator: Authenticator, text: str) -> str:
+    """The code of the refusal, or ``accepted``."""
+    try:
+        await authenticator.authenticate(text)
+    except EntraError as error:
+        return error.code
+    return "accepted"
+
+
+async def refreshed(source: KeySource, clock: FakeClock) -> None:
+    """Let the keys grow old and be fetched again."""
+    clock.advance(LIFETIME)
+    source.current()
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_a_good_token_gives_its_user(authenticator: Authenticator) -> None:
+    """Everything that the token says of who is asking, and the token itself for calling on."""
+    text = token(user_claims())
+    user = await authenticator.authenticate(text)
+    assert (user.subject, user.name, user.scopes) == (
+        "pairwise-subject",
+        "Ada Example",
+        ["Incidents.Read", "access_as_user"],
+    )
+    assert user.access_token == text
+    assert not user.is_app
+    assert (await authenticator.authenticate(token(app_claims()))).is_app
+
+
+async def test_a_token_seen_before_is_not_verified_again(
+    authenticator: Authenticator, entra: ScriptedEntra, verified: list[str]
+) -> None:
+    """The same user comes back, without a verification and without asking Entra."""
+    text = token(user_claims())
+    first = await authenticator.authenticate(text)
+    again = [await authenticator.authenticate(text) for _ in range(10)]
+    assert all(user is first for user in again)
+    assert verified == [KEY_ID]
+    assert entra.asked == ["discovery", "keys"]
+
+
+async def test_another_spelling_is_another_token(authenticator: Authenticator, verified: list[str]) -> None:
+    """What was verified is the whole text, the signature included."""
+    text = token(user_claims())
+    await authenticator.authenticate(text)
+    head, _, signature = text.rpartition(".")
+    forged = f"{head}.{'A' * len(signature)}"
+    assert await verdict(authenticator, forged[:-1] + "A") == "signature_invalid"
+    assert len(verified) == 2
+
+
+async def test_refused_tokens_are_not_remembered(authenticator: Authenticator, verified: list[str]) -> None:
+    """Neither as good nor as bad: each time it is judged anew."""
+    text = token(user_claims(aud="api://other"))
+    assert [await verdict(authenticator, text) for _ in range(3)] == ["audience_mismatch"] * 3
+    assert len(verified) == 3
+
+
+@pytest.mark.parametrize("remember", [0, 100], ids=["never remembered", "remembered"])
+@pytest.mark.parametrize("lifetime", [3600, 3600.5])
+async def test_expiry_is_the_same_to_the_second_for_remembered_tokens(
+    remember: int, lifetime: float, source: KeySource, clock: FakeClock
+) -> None:
+    """``exp`` and the clock skew decide, not how often a token was seen."""
+    authenticator = made(source, clock, remember=remember)
+    text = token(user_claims(exp=NOW + lifetime))
+    assert await verdict(authenticator, text) == "accepted"
+    clock.now = NOW + lifetime + SKEW - 0.001
+    assert await verdict(authenticator, text) == "accepted"
+    clock.now = NOW + lifetime + SKEW
+    assert [await verdict(authenticator, text) for _ in range(2)] == ["token_expired"] * 2
+
+
+async def test_a_rotated_out_key_takes_its_remembered_tokens_with_it(
+    authenticator: Authenticator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
+) -> None:
+    """Until the next refresh they are good, afterwards they are not; those of other keys stay."""
+    entra.publish(KEY_ID, "new")
+    old, new = signed_by(KEY_ID, exp=NOW + 90_000), signed_by("new", exp=NOW + 90_000)
+    assert [await verdict(authenticator, text) for text in (old, new)] == ["accepted"] * 2
+    entra.publish("new")
+    assert await verdict(authenticator, old) == "accepted"
+    await refreshed(source, clock)
+    assert [await verdict(authenticator, text) for text in (old, new)] == ["key_unknown", "accepted"]
+
+
+async def test_a_key_that_was_exchanged_under_its_id_takes_its_tokens_with_it(
+    authenticator: Authenticator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
+) -> None:
+    """The ID is a name; the key is what verified."""
+    text = token(user_claims(exp=NOW + 90_000))
+    assert await verdict(authenticator, text) == "accepted"
+    entra.publish(jwk("another", kid=KEY_ID))
+    await refreshed(source, clock)
+    assert await verdict(authenticator, text) == "signature_invalid"
+
+
+async def test_a_refresh_that_changes_nothing_forgets_nothing(
+    authenticator: Authenticator,
+    entra: ScriptedEntra,
+    source: KeySource,
+    clock: FakeClock,
+    verified: list[str],
+) -> None:
+    """Nor does one that adds a key or fails."""
+    text = token(user_claims(exp=NOW + 90_000))
+    await authenticator.authenticate(text)
+    await refreshed(source, clock)
+    entra.publish("new", KEY_ID)
+    await refreshed(source, clock)
+    entra.down()
+    await refreshed(source, clock)
+    assert await verdict(authenticator, text) == "accepted"
+    assert verified == [KEY_ID]
+    assert entra.asked.count("keys") == 4
+
+
+async def test_two_with_other_audiences_share_keys_but_no_verdicts(
+    source: KeySource, entra: ScriptedEntra, clock: FakeClock
+) -> None:
+    """What one remembers says nothing about the other."""
+    one = made(source, clock)
+    other = made(source, clock, replace(POLICY, audiences=frozenset({"api://other"})))
+    ours, theirs = token(user_claims()), token(user_claims(aud="api://other"))
+    for _ in range(2):
+        assert [await verdict(one, text) for text in (ours, theirs)] == ["accepted", "audience_mismatch"]
+        assert [await verdict(other, text) for text in (ours, theirs)] == ["audience_mismatch", "accepted"]
+    assert entra.asked == ["discovery", "keys"]
+
+
+async def test_no_more_is_remembered_than_was_said(
+    source: KeySource, clock: FakeClock, verified: list[str]
+) -> None:
+    """The oldest leaves for the newest; it is verified again when it comes back."""
+    authenticator = made(source, clock, remember=2)
+    texts = [token(user_claims(uti=str(number))) for number in range(3)]
+    for text in texts:
+        await authenticator.authenticate(text)
+    for text in reversed(texts):
+        await authenticator.authenticate(text)
+    assert len(verified) == 4
+
+
+@pytest.mark.parametrize("text", ["", "a.b.c", "x" * 20_000, "a.b.c.d.e", "ö.ö.ö"])
+async def test_what_is_no_token_is_refused_without_asking_entra(
+    text: str, authenticator: Authenticator, entra: ScriptedEntra
+) -> None:
+    """A stranger's nonsense costs no request."""
+    with pytest.raises(InvalidToken):
+        await authenticator.authenticate(text)
+    assert entra.asked == []
+
+
+async def test_an_unknown_key_is_a_bad_token(authenticator: Authenticator, entra: ScriptedEntra) -> None:
+    """After Entra was asked once more; the message says what may be the matter."""
+    with pytest.raises(InvalidToken) as caught:
+        await authenticator.authenticate(signed_by("foreign"))
+    assert caught.value.code == "key_unknown"
+    assert "another tenant or cloud" in caught.value.message
+    assert entra.asked == ["discovery", "keys", "keys"]
+
+
+async def test_a_guest_who_is_not_let_in_is_not_remembered(source: KeySource, clock: FakeClock) -> None:
+    """A refusal by policy is one each time."""
+    authenticator = made(source, clock, replace(POLICY, allow_guests=False))
+    text = token(user_claims(acct=1))
+    for _ in range(2):
+        with pytest.raises(AccessDenied) as caught:
+            await authenticator.authenticate(text)
+        assert caught.value.code == "guest_not_allowed"
+
+
+async def test_without_keys_nobody_can_be_judged(authenticator: Authenticator, entra: ScriptedEntra) -> None:
+    """That is told as such, never as a bad token; all is well as soon as Entra is back."""
+    entra.down()
+    with pytest.raises(EntraUnavailable):
+        await authenticator.authenticate(token(user_claims()))
+
+
+async def test_an_outage_later_changes_nothing_for_known_keys(
+    authenticator: Authenticator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
+) -> None:
+    """Tokens seen before and tokens never seen: as long as the key is known, they are judged."""
+    seen = token(user_claims(exp=NOW + 90_000))
+    await authenticator.authenticate(seen)
+    entra.down()
+    await refreshed(source, clock)
+    unseen = token(user_claims(exp=NOW + 90_000, uti="another"))
+    foreign = token(user_claims(exp=NOW + 90_000, aud="api://other"))
+    assert [await verdict(authenticator, text) for text in (seen, unseen, foreign)] == [
+        "accepted",
+        "accepted",
+        "audience_mismatch",
+    ]
+
+
+async def test_three_hundred_first_tokens_at_once_are_one_fetch(
+    authenticator: Authenticator, entra: ScriptedEntra
+) -> None:
+    """Good and bad ones together, each with its own verdict."""
+    good = [token(user_claims(uti=str(number))) for number in range(3)] * 50
+    bad = [token(user_claims(aud=CLIENT_ID[::-1]))] * 150
+    verdicts = await asyncio.gather(*(verdict(authenticator, text) for text in good + bad))
+    assert verdicts == ["accepted"] * 150 + ["audience_mismatch"] * 150
+    assert entra.asked == ["discovery", "keys"]
