@@ -53,7 +53,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             scopes=dict(scheme.scopes),
             openapi_authorization_url=scheme.authorization_url,
             openapi_token_url=scheme.token_url,
-            openapi_description="Sign in with Microsoft Entra ID.",
+            openapi_description="Sign in with Microsoft Entra ID. Leave client_secret empty.",
             scheme_name=scheme.name,
         )
         self.scheme_name = scheme.name
