@@ -15,7 +15,7 @@ help: ## Show what there is
 demo: .venv/ready ## Start the local Entra and the sample API, and print lines to paste
 	@$(BIN)/camunda-entra demo
 
-test: lint types lowest newest packaging unit ## Everything, as in CI
+test: lint types unit lowest newest packaging ## Everything, as in CI
 
 check: lint types ## Lint, types and the quick tests
 	@$(BIN)/python -m pytest -q $(CORE)
@@ -63,18 +63,10 @@ clean: ## Remove what was made
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-.venv-lowest/ready: pyproject.toml tests/packaging/requirements.py
-	@echo "setting up .venv-lowest"
-	@rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
-	@$(PYTHON) tests/packaging/requirements.py lowest > .venv-lowest/requirements.txt
-	@.venv-lowest/bin/pip install --quiet --disable-pip-version-check -r .venv-lowest/requirements.txt
-	@.venv-lowest/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
-	@touch $@
-
-.venv-newest/ready: pyproject.toml tests/packaging/requirements.py
-	@echo "setting up .venv-newest"
-	@rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest
-	@$(PYTHON) tests/packaging/requirements.py newest > .venv-newest/requirements.txt
-	@.venv-newest/bin/pip install --quiet --disable-pip-version-check -r .venv-newest/requirements.txt
-	@.venv-newest/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+.venv-%/ready: pyproject.toml tests/packaging/requirements.py
+	@echo "setting up .venv-$*"
+	@rm -rf .venv-$* && $(PYTHON) -m venv .venv-$*
+	@$(PYTHON) tests/packaging/requirements.py $* > .venv-$*/requirements.txt
+	@.venv-$*/bin/pip install --quiet --disable-pip-version-check -r .venv-$*/requirements.txt
+	@.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
