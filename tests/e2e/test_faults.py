@@ -128,18 +128,6 @@ def test_discovery_of_another_issuer() -> None:
         assert emulator.settings().issuer in refused.json()["detail"]["message"]
 
 
-@pytest.mark.parametrize("overlap", [True, False])
-async def test_rotation_under_load(overlap: bool) -> None:
-    """Fifty clients with ever fresh tokens, while the keys change: no valid request fails."""
-    with running() as (emulator, url):
-        assert call(url, emulator.token()).status_code == 200
-        for round_number in range(3):
-            emulator.rotate_keys(overlap=overlap)
-            tokens = [emulator.token(round=round_number, client=None, n=n) for n in range(50)]
-            assert await together(url, tokens) == [200] * 50
-        assert emulator.count(KEYS) <= 1 + 2 * 3
-
-
 async def test_a_rotation_while_keys_are_being_fetched() -> None:
     """A fetch that began before the rotation does not decide over tokens signed after it."""
     with running() as (emulator, url):
@@ -155,25 +143,23 @@ async def test_a_rotation_while_keys_are_being_fetched() -> None:
 
 
 async def test_a_flood_of_unknown_keys() -> None:
-    """2,000 of them cost at most five fetches, and others do not wait for it."""
+    """2,000 of them cost at most five fetches, and nobody else waits for as long as one fetch takes."""
     with running() as (emulator, url):
         good = emulator.token()
         assert call(url, good).status_code == 200
-        before = emulator.count(KEYS)
-        head, _, rest = good.partition(".")
-        assert head
-        forged = [f"{_header(kid=f'k{number}')}.{rest}" for number in range(2000)]
-        began = time.perf_counter()
+        before, fetch_takes = emulator.count(KEYS), 0.8
+        emulator.slow(fetch_takes)
+        rest = good.partition(".")[2]
+        forged = (f"{_header(kid=f'k{number}')}.{rest}" for number in range(2000))
         flood = asyncio.create_task(together(url, forged, at_once=20))
         slowest = 0.0
         while not flood.done():
             asked = time.perf_counter()
-            assert await status_of(url, good) == 200
+            assert await status_of(url, emulator.token()) == 200
             slowest = max(slowest, time.perf_counter() - asked)
-        whole = time.perf_counter() - began
         assert set(await flood) == {401}
-        assert emulator.count(KEYS) - before <= 5
-        assert slowest < whole / 4, "a valid client waited for the flood to be over"
+        assert 1 <= emulator.count(KEYS) - before <= 5
+        assert slowest < fetch_takes
 
 
 async def test_300_first_requests_at_once() -> None:
