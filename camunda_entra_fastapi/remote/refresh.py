@@ -39,7 +39,7 @@ Spread out like this, a real rollover meanwhile is noticed within the pause, not
 """
 
 FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 15.0
 """Seconds between two attempts while loading fails."""
 
 _JITTER: Final = 0.1
