@@ -55,11 +55,11 @@ bench: .venv/ready ## Measure, side by side with the peers
 clean: ## Remove what was made
 	@rm -rf .venv .venv-lowest .venv-newest .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.venv/ready: requirements/dev.txt pyproject.toml
+.venv/ready: tests/packaging/pins.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=..." >&2; exit 1; }
 	@echo "setting up .venv"
 	@rm -rf .venv && $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/packaging/pins.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 

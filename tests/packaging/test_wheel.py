@@ -46,7 +46,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "bin" / "python"
     pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
     tools = run(sys.executable, ROOT / "tests/packaging/requirements.py", "newest").splitlines()
-    pins = ROOT / "requirements" / "dev.txt"
+    pins = ROOT / "tests/packaging/pins.txt"
     run(*pip, "install", "--constraint", pins, f"{wheel}[all]", *tools)
     run(*pip, "uninstall", "--yes", *FLAGGED)
     return python

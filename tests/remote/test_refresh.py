@@ -258,12 +258,16 @@ async def test_an_expected_failure_is_told_without_a_traceback(
 async def test_an_ordinary_refresh_is_told_quietly(
     value: Refreshed[str], loads: Loads, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """INFO, unless it is the end of an outage."""
+    """INFO, unless it is the end of an outage; that is told once."""
     caplog.set_level(logging.INFO, LOGGER)
     await loaded(value, loads)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "Entra's keys fetched")
     ]
+    await failed(value, loads)
+    await loaded(value, loads)
+    await loaded(value, loads)
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING", "INFO"]
 
 
 async def test_failures_that_nobody_waits_for_are_not_reported_by_asyncio(
