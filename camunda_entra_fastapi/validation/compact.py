@@ -81,7 +81,7 @@ def parse(text: str) -> UnverifiedToken:
     if len(parts) == 5:  # noqa: PLR2004 - RFC 7516, 9: five parts make a JWE
         raise InvalidToken("token_encrypted", "The token is encrypted (JWE); this API expects a signed one.")
     if len(parts) != 3:  # noqa: PLR2004 - RFC 7515, 7.1
-        raise _malformed(f"has {len(parts)} parts separated by dots instead of three")
+        raise _malformed("does not consist of three parts separated by dots")
     header_part, payload_part, signature_part = parts
     key_id, graph_nonce = _read_header(header_part)
     return UnverifiedToken(
