@@ -132,7 +132,7 @@ async def test_refused_tokens_are_not_remembered(authenticator: Authenticator, v
 @pytest.mark.parametrize("remember", [0, 100], ids=["never remembered", "remembered"])
 @pytest.mark.parametrize("lifetime", [3600, 3600.5])
 async def test_expiry_is_the_same_to_the_second_for_remembered_tokens(
-    remember: int, lifetime: float, source: KeySource, clock: FakeClock
+    remember: int, lifetime: float, source: KeySource, clock: FakeClock, verified: list[str]
 ) -> None:
     """``exp`` and the clock skew decide, not how often a token was seen."""
     authenticator = made(source, clock, remember=remember)
@@ -140,6 +140,7 @@ async def test_expiry_is_the_same_to_the_second_for_remembered_tokens(
     assert await verdict(authenticator, text) == "accepted"
     clock.now = NOW + lifetime + SKEW - 0.001
     assert await verdict(authenticator, text) == "accepted"
+    assert len(verified) == (1 if remember else 2)
     clock.now = NOW + lifetime + SKEW
     assert [await verdict(authenticator, text) for _ in range(2)] == ["token_expired"] * 2
 

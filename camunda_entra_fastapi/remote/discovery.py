@@ -72,7 +72,7 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
     issuer = document.get("issuer")
     if issuer != provider.issuer:
         raise FetchFailed(
-            f"The discovery document at {provider.discovery_url} is of the issuer {quoted(issuer, 200)}, "
+            f"Entra's discovery document is of the issuer {quoted(issuer, 200)}, "
             f"but CAMUNDA_IDENTITY_ISSUER stands for {quoted(provider.issuer, 200)}. "
             "The two must be equal to the letter: set CAMUNDA_IDENTITY_ISSUER to the former "
             "if that is your tenant, else correct CAMUNDA_IDENTITY_ISSUER_BACKEND_URL.",

@@ -35,7 +35,7 @@ FRUITLESS_PAUSE: Final = FORCED_WINDOW / FORCED_LOADS
 """After so many forced loads in a row that found nothing, seconds to wait before each further one.
 
 A client that keeps sending an unknown key would use the budget up within a moment of every minute.
-Spread out like this, a real rollover meanwhile is noticed within the pause, not within the minute.
+Spread out like this, from the second minute on a real rollover is noticed within the pause.
 """
 
 FIRST_PAUSE: Final = 1.0

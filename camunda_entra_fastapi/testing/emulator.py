@@ -225,7 +225,7 @@ class EntraEmulator:
 
     def count(self, suffix: str) -> int:
         """How many recorded requests had a path that ends so."""
-        return sum(request.path.endswith(suffix) for request in self.requests)
+        return sum(request.path.endswith(suffix) for request in list(self.requests))
 
     @contextmanager
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:

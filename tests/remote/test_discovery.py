@@ -256,6 +256,13 @@ REBASED = [
         id="all tenants directly",
     ),
     pytest.param(
+        f"{ORIGIN}/{{tenantid}}/v2.0",
+        f"{ORIGIN}/internal/common/v2.0",
+        f"{ORIGIN}/common/discovery/v2.0/keys",
+        f"{ORIGIN}/internal/common/discovery/v2.0/keys",
+        id="all tenants, a path prefix at the same origin",
+    ),
+    pytest.param(
         f"https://contoso.b2clogin.com/{TENANT}/v2.0/",
         "http://proxy/b2c/contoso.onmicrosoft.com/B2C_1_SignIn/v2.0",
         "https://contoso.b2clogin.com/contoso.onmicrosoft.com/b2c_1_signin/discovery/v2.0/keys",
