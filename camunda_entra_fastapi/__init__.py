@@ -1,18 +1,36 @@
-"""FastAPI services that trust Microsoft Entra ID, from the variables every Camunda component gets."""
+"""FastAPI services that trust Microsoft Entra ID, from the variables every Camunda component gets.
 
-from camunda_entra_fastapi.errors import (
-    AccessDenied,
-    CredentialsMissing,
-    EntraError,
-    EntraUnavailable,
-    InsufficientClaims,
-    InvalidRequest,
-    InvalidToken,
-    SettingsError,
-)
-from camunda_entra_fastapi.plugin import CamundaEntra
-from camunda_entra_fastapi.settings import EntraSettings
-from camunda_entra_fastapi.user import EntraUser
+Nothing is loaded before it is asked for: pytest imports this package for its plugin in every run.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from camunda_entra_fastapi.errors import (
+        AccessDenied,
+        CredentialsMissing,
+        EntraError,
+        EntraUnavailable,
+        InsufficientClaims,
+        InvalidRequest,
+        InvalidToken,
+        SettingsError,
+    )
+    from camunda_entra_fastapi.plugin import CamundaEntra
+    from camunda_entra_fastapi.settings import EntraSettings
+    from camunda_entra_fastapi.user import EntraUser
+else:  # so that an unknown name is an error to type checkers
+
+    def __getattr__(name: str) -> Any:
+        if name in _PARTS:
+            return import_module(f"{__name__}.{name}")
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+        globals()[name] = found  # PEP 562: from now on, Python finds it by itself
+        return found
+
 
 __all__ = [
     "AccessDenied",
@@ -27,3 +45,24 @@ __all__ = [
     "InvalidToken",
     "SettingsError",
 ]
+
+_HOMES: Final = {"CamundaEntra": "plugin", "EntraSettings": "settings", "EntraUser": "user"}
+"""Where a public name is defined; those that are not here are in ``errors``."""
+_PARTS: Final = (
+    "authenticator",
+    "errors",
+    "frozen",
+    "plugin",
+    "remote",
+    "settings",
+    "telemetry",
+    "urls",
+    "user",
+    "validation",
+    "web",
+)
+"""What can be reached as an attribute without an import of its own."""
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PARTS})

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 
 import httpx
 from fastapi import FastAPI
@@ -15,7 +16,7 @@ from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.validation.entra import is_tenant_id, v1_issuer_of
 from camunda_entra_fastapi.validation.policy import Policy
-from camunda_entra_fastapi.web.bearer import EntraBearer, Scheme
+from camunda_entra_fastapi.web.bearer import EntraBearer, Judge, Scheme
 from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.current_user import UserDependency, require, require_any
 from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui
@@ -50,28 +51,17 @@ class CamundaEntra:
         clock: Clock = time,
         scheme_name: str = "Entra",
     ) -> None:
-        self.settings = settings = settings or EntraSettings()
-        http = EntraHttp(
-            timeout=settings.http_timeout,
-            proxy=settings.http_proxy,
-            ca_bundle=settings.ca_bundle,
-            client=http_client,
-        )
-        self._keys = KeySource(
-            http, _provider(settings), lifetime=settings.metadata_lifetime, monotonic=clock.monotonic
-        )
-        authenticator = Authenticator(
-            self._keys, _policy(settings), remember=settings.token_cache_size, clock=clock
-        )
-        challenger = Challenger(
-            realm=settings.tenant or "",
-            authorization_uri=settings.authorization_url,
-            client_id=settings.client_id,
-        )
-        self._scheme = _scheme(settings, scheme_name)
-        self.bearer = EntraBearer(authenticator, challenger, self._scheme)
-        self.current_user = EntraBearer(authenticator, challenger, self._scheme)
-        self.optional_user = EntraBearer(authenticator, challenger, self._scheme, optional=True)
+        own = _join(settings or EntraSettings(), http_client, clock)
+        self._joined = [own]
+        self._scheme = _scheme(own.settings, scheme_name)
+        self.bearer = EntraBearer(own.judge, self._scheme)
+        self.current_user = EntraBearer(own.judge, self._scheme)
+        self.optional_user = EntraBearer(own.judge, self._scheme, optional=True)
+
+    @property
+    def settings(self) -> EntraSettings:
+        """What is trusted; something else while ``overridden``."""
+        return self._joined[-1].settings
 
     def require(
         self, *, scopes: Iterable[str] = (), roles: Iterable[str] = (), groups: Iterable[str] = ()
@@ -105,10 +95,11 @@ class CamundaEntra:
         Does not fail when Entra is away: a warning is logged, and the fetch repeated until it succeeds.
         Where it does not run, as in mounted sub-applications, keys are fetched on first use.
         """
-        await self._keys.prefetch()
+        keys = self._joined[-1].keys
+        await keys.prefetch()
         tasks = [
-            asyncio.create_task(self._keys.keep_discovery_fresh()),
-            asyncio.create_task(self._keys.keep_keys_fresh()),
+            asyncio.create_task(keys.keep_discovery_fresh()),
+            asyncio.create_task(keys.keep_keys_fresh()),
         ]
         try:
             yield
@@ -123,6 +114,71 @@ class CamundaEntra:
         """Let the application's Swagger UI sign in with Entra, and document 401 and 403."""
         fill_swagger_ui(app, self._scheme)
         document_refusals(app, self._scheme)
+
+    @contextmanager
+    def overridden(
+        self,
+        settings: EntraSettings | None = None,
+        *,
+        http_client: httpx.AsyncClient | None = None,
+        clock: Clock | None = None,
+    ) -> Iterator[None]:
+        """Judge by something else for a while; for tests of applications whose routes are made already.
+
+        Holds for all dependencies of this object and for lifespans that begin meanwhile. Keys and tokens
+        that were known before count again afterwards, and none from meanwhile. What is left out stays as
+        it is, and so does the OpenAPI document. Of several at once, the last one begun counts.
+
+        Args:
+            settings: What to trust.
+            http_client: Used for calls to Entra, and never closed.
+            clock: What time it is.
+        """
+        before = self._joined[-1]
+        meanwhile = _join(
+            settings or before.settings, http_client or before.http_client, clock or before.clock
+        )
+        self._joined.append(meanwhile)
+        self._appoint()
+        try:
+            yield
+        finally:
+            self._joined.remove(meanwhile)  # not always the last: two tasks may end in any order
+            self._appoint()
+
+    def _appoint(self) -> None:
+        for bearer in (self.bearer, self.current_user, self.optional_user):
+            bearer.judge = self._joined[-1].judge
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Joined:
+    """Everything that depends on settings, client and clock."""
+
+    settings: EntraSettings
+    http_client: httpx.AsyncClient | None
+    clock: Clock
+    keys: KeySource
+    judge: Judge
+
+
+def _join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: Clock) -> _Joined:
+    http = EntraHttp(
+        timeout=settings.http_timeout,
+        proxy=settings.http_proxy,
+        ca_bundle=settings.ca_bundle,
+        client=http_client,
+    )
+    keys = KeySource(
+        http, _provider(settings), lifetime=settings.metadata_lifetime, monotonic=clock.monotonic
+    )
+    authenticator = Authenticator(keys, _policy(settings), remember=settings.token_cache_size, clock=clock)
+    challenger = Challenger(
+        realm=settings.tenant or "",
+        authorization_uri=settings.authorization_url,
+        client_id=settings.client_id,
+    )
+    return _Joined(settings, http_client, clock, keys, Judge(authenticator, challenger))
 
 
 def _provider(settings: EntraSettings) -> Provider:

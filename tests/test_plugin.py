@@ -1,15 +1,19 @@
 """``CamundaEntra``: what the settings make of it."""
 
 import logging
-from typing import Any
+from contextlib import ExitStack
+from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 from fastapi.testclient import TestClient
 
-from camunda_entra_fastapi import CamundaEntra, SettingsError
+from camunda_entra_fastapi import CamundaEntra, EntraUser, SettingsError
 from camunda_entra_fastapi.testing import EntraEmulator
+from tests.conftest import FakeClock
 from tests.web.conftest import bearer
+
+ROUTES = ("/bearer", "/current", "/optional", "/scoped", "/all", "/any", "/router", "/mounted/")
 
 
 @pytest.fixture
@@ -141,3 +145,185 @@ def test_a_token_cache_of_zero_remembers_nothing(emulator: EntraEmulator) -> Non
     token = emulator.token()
     with client_of(emulator, token_cache_size=0) as client:
         assert [code_of(client, token) for _ in range(3)] == ["accepted"] * 3
+
+
+@pytest.fixture
+def entra(emulator: EntraEmulator) -> CamundaEntra:
+    """One that trusts the first emulator, and has a client of its own."""
+    return CamundaEntra(emulator.settings(), http_client=emulator.http_client())
+
+
+@pytest.fixture
+def other() -> EntraEmulator:
+    """Another Entra, with keys of its own under the same names."""
+    return EntraEmulator()
+
+
+@pytest.fixture
+def everywhere(entra: CamundaEntra) -> FastAPI:
+    """An application that is guarded in every way and made before anything is overridden."""
+    app, mounted, router = FastAPI(), FastAPI(), APIRouter(dependencies=[Depends(entra.current_user)])
+    guards = {
+        "/bearer": Depends(entra.bearer),
+        "/current": Depends(entra.current_user),
+        "/optional": Depends(entra.optional_user),
+        "/scoped": Security(entra.current_user, scopes=["Incidents.Read"]),
+        "/all": Depends(entra.require(roles=["Operate.Admin"])),
+        "/any": Depends(entra.require_any(scopes=["Incidents.Read"], roles=["Operate.Admin"])),
+    }
+
+    async def nothing() -> None: ...
+
+    for path, guard in guards.items():
+        app.get(path, dependencies=[guard])(nothing)
+    router.get("/router")(nothing)
+    mounted.get("/", dependencies=[Depends(entra.current_user)])(nothing)
+    app.include_router(router)
+    app.mount("/mounted", mounted)
+
+    @app.websocket("/socket")
+    async def socket(websocket: WebSocket, user: Annotated[EntraUser, Depends(entra.current_user)]) -> None:
+        await websocket.accept()
+        await websocket.send_text(user.roles[0])
+        await websocket.close()
+
+    return app
+
+
+def token_of(emulator: EntraEmulator) -> str:
+    """A token that every route lets in."""
+    return emulator.token(scopes=["Incidents.Read"], roles=["Operate.Admin"])
+
+
+def verdict(app: FastAPI, token: str, path: str = "/current") -> str:
+    """The refusal's code, or "accepted"."""
+    answer = TestClient(app).get(path, headers=bearer(token))
+    return "accepted" if answer.status_code == 200 else str(answer.json()["detail"]["code"])
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_overridden_reaches_dependencies_that_are_wired_already(
+    entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, other: EntraEmulator, path: str
+) -> None:
+    """Routes, routers and mounted applications trust the other Entra meanwhile, and only meanwhile."""
+    first, second = token_of(emulator), token_of(other)
+    assert [verdict(everywhere, token, path) for token in (first, second)] == ["accepted", "key_unknown"]
+    with entra.overridden(other.settings(), http_client=other.http_client()):
+        assert [verdict(everywhere, token, path) for token in (first, second)] == ["key_unknown", "accepted"]
+    assert [verdict(everywhere, token, path) for token in (first, second)] == ["accepted", "key_unknown"]
+
+
+def test_overridden_reaches_websockets(
+    entra: CamundaEntra, everywhere: FastAPI, other: EntraEmulator
+) -> None:
+    """They have the same dependencies."""
+    with (
+        entra.overridden(other.settings(), http_client=other.http_client()),
+        TestClient(everywhere).websocket_connect("/socket", headers=bearer(token_of(other))) as socket,
+    ):
+        assert socket.receive_text() == "Operate.Admin"
+
+
+def test_refusals_meanwhile_name_the_other_registration(
+    entra: CamundaEntra, everywhere: FastAPI, other: EntraEmulator
+) -> None:
+    """A client is told where the tokens come from that count now, by every dependency."""
+    client_id = "aaaaaaaa-0000-4000-8000-00000000000f"
+    settings = other.settings(client_id=client_id)
+    lacking = other.token(roles=[])
+    with entra.overridden(settings, http_client=other.http_client()):
+        assert entra.settings is settings
+        client = TestClient(everywhere)
+        for answer in (client.get("/current"), client.get("/all", headers=bearer(lacking))):
+            assert f'client_id="{client_id}"' in answer.headers["WWW-Authenticate"]
+    assert client_id not in TestClient(everywhere).get("/current").headers["WWW-Authenticate"]
+
+
+def test_caches_are_as_before_when_overriding_ends(
+    entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, other: EntraEmulator
+) -> None:
+    """Nothing is fetched again, and nothing that was trusted meanwhile is remembered."""
+    token, foreign = token_of(emulator), token_of(other)
+    assert verdict(everywhere, token) == "accepted"
+    asked = len(emulator.requests)
+    with entra.overridden(other.settings(), http_client=other.http_client()):
+        assert verdict(everywhere, foreign) == "accepted"
+    emulator.down()
+    assert verdict(everywhere, token) == "accepted"
+    assert len(emulator.requests) == asked
+    assert verdict(everywhere, foreign) == "key_unknown"
+
+
+def test_a_lifespan_that_begins_meanwhile_fetches_the_other_keys(
+    entra: CamundaEntra, emulator: EntraEmulator, other: EntraEmulator
+) -> None:
+    """The service starts in front of the Entra that it is tested with."""
+    app = FastAPI(lifespan=entra.lifespan)
+    with entra.overridden(other.settings(), http_client=other.http_client()), TestClient(app):
+        assert other.count("/keys") == 1
+    assert not emulator.requests
+
+
+def test_overriding_nests_and_unwinds_in_order(
+    entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, other: EntraEmulator
+) -> None:
+    """The innermost counts, then the one around it, with what it knew."""
+    third = EntraEmulator()
+    tokens = [token_of(one) for one in (emulator, other, third)]
+
+    def accepted() -> list[int]:
+        return [place for place, token in enumerate(tokens) if verdict(everywhere, token) == "accepted"]
+
+    with entra.overridden(other.settings(), http_client=other.http_client()):
+        assert accepted() == [1]
+        with entra.overridden(third.settings(), http_client=third.http_client()):
+            assert accepted() == [2]
+        other.down()
+        assert accepted() == [1]
+    assert accepted() == [0]
+
+
+def test_overriding_that_ends_in_another_order_leaves_nothing_behind(
+    entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, other: EntraEmulator
+) -> None:
+    """Two tasks may override side by side; when both are done, all is as before."""
+    third = EntraEmulator()
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(entra.overridden(other.settings(), http_client=other.http_client()))
+    second.enter_context(entra.overridden(third.settings(), http_client=third.http_client()))
+    first.close()
+    assert verdict(everywhere, token_of(third)) == "accepted"
+    second.close()
+    assert verdict(everywhere, token_of(third)) == "key_unknown"
+    assert verdict(everywhere, token_of(emulator)) == "accepted"
+
+
+def test_an_error_ends_overriding_too(
+    entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, other: EntraEmulator
+) -> None:
+    """A failed test does not change the next one."""
+    with (
+        pytest.raises(RuntimeError, match="the test failed"),
+        entra.overridden(other.settings(), http_client=other.http_client()),
+    ):
+        raise RuntimeError("the test failed")
+    assert entra.settings == emulator.settings()
+    assert verdict(everywhere, token_of(emulator)) == "accepted"
+
+
+def test_what_is_not_overridden_stays(
+    emulator: EntraEmulator, other: EntraEmulator, clock: FakeClock
+) -> None:
+    """Settings, client and clock are overridden one by one, and nested ones keep what is around them."""
+    entra = CamundaEntra(emulator.settings(), http_client=emulator.http_client())
+    app = FastAPI()
+    app.get("/current", dependencies=[Depends(entra.current_user)])(lambda: None)
+    guest = emulator.token(acct=1)
+    with entra.overridden(emulator.settings(allow_guests=False)):
+        assert verdict(app, guest) == "guest_not_allowed"
+        with entra.overridden(http_client=other.http_client()):
+            assert verdict(app, other.token(acct=1)) == "guest_not_allowed"
+            assert verdict(app, other.token()) == "accepted"
+            clock.now = 4_000_000_000.0
+            with entra.overridden(clock=clock):
+                assert verdict(app, other.token()) == "token_expired"

@@ -31,6 +31,14 @@ class Scheme:
     """What the docs page asks Entra for, each with a description."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Who judges a token, and who says what a refused client is told."""
+
+    authenticator: Authenticator
+    challenger: Challenger
+
+
 class EntraBearer(AzureAuthorizationCodeBearerBase):
     """Who is asking, by the Authorization header alone.
 
@@ -38,15 +46,12 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
     but the token is judged by this package.
 
     Args:
-        authenticator: Judges the token.
-        challenger: Says what a refused client is told.
+        judge: Judges the tokens. Another one may take over at any time.
         scheme: What OpenAPI shows.
         optional: Give None instead of 401 when no credentials came. Wrong ones are refused all the same.
     """
 
-    def __init__(
-        self, authenticator: Authenticator, challenger: Challenger, scheme: Scheme, *, optional: bool = False
-    ) -> None:
+    def __init__(self, judge: Judge, scheme: Scheme, *, optional: bool = False) -> None:
         super().__init__(
             app_client_id=scheme.client_id,
             auto_error=not optional,
@@ -57,8 +62,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             scheme_name=scheme.name,
         )
         self.scheme_name = scheme.name
-        self._authenticator = authenticator
-        self._challenger = challenger
+        self.judge = judge
 
     async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes) -> EntraUser | None:
         """The user; also put into ``request.state.user``, where fastapi-azure-auth leaves it.
@@ -80,7 +84,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         """The exception to raise for the error, which is logged in one line."""
         level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
         logger.log(level, "Request refused: %s: %s", error.code, error.message)
-        return self._challenger.refusal(error, request)
+        return self.judge.challenger.refusal(error, request)
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:
         """The bearer token as it was sent; None without one (RFC 6750, 2.1).
@@ -95,7 +99,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         token = read_bearer_token(request)
         if token is not None:
             try:
-                return await self._authenticator.authenticate(token)
+                return await self.judge.authenticator.authenticate(token)
             except InvalidToken:
                 refuse_control_characters(token)  # looked for here, as no token that passes has any
                 raise
