@@ -67,6 +67,7 @@ def sign_in(client: httpx.Client, application: Application, person: str) -> str:
             "state": state,
             "code_challenge": challenge,
             "code_challenge_method": "S256",
+            "prompt": "select_account",  # others may be signed in already
         },
     )
     location = _location(_press(client, page, person), application.redirect_uri)
@@ -138,7 +139,8 @@ class _Buttons(HTMLParser):
         elif tag == "input" and given.get("type") == "hidden":
             self._hidden[given["name"]] = given["value"]
         elif tag == "button":
-            self._inside = _Button(self._action, self._hidden | {given["name"]: given["value"]})
+            pressed = {given["name"]: given.get("value", "")} if "name" in given else {}
+            self._inside = _Button(self._action, self._hidden | pressed)
             self.found.append(self._inside)
 
     def handle_endtag(self, tag: str) -> None:

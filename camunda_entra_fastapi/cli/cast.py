@@ -12,7 +12,7 @@ APPLICATION: Final = "Billing job"
 
 def token_of(emulator: EntraEmulator, person: str) -> str:
     """The token that somebody who signed in for the API would have."""
-    return emulator.token(user=person, scopes=emulator.application.scopes)
+    return emulator.token(user=person, scopes=tuple(emulator.application.exposed))
 
 
 def token_for_another_api(emulator: EntraEmulator) -> str:
@@ -26,6 +26,6 @@ def request_of_application(emulator: EntraEmulator) -> tuple[str, dict[str, str]
     return f"{emulator.base_url}/{emulator.tenant.id}/oauth2/v2.0/token", {
         "grant_type": "client_credentials",
         "client_id": client.client_id,
-        "client_secret": client.secrets[0],
+        "client_secret": client.known_secrets[0].value,
         "scope": f"{emulator.application.client_id}/.default",
     }

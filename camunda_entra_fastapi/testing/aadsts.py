@@ -9,6 +9,8 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from camunda_entra_fastapi.testing.records import record_of
+
 _WITH_PAGE: Final = "https://login.microsoftonline.com/error?code="
 
 
@@ -19,17 +21,29 @@ class Aadsts(Exception):
         code: The number behind ``AADSTS``.
         error: The OAuth error (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core, 3.1.2.6).
         message: What is wrong, in a sentence.
-        status: The status at the token endpoint.
+        status: The status at the token endpoint; 401 for ``invalid_client`` and 400 else when left out.
+        suberror: What a client may do about it.
+        claims: What the next sign-in must bring, as JSON (Learn: claims challenges).
     """
 
     def __init__(
-        self, code: int, error: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST
+        self,
+        code: int,
+        error: str,
+        message: str,
+        status: HTTPStatus | None = None,
+        *,
+        suberror: str | None = None,
+        claims: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.error = error
         self.message = message
-        self.status = status
+        refused = HTTPStatus.UNAUTHORIZED if error == "invalid_client" else HTTPStatus.BAD_REQUEST
+        self.status = status or refused
+        self.suberror = suberror
+        self.claims = claims
 
 
 def describe(problem: Aadsts, *, trace_id: str, correlation_id: str, now: float) -> str:
@@ -46,7 +60,8 @@ def describe(problem: Aadsts, *, trace_id: str, correlation_id: str, now: float)
 def error_members(problem: Aadsts, request: Request, now: float) -> dict[str, Any]:
     """The error as JSON members, in Entra's order."""
     trace_id, correlation_id = str(uuid.uuid4()), correlation_of(request)
-    return {
+    record_of(request).error = f"AADSTS{problem.code}: {problem.message}"
+    members: dict[str, Any] = {
         "error": problem.error,
         "error_description": describe(problem, trace_id=trace_id, correlation_id=correlation_id, now=now),
         "error_codes": [problem.code],
@@ -54,7 +69,10 @@ def error_members(problem: Aadsts, request: Request, now: float) -> dict[str, An
         "trace_id": trace_id,
         "correlation_id": correlation_id,
         "error_uri": f"{_WITH_PAGE}{problem.code}",
+        "suberror": problem.suberror,
+        "claims": problem.claims,
     }
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def error_response(problem: Aadsts, request: Request, now: float) -> Response:

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from camunda_entra_fastapi.testing.aadsts import Aadsts
+from camunda_entra_fastapi.testing.directory import CONSUMERS
 from camunda_entra_fastapi.testing.keys import SigningKey
 
-SHARED: Final = ("common", "organizations")
-"""Tenant segments that stand for all tenants."""
-
 TENANT_PLACEHOLDER: Final = "{tenantid}"
+
+_TEMPLATES: Final = ("common", "organizations")
+"""Segments for more tenants than one, so that no single issuer can be named."""
 
 
 def discovery(base_url: str, tenant: str, *, query: str = "") -> dict[str, Any]:
@@ -30,7 +31,7 @@ def discovery(base_url: str, tenant: str, *, query: str = "") -> dict[str, Any]:
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "issuer": issuer(base_url, tenant),
         "request_uri_parameter_supported": False,
-        "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo",
+        "userinfo_endpoint": f"{base_url}/oidc/userinfo",
         "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
         "device_authorization_endpoint": f"{root}/oauth2/v2.0/devicecode",
         "http_logout_supported": True,
@@ -42,7 +43,7 @@ def discovery(base_url: str, tenant: str, *, query: str = "") -> dict[str, Any]:
             *("name", "tid", "ver", "at_hash", "c_hash", "email"),
         ],
         "kerberos_endpoint": f"{root}/kerberos",
-        "tenant_region_scope": None if tenant in SHARED else "EU",
+        "tenant_region_scope": None if tenant in _TEMPLATES else "EU",
         "cloud_instance_name": "microsoftonline.com",
         "cloud_graph_host_name": "graph.windows.net",
         "msgraph_host": "graph.microsoft.com",
@@ -59,7 +60,7 @@ def discovery_v1(base_url: str, tenant: str, *, query: str = "") -> dict[str, An
         "jwks_uri": f"{root}/discovery/keys{query}",
         "response_types_supported": ["code", "id_token", "code id_token", "token id_token", "token"],
         "scopes_supported": ["openid"],
-        "issuer": f"https://sts.windows.net/{TENANT_PLACEHOLDER if tenant in SHARED else tenant}/",
+        "issuer": f"https://sts.windows.net/{_issuing(tenant)}/",
         "microsoft_multi_refresh_token": True,
         "authorization_endpoint": f"{root}/oauth2/authorize",
         "device_authorization_endpoint": f"{root}/oauth2/devicecode",
@@ -78,7 +79,12 @@ def key_set(keys: Iterable[SigningKey], base_url: str, *, v1: bool) -> dict[str,
 
 def issuer(base_url: str, tenant: str) -> str:
     """The version 2.0 issuer; a template where the tenant stands for all."""
-    return f"{base_url}/{TENANT_PLACEHOLDER if tenant in SHARED else tenant}/v2.0"
+    return f"{base_url}/{_issuing(tenant)}/v2.0"
+
+
+def _issuing(tenant: str) -> str:
+    """Who issues: one tenant, the one of all personal accounts, or whichever it may be."""
+    return TENANT_PLACEHOLDER if tenant in _TEMPLATES else CONSUMERS if tenant == "consumers" else tenant
 
 
 def instance_discovery(base_url: str, authorization_endpoint: str) -> dict[str, Any]:

@@ -1,28 +1,34 @@
 """``EntraEmulator``: a local Entra, in the same process or served."""
 
-import asyncio
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import httpx
 
-from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant, User
+from camunda_entra_fastapi.testing.certificates import tls_files
+from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant
+from camunda_entra_fastapi.testing.directory.graph import GRAPH
 from camunda_entra_fastapi.testing.endpoints import build_endpoints
+from camunda_entra_fastapi.testing.faults import Faults, outage
+from camunda_entra_fastapi.testing.handmade import find_tenant, find_user, make_grant, six_variables
+from camunda_entra_fastapi.testing.issuing import LONG_LIFETIME
 from camunda_entra_fastapi.testing.keys import SigningKey
 from camunda_entra_fastapi.testing.minting import (
+    LIFETIME,
     Grant,
+    IdGrant,
     access_claims,
     for_graph_alone,
     header_of,
     id_claims,
+    without_none,
 )
-from camunda_entra_fastapi.testing.reaching import InProcess, RecordedRequest, outage
-from camunda_entra_fastapi.testing.scopes import GRAPH
+from camunda_entra_fastapi.testing.reaching import InProcess, RecordedRequest
+from camunda_entra_fastapi.testing.records import KEY
 from camunda_entra_fastapi.testing.state import State
 
 if TYPE_CHECKING:
@@ -44,6 +50,14 @@ class EntraEmulator:
             default is a name that no network resolves, for use in the same process.
         clock: Seconds since 1970; for tests that travel in time.
         new_key: Makes signing keys; for tests that cannot wait for the making.
+        token_lifetime: Seconds that an access token is good.
+        outgoing: Makes clients that fetch the keys of federated credentials' issuers.
+        on_request: Is told of each request once it is answered.
+
+    Attributes:
+        directory: Who there is; another one may be put in its place at any time.
+        requests: What was asked, the latest 10,000.
+        ca_file: While it is served with TLS, the certificate in PEM that clients must trust.
     """
 
     def __init__(
@@ -53,16 +67,23 @@ class EntraEmulator:
         base_url: str = "https://login.entra.localhost",
         clock: Callable[[], float] = time.time,
         new_key: Callable[[], SigningKey] = SigningKey.generate,
+        token_lifetime: int = LIFETIME,
+        outgoing: Callable[[], httpx.AsyncClient] = httpx.AsyncClient,
+        on_request: Callable[[RecordedRequest], None] | None = None,
     ) -> None:
         self.directory = directory or Directory.default()
         self.base_url = base_url.rstrip("/")
-        self.clock = clock
+        self.token_lifetime = token_lifetime
+        self.outgoing = outgoing
         self.state = State()
+        self.faults = Faults()
         self.requests: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
+        self.ca_file: Path | None = None
+        self._clock = clock
+        self._travelled = 0.0
         self._new_key = new_key
+        self._on_request = on_request
         self._keys: list[SigningKey] = []
-        self._down = False
-        self._delay = 0.0
         self._endpoints: ASGIApp = build_endpoints(self)
 
     @property
@@ -88,16 +109,7 @@ class EntraEmulator:
         Args:
             overrides: Variables to add or change, by their full names; None takes one away.
         """
-        issuer = f"{self.base_url}/{self.tenant.id}/v2.0"
-        found: dict[str, str | None] = {
-            "CAMUNDA_IDENTITY_TYPE": "AZUREAD",
-            "CAMUNDA_IDENTITY_ISSUER": issuer,
-            "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL": issuer,
-            "CAMUNDA_IDENTITY_CLIENT_ID": self.application.client_id,
-            "CAMUNDA_IDENTITY_CLIENT_SECRET": next(iter(self.application.secrets), ""),
-            "CAMUNDA_IDENTITY_AUDIENCE": self.application.client_id,
-        }
-        return {name: value for name, value in (found | overrides).items() if value is not None}
+        return without_none({**six_variables(self.base_url, self.tenant, self.application), **overrides})
 
     def settings(self, **overrides: Any) -> "EntraSettings":
         """Settings for a service that is the default application; keyword arguments change single ones."""
@@ -145,40 +157,26 @@ class EntraEmulator:
         Raises:
             ValueError: The directory has no such user, application or tenant.
         """
-        issuing = self._tenant(tenant)
-        resource = self._application(application, issuing) if application else self.application
-        asking = (
-            self._application(client, issuing) if client else self._client_of(resource, app_only=app_only)
+        grant = make_grant(
+            self.directory,
+            user=user,
+            application=application,
+            client=client,
+            roles=roles,
+            scopes=scopes,
+            app_only=app_only,
+            tenant=tenant,
         )
-        person = None if app_only else self._user(user, issuing)
-        granted = (person.roles if person else asking.granted_roles).get(resource.client_id, ())
-        grant = Grant(
-            issuing,
-            resource,
-            asking,
-            person,
-            scopes=tuple(resource.scopes[:1] if scopes is None else scopes),
-            roles=tuple(granted if roles is None else roles),
-            audience=next(iter(resource.identifier_uris), None),
-        )
-        now = int(self.clock())
         if lifetime is not None:
-            claims = {"exp": now + lifetime} | claims
+            claims = {"exp": int(self.now()) + lifetime} | claims
         return self.sign_access_token(grant, version=version, header=header, claims=claims)
 
     def id_token(self, *, user: str | None = None, nonce: str | None = None, **claims: Any) -> str:
         """An ID token for the default application; claims as in ``token``."""
-        scopes = ("openid", "profile", "email")
-        found = id_claims(
-            self.tenant,
-            self.application,
-            self._user(user, self.tenant),
-            scopes=scopes,
-            nonce=nonce,
-            base_url=self.base_url,
-            now=int(self.clock()),
-        )
-        return self.sign(found | claims, v1=False)
+        tenant = find_tenant(self.directory, None)
+        person = find_user(self.directory, user, tenant)
+        grant = IdGrant(tenant, self.application, person, ("openid", "profile", "email"), nonce)
+        return self.sign(id_claims(grant, base_url=self.base_url, now=int(self.now())) | claims, v1=False)
 
     def sign_access_token(
         self,
@@ -189,18 +187,18 @@ class EntraEmulator:
         claims: Mapping[str, Any] | None = None,
     ) -> str:
         """The access token of a grant."""
-        found = access_claims(grant, base_url=self.base_url, now=int(self.clock()), version=version)
+        lifetime = LONG_LIFETIME if grant.lives_long else self.token_lifetime
+        now = int(self.now())
+        found = access_claims(grant, base_url=self.base_url, now=now, lifetime=lifetime, version=version)
+        if grant.session:
+            self.state.remember_token(found, grant.session)
         token = self.sign({**found, **(claims or {})}, v1=found["ver"] == "1.0", header=header)
-        return for_graph_alone(token) if grant.resource is GRAPH else token
+        return for_graph_alone(token) if grant.resource.client_id == GRAPH.client_id else token
 
     def sign(self, claims: Mapping[str, Any], *, v1: bool, header: Mapping[str, Any] | None = None) -> str:
         """Sign claims with the current key; those that are None are left out."""
-        key = self.keys[0]
-        members = {**header_of(key, v1=v1), **(header or {})}
-        return key.sign(
-            {name: value for name, value in members.items() if value is not None},
-            {name: value for name, value in claims.items() if value is not None},
-        )
+        members = {**header_of(self.keys[0], v1=v1), **(header or {})}
+        return self.keys[0].sign(without_none(members), without_none(claims))
 
     def rotate_keys(self, *, overlap: bool = True) -> None:
         """Sign with a new key from now on. Without overlap, the old ones are unpublished at once."""
@@ -211,37 +209,71 @@ class EntraEmulator:
         """Unpublish all keys but the one that signs."""
         self._keys = list(self.keys[:1])
 
+    def now(self) -> float:
+        """What time it is for the emulator, in seconds since 1970."""
+        return self._clock() + self._travelled
+
+    def travel(self, seconds: float) -> None:
+        """Be later by so many seconds, or earlier by a negative number of them."""
+        self._travelled += seconds
+
     def down(self) -> None:
         """Be away: in the same process connections fail, over a server every answer is 503."""
-        self._down = True
+        self.faults.down = True
 
     def up(self) -> None:
         """Be there again."""
-        self._down = False
+        self.faults.down = False
 
     def slow(self, seconds: float) -> None:
         """Wait before every answer."""
-        self._delay = seconds
+        self.faults.delay = seconds
+
+    def throttle(self, seconds: int = 60) -> None:
+        """For so many seconds of its own time, refuse at the token endpoint those who ask too often.
+
+        Applications get 429 with ``Retry-After``, people's clients AADSTS50196; 0 ends it.
+        """
+        self.faults.throttled_until = self.now() + seconds
+
+    def revoke(self, user: str) -> None:
+        """End all sign-ins of a person, as an administrator does, or a change of password (AADSTS50173).
+
+        Access tokens stay good until they expire.
+
+        Raises:
+            ValueError: The directory has no such user.
+        """
+        self.state.revoked[find_user(self.directory, user, self.tenant).id] = self.now()
 
     def count(self, suffix: str) -> int:
         """How many recorded requests had a path that ends so."""
         return sum(request.path.endswith(suffix) for request in list(self.requests))
 
     @contextmanager
-    def serve(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    def serve(self, host: str = "127.0.0.1", port: int = 0, *, tls: bool = False) -> Iterator[str]:
         """Serve it over HTTP by a thread; gives the address, which is ``base_url`` meanwhile.
+
+        Args:
+            host: Where it listens; nobody but this machine reaches the default.
+            port: 0 for any that is free.
+            tls: Speak HTTPS, as Microsoft's clients demand. They must trust ``ca_file`` then.
 
         Raises:
             RuntimeError: The port cannot be had, most likely because it is taken.
         """
         from camunda_entra_fastapi.testing.serving import serving  # noqa: PLC0415 - needs uvicorn
 
-        with serving(self, host, port) as address:
-            before, self.base_url = self.base_url, address
+        with (
+            tls_files(host) if tls else nullcontext() as files,
+            serving(self, host, port, tls=files) as address,
+        ):
+            before = self.base_url, self.ca_file
+            self.base_url, self.ca_file = address, files.authority if files else None
             try:
                 yield address
             finally:
-                self.base_url = before
+                self.base_url, self.ca_file = before
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """ASGI."""
@@ -256,44 +288,13 @@ class EntraEmulator:
                 record.status = message["status"]
             await send(message)
 
-        if self._delay:
-            await asyncio.sleep(self._delay)
-        answer = outage if self._down else self._endpoints
-        await answer(scope, receive, send_recorded)
+        await self.faults.wait()
+        answer = outage() if self.faults.down else self._endpoints
+        await answer({**scope, KEY: record}, receive, send_recorded)
+        if self._on_request:
+            self._on_request(record)
 
     @property
     def is_down(self) -> bool:
         """Whether it plays an outage."""
-        return self._down
-
-    def _tenant(self, name: str | None) -> Tenant:
-        found = self.tenant if name is None else self.directory.tenant(name)
-        if found is not None:
-            return found
-        try:
-            return replace(self.tenant, id=str(uuid.UUID(name)))
-        except ValueError:
-            raise ValueError(
-                f"The directory has no tenant {name!r}; another one is named by a GUID."
-            ) from None
-
-    def _application(self, name: str, tenant: Tenant) -> Application:
-        found = tenant.application(name) or self.tenant.application(name)
-        if found is None:
-            raise ValueError(f"The directory has no application {name!r}.")
-        return found
-
-    def _user(self, name: str | None, tenant: Tenant) -> User:
-        if name is None:
-            found = next(iter(tenant.users or self.tenant.users), None)
-        else:
-            found = tenant.user(name) or self.tenant.user(name)
-        if found is None:
-            raise ValueError(
-                "The directory has no users." if name is None else f"The directory has no user {name!r}."
-            )
-        return found
-
-    def _client_of(self, resource: Application, *, app_only: bool) -> Application:
-        granted = [app for app in self.tenant.applications if resource.client_id in app.granted_roles]
-        return granted[-1] if app_only and granted else self.application
+        return self.faults.down

@@ -17,18 +17,26 @@ from camunda_entra_fastapi.testing.aadsts import (
     no_store,
     request_headers,
 )
-from camunda_entra_fastapi.testing.authorize import (
-    answer_error,
-    error_page,
-    find_client,
-    issue_code,
-    read_request,
-    sign_in_page,
+from camunda_entra_fastapi.testing.access import find_realm
+from camunda_entra_fastapi.testing.admin_consent import AdminConsentEndpoint
+from camunda_entra_fastapi.testing.answers import answer_error, error_page
+from camunda_entra_fastapi.testing.authorize import find_client, read_request
+from camunda_entra_fastapi.testing.clients import presented
+from camunda_entra_fastapi.testing.device import PAGE, DeviceEndpoints, redeem_device_code
+from camunda_entra_fastapi.testing.faults import too_many_requests
+from camunda_entra_fastapi.testing.graph_api import graph_routes
+from camunda_entra_fastapi.testing.interaction import Interaction
+from camunda_entra_fastapi.testing.logout import LogoutEndpoint
+from camunda_entra_fastapi.testing.on_behalf_of import redeem_assertion
+from camunda_entra_fastapi.testing.parameters import form_of, need, query_of
+from camunda_entra_fastapi.testing.records import tell
+from camunda_entra_fastapi.testing.token_endpoint import (
+    Redeem,
+    read_token_request,
+    redeem_code,
+    redeem_credentials,
+    redeem_refresh_token,
 )
-from camunda_entra_fastapi.testing.directory import Tenant
-from camunda_entra_fastapi.testing.minting import id_claims
-from camunda_entra_fastapi.testing.parameters import form_of, query_of
-from camunda_entra_fastapi.testing.token_endpoint import Issued, redeem
 
 if TYPE_CHECKING:
     from camunda_entra_fastapi.testing.emulator import EntraEmulator
@@ -39,6 +47,15 @@ _PUBLIC_DOCUMENT: Final = {
     "Cache-Control": "max-age=86400, private",
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, OPTIONS",
+}
+
+_GRANTS: Final[Mapping[str, tuple[str, Redeem]]] = {
+    "authorization_code": ("code", redeem_code),
+    "refresh_token": ("refresh", redeem_refresh_token),
+    "client_credentials": ("client credentials", redeem_credentials),
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": ("on behalf of", redeem_assertion),
+    "urn:ietf:params:oauth:grant-type:device_code": ("device code", redeem_device_code),
+    "device_code": ("device code", redeem_device_code),
 }
 
 
@@ -70,115 +87,95 @@ class Endpoints:
         try:
             return self._published(documents.instance_discovery(self._emulator.base_url, asked))
         except Aadsts as problem:
-            return error_response(problem, request, self._emulator.clock())
+            return error_response(problem, request, self._emulator.now())
 
     async def authorize(self, request: Request) -> Response:
         """The sign-in page, and the answer once a person chose who to be."""
-        now = self._emulator.clock()
+        now = self._emulator.now()
+        tell(request, did="sign in")
         try:
-            tenant = self._tenant(request)
+            realm = find_realm(self._emulator.directory, str(request.path_params["tenant"]))
             parameters = query_of(request)
-            client, redirect_uri = find_client(tenant, parameters)
+            client, redirect_uri = find_client(realm, parameters)
         except Aadsts as problem:
             return error_page(problem, request, now)
+        tell(request, client=client)
         try:
-            wanted = read_request(tenant, client, redirect_uri, parameters)
+            wanted = read_request(realm, client, redirect_uri, parameters)
+            interaction = Interaction(self._emulator, request, wanted)
             if request.method == "GET":
-                return sign_in_page(wanted)
-            user = tenant.user((await form_of(request)).get("user", ""))
+                return interaction.arrive()
+            return interaction.proceed(await form_of(request))
         except Aadsts as problem:
             return answer_error(problem, request, redirect_uri, parameters, now)
-        if user is None:
-            stranger = Aadsts(50034, "invalid_grant", f"There is no such user in '{tenant.name}'.")
-            return error_page(stranger, request, now)
-        return issue_code(wanted, user, self._emulator.state, now)
 
     async def token(self, request: Request) -> Response:
-        """Tokens for a code, a refresh token or a client's own credentials."""
-        now = self._emulator.clock()
+        """Tokens for a code, a refresh token, a credential or another token."""
         origin = request.headers.get("origin")
         cors = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"} if origin else {}
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.OK, headers=cors | _preflight(request))
         try:
-            if request.method == "OPTIONS":
-                return Response(status_code=HTTPStatus.OK, headers=cors | _preflight(request))
-            if request.method != "POST":
-                raise Aadsts(900561, "invalid_request", f"The endpoint takes POST, not {request.method}.")
-            issued = redeem(
-                self._tenant(request),
-                await form_of(request),
-                authorization=request.headers.get("authorization"),
-                origin=origin,
-                state=self._emulator.state,
-                now=now,
-            )
+            answer = await self._redeem(request, origin)
         except Aadsts as problem:
-            answer = error_response(problem, request, now)
-        else:
-            answer = json_response(self._issue(issued, int(now)), no_store() | request_headers())
+            answer = error_response(problem, request, self._emulator.now())
         answer.headers.update(cors)
         return answer
 
-    def _issue(self, issued: Issued, now: int) -> dict[str, Any]:
+    async def _redeem(self, request: Request, origin: str | None) -> Response:
         emulator = self._emulator
-        id_token = None
-        sign_in = issued.sign_in
-        if sign_in is not None and "openid" in sign_in.asked.oidc:
-            claims = id_claims(
-                sign_in.tenant,
-                sign_in.client,
-                sign_in.user,
-                scopes=sign_in.asked.oidc,
-                nonce=sign_in.nonce,
-                base_url=emulator.base_url,
-                now=now,
+        if request.method != "POST":
+            raise Aadsts(900561, "invalid_request", f"The endpoint takes POST, not {request.method}.")
+        realm = find_realm(emulator.directory, str(request.path_params["tenant"]))
+        parameters = await form_of(request)
+        grant_type = need(parameters, "grant_type")
+        if grant_type not in _GRANTS:
+            raise Aadsts(
+                70003, "unsupported_grant_type", f"The grant type '{grant_type[:100]}' is not supported."
             )
-            id_token = emulator.sign(claims, v1=False)
-        return issued.answer(emulator.sign_access_token(issued.grant), id_token)
+        name, redeem = _GRANTS[grant_type]
+        tell(request, did=name)
+        shown = presented(parameters, request.headers.get("authorization"))
+        wanted = read_token_request(emulator, realm, parameters, shown, origin)
+        tell(request, client=wanted.client)
+        if seconds := emulator.faults.seconds_left(emulator.now()):
+            if redeem is redeem_credentials:
+                return too_many_requests(seconds)
+            raise Aadsts(50196, "invalid_grant", "The client asks again and again for the same. Keep tokens.")
+        members = await redeem(wanted)
+        return json_response(members, no_store() | request_headers())
 
     def _document(self, request: Request, build: Callable[..., Mapping[str, Any]]) -> Response:
         try:
-            tenant = self._shared_or_tenant(request)
+            tenant = self._segment(request)
         except Aadsts as problem:
-            return error_response(problem, request, self._emulator.clock())
+            return error_response(problem, request, self._emulator.now())
         query = f"?{request.url.query}" if request.query_params.get("appid") else ""
         return self._published(build(self._emulator.base_url, tenant, query=query))
 
     def _key_set(self, request: Request, *, v1: bool) -> Response:
         try:
-            self._shared_or_tenant(request)
+            self._segment(request)
         except Aadsts as problem:
-            return error_response(problem, request, self._emulator.clock())
+            return error_response(problem, request, self._emulator.now())
         return self._published(documents.key_set(self._emulator.keys, self._emulator.base_url, v1=v1))
 
     def _published(self, document: Mapping[str, Any]) -> Response:
         return json_response(document, _PUBLIC_DOCUMENT | request_headers())
 
-    def _shared_or_tenant(self, request: Request) -> str:
-        segment = str(request.path_params["tenant"])
-        return segment if segment in documents.SHARED else self._tenant(request).id
-
-    def _tenant(self, request: Request) -> Tenant:
-        segment = str(request.path_params["tenant"])
-        if segment in documents.SHARED:
-            raise Aadsts(
-                50194,
-                "invalid_request",
-                f"The application is not set up for several tenants; use its own instead of /{segment}.",
-            )
-        found = self._emulator.directory.tenant(segment)
-        if found is None:
-            raise Aadsts(90002, "invalid_request", f"There is no tenant '{segment}'. Check the ID and cloud.")
-        return found
+    def _segment(self, request: Request) -> str:
+        """The tenant's ID, also where its domain was named; or the segment that stands for several."""
+        realm = find_realm(self._emulator.directory, str(request.path_params["tenant"]))
+        return realm.tenant.id if realm.tenant else realm.segment
 
 
 def build_endpoints(emulator: "EntraEmulator") -> Starlette:
     """The application that answers for the emulator."""
     at = Endpoints(emulator)
-    get, both, every = (
-        ["GET", "OPTIONS"],
-        ["GET", "POST"],
-        ["GET", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"],
-    )
+    device = DeviceEndpoints(emulator)
+    get, post, both = ["GET", "OPTIONS"], ["POST"], ["GET", "POST"]
+    every = ["GET", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"]
+    admin_consent, logout = AdminConsentEndpoint(emulator), LogoutEndpoint(emulator)
     table: list[tuple[str, Handler, list[str]]] = [
         ("/common/discovery/instance", at.instances, get),
         ("/{tenant}/v2.0/.well-known/openid-configuration", at.discovery, get),
@@ -187,8 +184,14 @@ def build_endpoints(emulator: "EntraEmulator") -> Starlette:
         ("/{tenant}/discovery/keys", at.keys_v1, get),
         ("/{tenant}/oauth2/v2.0/authorize", at.authorize, both),
         ("/{tenant}/oauth2/v2.0/token", at.token, every),
+        ("/{tenant}/oauth2/v2.0/devicecode", device.start, post),
+        (PAGE, device.page, both),
+        ("/{tenant}/oauth2/v2.0/logout", logout.answer, both),
+        ("/{tenant}/v2.0/adminconsent", admin_consent.answer, both),
+        ("/{tenant}/adminconsent", admin_consent.answer, both),
     ]
-    return Starlette(routes=[Route(path, handler, methods=methods) for path, handler, methods in table])
+    routes = [Route(path, handler, methods=methods) for path, handler, methods in table]
+    return Starlette(routes=[*routes, *graph_routes(emulator)])
 
 
 def _preflight(request: Request) -> dict[str, str]:

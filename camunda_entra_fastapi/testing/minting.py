@@ -4,12 +4,14 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from camunda_entra_fastapi.testing.directory import Application, Tenant, User
+from camunda_entra_fastapi.testing.directory import CONSUMERS, Application, Tenant, User
 from camunda_entra_fastapi.testing.keys import SigningKey, base64url
+from camunda_entra_fastapi.testing.optional_claims import access_extras, group_claims, id_extras
+from camunda_entra_fastapi.testing.state import Session
 
 BACKDATED: Final = 300
 """Seconds by which ``iat`` and ``nbf`` lie before the moment of issue, as measured at Entra."""
@@ -17,13 +19,29 @@ BACKDATED: Final = 300
 LIFETIME: Final = 3600
 """Seconds that an access token is good from the moment of issue; Entra picks 60 to 90 minutes."""
 
-MAX_GROUPS: Final = 200
-"""A JWT lists no more; above, a claim says where to ask (Learn: groups overage claim)."""
+ID_TOKEN_LIFETIME: Final = 3600
+
+ClientLevel = Literal["0", "1", "2"]
+"""How a client proved who it is: not at all, by a secret, or by an assertion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """For whom, by whom and for what a token is issued. Without a user it is the client's own."""
+    """For whom, by whom and for what a token is issued. Without a user it is the client's own.
+
+    Attributes:
+        tenant: Who issues it.
+        resource: The API it is for.
+        client: Who asked.
+        user: On behalf of whom.
+        scopes: The permissions it bears.
+        roles: The app roles it bears.
+        audience: As the scope named the resource; matters to version 1.0 alone.
+        client_level: How the client proved who it is; by what it has registered when left out.
+        session: The sign-in it comes from.
+        contexts: Authentication contexts that are satisfied.
+        continuous: Whether the client can handle claims challenges.
+    """
 
     tenant: Tenant
     resource: Application
@@ -32,81 +50,122 @@ class Grant:
     scopes: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     audience: str | None = None
-    """As the scope named the resource; matters to version 1.0 alone."""
+    client_level: ClientLevel | None = None
+    session: Session | None = None
+    contexts: tuple[str, ...] = ()
+    continuous: bool = False
+
+    @property
+    def lives_long(self) -> bool:
+        """Whether the token may live for a day, because its reader is told of what happens meanwhile."""
+        return self.continuous and "xms_cc" in self.resource.optional_claims.access_token
 
 
-def access_claims(grant: Grant, *, base_url: str, now: int, version: int | None = None) -> dict[str, Any]:
+def access_claims(
+    grant: Grant, *, base_url: str, now: int, lifetime: int = LIFETIME, version: int | None = None
+) -> dict[str, Any]:
     """The claims of an access token. The resource's registration decides the version, as in Entra."""
     version = version or grant.resource.requested_access_token_version or 1
     v1 = version == 1
-    user, client = grant.user, grant.client
+    user, client, resource = grant.user, grant.client, grant.resource
     issued = now - BACKDATED
     client_name, client_level = ("appid", "appidacr") if v1 else ("azp", "azpacr")
-    principal = user.id if user else client.object_id
+    wanted = resource.optional_claims.access_token
+    named = grant.audience if v1 and "aud:use_guid" not in wanted else None
+    second_factor = bool(grant.session and grant.session.second_factor)
     claims: dict[str, Any] = {
-        "aud": (grant.audience or grant.resource.client_id) if v1 else grant.resource.client_id,
-        "iss": _issuer(grant.tenant, base_url, v1=v1),
+        "aud": named or resource.client_id,
+        "iss": issuer_of(grant.tenant, base_url, v1=v1),
         "iat": issued,
         "nbf": issued,
-        "exp": now + LIFETIME,
+        "exp": now + lifetime,
         "acr": "1" if v1 and user else None,
+        "acrs": list(grant.contexts) or None,
         "aio": _opaque(60),
-        "amr": ["pwd"] if v1 and user else None,
+        "amr": ["pwd", *(["mfa"] if second_factor else [])] if v1 and user else None,
         client_name: client.client_id,
-        client_level: "1" if client.secrets else "0",
+        client_level: grant.client_level or ("1" if client.is_confidential else "0"),
         "email": user.address if user and user.home_tenant else None,  # by default for guests alone
-        "groups": _groups(user),
-        **_overage(grant.tenant, user),
-        "idp": f"https://sts.windows.net/{user.home_tenant}/" if user and user.home_tenant else None,
+        **group_claims(grant.tenant, resource, user),
+        "idp": idp_of(user, grant.tenant) if user else None,
         "name": user.name if user else None,
-        "oid": principal,
+        "oid": user.id if user else client.id,
         "preferred_username": user.username if user and not v1 else None,
         "rh": f"1.{_opaque(40)}.",
         "roles": list(grant.roles) or None,
         "scp": " ".join(grant.scopes) if user else None,
-        "sub": pairwise(user, grant.resource) if user else principal,
+        "sub": pairwise(user, resource) if user else client.id,
         "tid": grant.tenant.id,
         "unique_name": user.username if user and v1 else None,
         "uti": _opaque(16),
         "ver": f"{version}.0",
     }
-    return {name: value for name, value in claims.items() if value is not None}
+    claims |= access_extras(wanted, user, grant.session, continuous=grant.continuous)
+    return without_none(claims)
 
 
-def id_claims(
-    tenant: Tenant,
-    client: Application,
-    user: User,
-    *,
-    scopes: Iterable[str],
-    nonce: str | None,
-    base_url: str,
-    now: int,
-) -> dict[str, Any]:
-    """The claims of a version 2.0 ID token; ``profile`` and ``email`` decide what it tells of the user."""
+@dataclass(frozen=True, slots=True)
+class IdGrant:
+    """For whom and for what an ID token is issued.
+
+    Attributes:
+        tenant: Who issues it.
+        client: The application that it is for.
+        user: Who signed in.
+        scopes: ``profile`` and ``email`` decide what it tells.
+        nonce: As the client sent it.
+        session: The sign-in it comes from.
+        code: The code that comes along, from the authorization endpoint.
+        access_token: The access token that comes along, from there.
+        wanted: Optional claims that the request asks for, beside those of the registration.
+    """
+
+    tenant: Tenant
+    client: Application
+    user: User
+    scopes: Iterable[str]
+    nonce: str | None = None
+    session: Session | None = None
+    code: str | None = None
+    access_token: str | None = None
+    wanted: frozenset[str] = frozenset()
+
+
+def id_claims(grant: IdGrant, *, base_url: str, now: int) -> dict[str, Any]:
+    """The claims of a version 2.0 ID token."""
+    user, client = grant.user, grant.client
     issued = now - BACKDATED
-    asked = set(scopes)
+    asked = set(grant.scopes)
     claims: dict[str, Any] = {
         "aud": client.client_id,
-        "iss": _issuer(tenant, base_url, v1=False),
+        "iss": issuer_of(grant.tenant, base_url, v1=False),
         "iat": issued,
         "nbf": issued,
-        "exp": now + LIFETIME,
+        "exp": now + ID_TOKEN_LIFETIME,
         "aio": _opaque(60),
+        "at_hash": half_hash(grant.access_token),
+        "c_hash": half_hash(grant.code),
         "email": user.address if "email" in asked or user.home_tenant else None,
-        "idp": f"https://sts.windows.net/{user.home_tenant}/" if user.home_tenant else None,
+        **group_claims(grant.tenant, client, user),
+        "idp": idp_of(user, grant.tenant),
         "name": user.name if "profile" in asked else None,
-        "nonce": nonce,
+        "nonce": grant.nonce,
         "oid": user.id if "profile" in asked else None,
         "preferred_username": user.username if "profile" in asked else None,
         "rh": f"1.{_opaque(40)}.",
         "roles": list(user.roles.get(client.client_id, ())) or None,
         "sub": pairwise(user, client),
-        "tid": tenant.id,
+        "tid": grant.tenant.id,
         "uti": _opaque(16),
         "ver": "2.0",
     }
-    return {name: value for name, value in claims.items() if value is not None}
+    claims |= id_extras({*client.optional_claims.id_token, *grant.wanted}, user, grant.session)
+    return without_none(claims)
+
+
+def without_none(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that have a value."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def header_of(key: SigningKey, *, v1: bool) -> dict[str, Any]:
@@ -131,25 +190,27 @@ def pairwise(user: User, application: Application) -> str:
     return base64url(hashlib.sha256(f"{user.id}:{application.client_id}".encode()).digest())
 
 
+def half_hash(value: str | None) -> str | None:
+    """What binds a code or an access token to the ID token beside it (OpenID Connect Core, 3.3.2.11)."""
+    return base64url(hashlib.sha256(value.encode()).digest()[:16]) if value else None
+
+
 def client_info(tenant: Tenant, user: User) -> str:
     """Where an account is at home, by which Microsoft's clients tell accounts apart."""
     members = {"uid": user.id, "utid": user.home_tenant or tenant.id}
     return base64url(json.dumps(members, separators=(",", ":")).encode())
 
 
-def _issuer(tenant: Tenant, base_url: str, *, v1: bool) -> str:
+def issuer_of(tenant: Tenant, base_url: str, *, v1: bool) -> str:
+    """Who issues the tenant's tokens of that version."""
     return f"https://sts.windows.net/{tenant.id}/" if v1 else f"{base_url}/{tenant.id}/v2.0"
 
 
-def _groups(user: User | None) -> list[str] | None:
-    return list(user.groups) if user and 0 < len(user.groups) <= MAX_GROUPS else None
-
-
-def _overage(tenant: Tenant, user: User | None) -> dict[str, Any]:
-    if user is None or len(user.groups) <= MAX_GROUPS:
-        return {}
-    endpoint = f"https://graph.windows.net/{tenant.id}/users/{user.id}/getMemberObjects"
-    return {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": endpoint}}}
+def idp_of(user: User, tenant: Tenant) -> str | None:
+    """Where a guest came from; None for members."""
+    if user.home_tenant is None or user.home_tenant == tenant.id:
+        return None
+    return "live.com" if user.home_tenant == CONSUMERS else f"https://sts.windows.net/{user.home_tenant}/"
 
 
 def _opaque(size: int) -> str:

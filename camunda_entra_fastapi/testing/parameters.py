@@ -1,6 +1,6 @@
 """Parameters of a request: each once, bounded, and none that is empty."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -48,7 +48,7 @@ async def form_of(request: Request) -> dict[str, str]:
         raise Aadsts(9002313, "invalid_request", "The body is not a form in UTF-8.") from None
 
 
-def need(parameters: dict[str, str], name: str) -> str:
+def need(parameters: Mapping[str, str], name: str) -> str:
     """A parameter that must be there.
 
     Raises:

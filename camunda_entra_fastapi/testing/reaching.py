@@ -1,26 +1,37 @@
-"""How requests reach the emulator: in the same process, or not at all; and what is recorded of them."""
+"""How requests reach the emulator in the same process, and what is recorded of them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
-from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
     from camunda_entra_fastapi.testing.emulator import EntraEmulator
 
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """A request that reached the emulator."""
+    """A request that reached the emulator.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path.
+        query: The query, without the question mark.
+        status: The status of the answer; 0 while there is none.
+        did: What was asked for: the grant type, or what a page is for. Empty for documents.
+        client: The application's name, once it is known.
+        user: The person's name, once it is known.
+        error: The AADSTS code with its sentence; empty when all went well.
+    """
 
     method: str
     path: str
     query: str
     status: int = 0
-    """0 while it is not answered."""
+    did: str = ""
+    client: str = ""
+    user: str = ""
+    error: str = ""
 
 
 class InProcess(httpx.AsyncBaseTransport):
@@ -37,8 +48,3 @@ class InProcess(httpx.AsyncBaseTransport):
             self._emulator.requests.append(RecordedRequest(request.method, path, query))
             raise httpx.ConnectError("The emulator is down.", request=request)
         return await self._transport.handle_async_request(request)
-
-
-async def outage(scope: "Scope", receive: "Receive", send: "Send") -> None:
-    """What a server in front of a dead one answers."""
-    await PlainTextResponse("Service unavailable", 503)(scope, receive, send)

@@ -1,17 +1,42 @@
 """An ASGI application over HTTP, served by uvicorn from a thread of this process."""
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
+if TYPE_CHECKING:
+    from camunda_entra_fastapi.testing.certificates import TlsFiles
+
+
+CLOSING: Final = 0.5
+"""Seconds that open connections with TLS have to end when the server does."""
+
+
+class _TlsServer(uvicorn.Server):
+    """Does not wait for clients that never answer the end of TLS, as those with idle connections do."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        still_open = list(self.server_state.connections)
+
+        def abort() -> None:
+            for connection in still_open:
+                if transport := getattr(connection, "transport", None):
+                    transport.abort()
+
+        asyncio.get_running_loop().call_later(CLOSING, abort)
+        await super().shutdown(sockets)
+
 
 @contextmanager
-def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serving(
+    app: Any, host: str = "127.0.0.1", port: int = 0, *, tls: "TlsFiles | None" = None
+) -> Iterator[str]:
     """Serve the application until the block ends; gives its address. Port 0 takes a free one.
 
     Raises:
@@ -23,7 +48,14 @@ def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise RuntimeError(f"Cannot listen on {host}, port {port}. Is the port taken?") from error
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+    )
+    server = (_TlsServer if tls else uvicorn.Server)(config)
 
     def run() -> None:
         with suppress(SystemExit):  # how uvicorn gives up; it has logged why
@@ -38,7 +70,7 @@ def serving(app: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
             time.sleep(0.005)
         try:
             shown = f"[{host}]" if ":" in host else host
-            yield f"http://{shown}:{listener.getsockname()[1]}"
+            yield f"{'https' if tls else 'http'}://{shown}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()

@@ -1,185 +1,255 @@
-"""The token endpoint: from a code, a refresh token or a secret to tokens."""
+"""The token endpoint: from a code, a refresh token, a credential or another token to tokens."""
 
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from camunda_entra_fastapi.testing.aadsts import Aadsts
-from camunda_entra_fastapi.testing.clients import authenticate, authenticate_for, client_credentials, is_spa
+from camunda_entra_fastapi.testing.access import (
+    Realm,
+    check_assignment,
+    check_person,
+    find_application,
+)
+from camunda_entra_fastapi.testing.client_check import authenticate
+from camunda_entra_fastapi.testing.clients import Presented, check_origin
+from camunda_entra_fastapi.testing.consents import Consents
 from camunda_entra_fastapi.testing.directory import Application, Tenant
-from camunda_entra_fastapi.testing.minting import LIFETIME, Grant, client_info
+from camunda_entra_fastapi.testing.issuing import credentials_response, token_response
+from camunda_entra_fastapi.testing.minting import ClientLevel, Grant
 from camunda_entra_fastapi.testing.parameters import need
-from camunda_entra_fastapi.testing.scopes import find_resource, read_scope
+from camunda_entra_fastapi.testing.policies import ClaimsRequest, Demand, read_claims
+from camunda_entra_fastapi.testing.scopes import DEFAULT, find_resource, names_no_resource, read_scope
 from camunda_entra_fastapi.testing.state import REFRESH_LIFETIME, SPA_REFRESH_LIFETIME, SignIn, State
+
+if TYPE_CHECKING:
+    from camunda_entra_fastapi.testing.emulator import EntraEmulator
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
-    """What is to be issued: an access token for the grant, and for people what else they asked for."""
+class TokenRequest:
+    """A request at the token endpoint, from a client that is known but not yet believed."""
 
-    grant: Grant
-    sign_in: SignIn | None = None
-    refresh_token: str | None = None
-    with_client_info: bool = False
+    emulator: "EntraEmulator"
+    realm: Realm
+    client: Application
+    presented: Presented
+    parameters: Mapping[str, str]
+    origin: str | None
+    claims: ClaimsRequest
 
-    def answer(self, access_token: str, id_token: str | None) -> dict[str, Any]:
-        """The token response, members in Entra's order."""
-        lifetime = LIFETIME - 1
-        times = {"expires_in": lifetime, "ext_expires_in": lifetime}
-        if self.sign_in is None:
-            return {"token_type": "Bearer", **times, "access_token": access_token}
-        answer = {
-            "token_type": "Bearer",
-            "scope": self.sign_in.asked.text,
-            **times,
-            "access_token": access_token,
-            "refresh_token": self.refresh_token,
-            "id_token": id_token,
-            "client_info": client_info(self.sign_in.tenant, self.sign_in.user)
-            if self.with_client_info
-            else None,
-        }
-        return {name: value for name, value in answer.items() if value is not None}
+    @property
+    def wants_client_info(self) -> bool:
+        """Whether Microsoft's clients ask where the account is at home."""
+        return self.parameters.get("client_info") == "1"
+
+    async def authenticate(self) -> ClientLevel:
+        """How the client proved who it is.
+
+        Raises:
+            Aadsts: It did not.
+        """
+        return await authenticate(self.emulator, self.realm, self.client, self.presented)
 
 
-def redeem(
-    tenant: Tenant,
-    form: Mapping[str, str],
-    *,
-    authorization: str | None,
+Redeem = Callable[[TokenRequest], Awaitable[dict[str, Any]]]
+
+
+def read_token_request(
+    emulator: "EntraEmulator",
+    realm: Realm,
+    parameters: Mapping[str, str],
+    presented: Presented,
     origin: str | None,
-    state: State,
-    now: float,
-) -> Issued:
-    """Judge a request.
-
-    Args:
-        tenant: Whose endpoint was called.
-        form: The parameters of the body.
-        authorization: The header, for clients that authenticate with Basic (RFC 6749, 2.3.1).
-        origin: The header that browsers send across origins.
-        state: Codes and refresh tokens.
-        now: Seconds since 1970.
+) -> TokenRequest:
+    """The request, once its client is found.
 
     Raises:
-        Aadsts: As Entra would refuse it.
+        Aadsts: 901002, or those of ``find_application`` and ``read_claims``.
     """
-    parameters = dict(form)
-    grant_type = need(parameters, "grant_type")
-    client_id, secret = client_credentials(parameters, authorization)
-    client = tenant.application(client_id)
-    if client is None or client.client_id != client_id:
-        raise Aadsts(
-            700016, "unauthorized_client", f"There is no application '{client_id}' in '{tenant.name}'."
-        )
-    match grant_type:
-        case "authorization_code":
-            sign_in = _find_code(tenant, client, need(parameters, "code"), state)
-            issued = _redeem_code(
-                sign_in, client, parameters, secret=secret, origin=origin, state=state, now=now
-            )
-            return replace(issued, with_client_info=parameters.get("client_info") == "1")
-        case "refresh_token":
-            issued = _redeem_refresh_token(
-                client, parameters, secret=secret, origin=origin, state=state, now=now
-            )
-            return replace(issued, with_client_info=parameters.get("client_info") == "1")
-        case "client_credentials":
-            if origin is not None:
-                raise Aadsts(9002326, "invalid_request", "A browser must not use an application's secret.")
-            return _redeem_credentials(tenant, client, secret, parameters)
-    raise Aadsts(70003, "unsupported_grant_type", f"The grant type '{grant_type}' is not supported.")
+    if "resource" in parameters:
+        raise Aadsts(901002, "invalid_request", "The parameter 'resource' is of version 1.0; use 'scope'.")
+    client = find_application(realm, presented.client_id)
+    claims = read_claims(parameters.get("claims"))
+    return TokenRequest(emulator, realm, client, presented, parameters, origin, claims)
 
 
-def _find_code(tenant: Tenant, client: Application, code: str, state: State) -> SignIn:
-    sign_in = state.codes.get(code)
-    if sign_in is None or sign_in.client.client_id != client.client_id:
-        raise Aadsts(9002313, "invalid_grant", "The code is malformed, or was issued to another application.")
-    if sign_in.tenant.id != tenant.id:
-        raise Aadsts(700005, "invalid_grant", "The code was issued by another tenant; redeem it there.")
-    return sign_in
-
-
-def _redeem_code(
-    sign_in: SignIn,
-    client: Application,
-    parameters: dict[str, str],
-    *,
-    secret: str | None,
-    origin: str | None,
-    state: State,
-    now: float,
-) -> Issued:
-    authenticate_for(sign_in, client, secret, origin)
+async def redeem_code(request: TokenRequest) -> dict[str, Any]:
+    """RFC 6749, 4.1.3."""
+    emulator = request.emulator
+    sign_in = _find_code(request)
+    platform = check_origin(sign_in, request.presented, request.origin)
+    level = await request.authenticate() if platform == "web" else "0"
     if sign_in.redeemed:
         raise Aadsts(54005, "invalid_grant", "The code was redeemed before. Each code is good for one time.")
-    if now >= sign_in.expires:
+    if emulator.now() >= sign_in.expires:
         raise Aadsts(70008, "invalid_grant", "The code has expired.")
-    if parameters.get("redirect_uri", sign_in.redirect_uri) != sign_in.redirect_uri:
+    if request.parameters.get("redirect_uri", sign_in.redirect_uri) != sign_in.redirect_uri:
         raise Aadsts(500112, "invalid_grant", "The code was asked for with another redirect URI.")
-    _check_verifier(sign_in, parameters.get("code_verifier"))
-    narrowed = _narrow(sign_in, parameters)
+    _check_verifier(sign_in, request.parameters.get("code_verifier"))
+    narrowed = narrow(request, sign_in)
     sign_in.redeemed = True  # at the very end: a mistake in the request costs nobody the code
-    lifetime = SPA_REFRESH_LIFETIME if is_spa(sign_in) else REFRESH_LIFETIME
-    return _issue(narrowed, state, now + lifetime)
+    lifetime = SPA_REFRESH_LIFETIME if platform == "spa" else REFRESH_LIFETIME
+    return token_response(
+        emulator,
+        narrowed,
+        level,
+        refresh_until=emulator.now() + lifetime,
+        with_client_info=request.wants_client_info,
+    )
 
 
-def _redeem_refresh_token(
-    client: Application,
-    parameters: dict[str, str],
-    *,
-    secret: str | None,
-    origin: str | None,
-    state: State,
-    now: float,
-) -> Issued:
-    sign_in = state.refresh_tokens.get(need(parameters, "refresh_token"))
-    if sign_in is None or sign_in.client.client_id != client.client_id:
+async def redeem_refresh_token(request: TokenRequest) -> dict[str, Any]:
+    """RFC 6749, 6."""
+    emulator = request.emulator
+    sign_in = emulator.state.refresh_tokens.get(need(request.parameters, "refresh_token"))
+    if sign_in is None or sign_in.client.client_id != request.client.client_id:
         raise Aadsts(9002313, "invalid_grant", "The refresh token is malformed, or of another application.")
-    authenticate_for(sign_in, client, secret, origin)
-    spa = is_spa(sign_in)
-    if now >= sign_in.expires:
+    platform = check_origin(sign_in, request.presented, request.origin)
+    level = await request.authenticate() if platform == "web" else "0"
+    spa = platform == "spa"
+    if emulator.now() >= sign_in.expires:
         if spa:
             raise Aadsts(700084, "invalid_grant", "A single-page application's sign-in ends after 24 hours.")
         raise Aadsts(700082, "invalid_grant", "The refresh token has expired.")
-    until = sign_in.expires if spa else now + REFRESH_LIFETIME
-    return _issue(replace(_narrow(sign_in, parameters), nonce=None), state, until)
+    refuse_revoked(emulator.state, sign_in)
+    narrowed = narrow(request, renewed(request, sign_in))
+    return token_response(
+        emulator,
+        narrowed,
+        level,
+        refresh_until=sign_in.expires if spa else emulator.now() + REFRESH_LIFETIME,
+        with_client_info=request.wants_client_info,
+    )
 
 
-def _redeem_credentials(
-    tenant: Tenant, client: Application, secret: str | None, parameters: dict[str, str]
-) -> Issued:
-    if secret is None:
+async def redeem_credentials(request: TokenRequest) -> dict[str, Any]:
+    """RFC 6749, 4.4."""
+    if request.origin is not None:
+        raise Aadsts(9002326, "invalid_request", "A browser must not use an application's credential.")
+    if request.presented.is_bare:
         raise Aadsts(
             7000216,
             "invalid_client",
             "The request must have 'client_secret', 'client_assertion' or a Basic header.",
-            HTTPStatus.UNAUTHORIZED,
         )
-    authenticate(client, secret)
-    scope = need(parameters, "scope")
+    tenant = tenant_of(request)
+    level = await request.authenticate()
+    scope = need(request.parameters, "scope")
     name, _, permission = scope.rpartition("/")
-    if len(scope.split()) != 1 or permission != ".default":
+    if len(scope.split()) != 1 or permission != DEFAULT:
         raise Aadsts(
             1002012, "invalid_scope", f"The scope '{scope}' must be one resource with '/.default' behind it."
         )
-    resource = find_resource(name, tenant)
-    if resource is client and name != client.client_id:
-        raise Aadsts(90009, "invalid_request", f"Name the application by its client ID: {client.client_id}")
-    roles = client.granted_roles.get(resource.client_id, ())
-    return Issued(Grant(tenant, resource, client, roles=roles, audience=name))
+    consents = Consents(request.emulator.state, tenant, request.client)
+    if not consents.has_principal:
+        raise Aadsts(
+            7000229,
+            "invalid_client",
+            f"The application '{request.client.name}' has no service principal in '{tenant.name}'. Let an "
+            "administrator of that tenant consent to it.",
+        )
+    resource = find_resource(name, request.emulator.directory, tenant)
+    if resource.client_id == request.client.client_id and name.lower() != resource.client_id:
+        raise Aadsts(90009, "invalid_request", f"Name the application by its client ID: {resource.client_id}")
+    check_assignment(tenant, request.client, resource)
+    roles = request.client.granted_roles.get(resource.client_id, ())
+    grant = Grant(
+        tenant,
+        resource,
+        request.client,
+        roles=roles,
+        audience=name,
+        client_level=level,
+        continuous=request.claims.continuous,
+    )
+    return credentials_response(request.emulator, grant)
 
 
-def _narrow(sign_in: SignIn, parameters: dict[str, str]) -> SignIn:
-    """The sign-in for the scope that the redemption names, if it names one."""
-    if "scope" not in parameters:
-        return sign_in
-    asked = read_scope(parameters["scope"], sign_in.tenant, sign_in.client)
-    return replace(sign_in, asked=replace(asked, oidc=sign_in.asked.oidc))
+def tenant_of(request: TokenRequest) -> Tenant:
+    """The tenant, where nothing else tells which.
+
+    Raises:
+        Aadsts: 50059.
+    """
+    if request.realm.tenant is None:
+        raise Aadsts(
+            50059,
+            "invalid_request",
+            f"Nothing tells which tenant /{request.realm.segment} means. Use the tenant's ID or domain.",
+        )
+    return request.realm.tenant
+
+
+def refuse_revoked(state: State, sign_in: SignIn) -> None:
+    """Refuse what was issued before a person's sign-ins were revoked.
+
+    Raises:
+        Aadsts: 50173.
+    """
+    if state.is_revoked(sign_in):
+        raise Aadsts(
+            50173,
+            "invalid_grant",
+            f"The sign-ins of {sign_in.user.name} were revoked. Let the person sign in again.",
+            suberror="bad_token",
+        )
+
+
+def renewed(request: TokenRequest, sign_in: SignIn) -> SignIn:
+    """The sign-in with its person and application as the directory knows them now.
+
+    Raises:
+        Aadsts: 50034, the person is gone; or those of ``check_person`` and ``check_assignment``.
+    """
+    tenant = request.emulator.directory.tenant(sign_in.tenant.id)
+    user = tenant.user(sign_in.user.id) if tenant else None
+    if tenant is None or user is None:
+        raise Aadsts(
+            50034,
+            "invalid_grant",
+            f"The account of {sign_in.user.name} is not in '{sign_in.tenant.name}' any more.",
+            suberror="bad_token",
+        )
+    check_person(tenant, user)
+    check_assignment(tenant, user, request.client)
+    return replace(sign_in, tenant=tenant, user=user, client=request.client)
+
+
+def narrow(request: TokenRequest, sign_in: SignIn) -> SignIn:
+    """The sign-in for the scope and the claims that the redemption names, if it names some.
+
+    Raises:
+        Aadsts: 65001, there is no consent; or those of ``read_scope``, policies and ``check_assignment``.
+    """
+    tenant, user, asked = sign_in.tenant, sign_in.user, sign_in.asked
+    consents = Consents(request.emulator.state, tenant, request.client)
+    if "scope" in request.parameters:
+        named = read_scope(request.parameters["scope"], request.emulator.directory, tenant, request.client)
+        kept = asked if names_no_resource(request.parameters["scope"]) else named
+        asked = replace(kept, oidc=tuple(dict.fromkeys((*asked.oidc, *named.oidc))))
+    consents.demand(asked, user)
+    check_assignment(tenant, user, asked.resource)
+    contexts = request.claims.contexts or sign_in.contexts
+    Demand(tenant, user, asked.resource, contexts).refuse_silence(second_factor=sign_in.session.second_factor)
+    return replace(
+        sign_in,
+        asked=consents.usable(asked, user),
+        contexts=contexts,
+        continuous=request.claims.continuous or sign_in.continuous,
+    )
+
+
+def _find_code(request: TokenRequest) -> SignIn:
+    sign_in = request.emulator.state.codes.get(need(request.parameters, "code"))
+    if sign_in is None or sign_in.client.client_id != request.client.client_id:
+        raise Aadsts(9002313, "invalid_grant", "The code is malformed, or was issued to another application.")
+    if not request.realm.is_endpoint_of(sign_in.tenant):
+        raise Aadsts(700005, "invalid_grant", "The code was issued by another tenant; redeem it there.")
+    return sign_in
 
 
 def _check_verifier(sign_in: SignIn, verifier: str | None) -> None:
@@ -193,20 +263,3 @@ def _check_verifier(sign_in: SignIn, verifier: str | None) -> None:
         proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     if not hmac.compare_digest(proof.encode(), sign_in.code_challenge.encode()):
         raise Aadsts(501481, "invalid_grant", "The code verifier does not fit the code challenge.")
-
-
-def _issue(sign_in: SignIn, state: State, refresh_until: float) -> Issued:
-    refresh_token = None
-    if "offline_access" in sign_in.asked.oidc:
-        refresh_token = state.add_refresh_token(replace(sign_in, expires=refresh_until))
-    resource = sign_in.asked.resource
-    grant = Grant(
-        sign_in.tenant,
-        resource,
-        sign_in.client,
-        sign_in.user,
-        scopes=sign_in.asked.permissions,
-        roles=sign_in.user.roles.get(resource.client_id, ()),
-        audience=sign_in.asked.named_as,
-    )
-    return Issued(grant, sign_in, refresh_token)

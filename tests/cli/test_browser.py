@@ -23,7 +23,7 @@ PAGE = """
 <input type="hidden" name="flow" value="f"><input type="text" name="note">
 <button name="user" value="7"><b>Ben</b> Reader</button>
 </form>
-<button name="none" value="0">Ben Writer</button>
+<button>Nameless</button><button name="none">Ben Writer</button>
 """
 
 

@@ -169,7 +169,7 @@ def test_check_is_not_misled_by_the_surroundings(monkeypatch: pytest.MonkeyPatch
 def test_check_fails_when_something_is_not_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory in which nobody is administrator: the cross says what was seen and expected, exit 1."""
     default = Directory.default()
-    (tenant,) = default.tenants
+    tenant = default.tenants[0]
     nobody = [dataclasses.replace(user, roles={}) for user in tenant.users]
     changed = Directory((dataclasses.replace(tenant, users=tuple(nobody)),))
     monkeypatch.setattr(

@@ -43,7 +43,8 @@ class Client:
         return await self.http.get(f"/{self.tenant}/oauth2/v2.0/authorize", params=wanted)
 
     async def sign_in(self, name: str = "Ada Admin", **changes: Any) -> httpx.Response:
-        """The answer after a person pressed the button with that name."""
+        """The answer after a person pressed the button with that name, in a browser of its own."""
+        self.http.cookies.clear()
         page = await self.authorize(**changes)
         found = re.search(rf'value="([^"]+)"><strong>{name}<', page.text)
         assert found, page.text

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, Tenant
-from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, UNRELATED
+from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE, UNRELATED
 from tests.testing.conftest import CHALLENGE, SPA, WEB, Client
 
 
@@ -155,7 +155,8 @@ async def test_a_parameter_given_twice_stays_on_the_page(client: Client) -> None
 
 TO_THE_APPLICATION: list[tuple[dict[str, Any], str, int]] = [
     ({"response_type": None}, "invalid_request", 900144),
-    ({"response_type": "id_token"}, "unsupported_response_type", 700054),
+    ({"response_type": "id_token", "response_mode": "query"}, "unsupported_response_type", 700054),
+    ({"response_type": "pigeon", "response_mode": "query"}, "unsupported_response_type", 700051),
     ({"resource": "x"}, "invalid_request", 901002),
     ({"response_mode": "pigeon"}, "invalid_request", 70007),
     ({"scope": None}, "invalid_request", 900144),
@@ -201,7 +202,7 @@ async def test_a_redirect_uri_with_a_query_keeps_it() -> None:
     web = Application(BILLING, "Web", ("s",), {"https://x.example/cb?a=1": "web"}, scopes=("x",))
     from camunda_entra_fastapi.testing import User
 
-    tenant = Tenant("t", "T", "t.example", (User("u", "Ada", "ada"),), (web,))
+    tenant = Tenant(CONTOSO, "T", "t.example", (User("ada", "Ada"),), (web,))
     emulator = EntraEmulator(directory=Directory((tenant,)))
     async with emulator.http_client() as http:
         wanted = {
@@ -209,5 +210,5 @@ async def test_a_redirect_uri_with_a_query_keeps_it() -> None:
             "redirect_uri": "https://x.example/cb?a=1",
             "scope": "openid",
         }
-        answer = await Client(http, "t").sign_in("Ada", **wanted)
+        answer = await Client(http, CONTOSO).sign_in("Ada", **wanted)
     assert answer.headers["location"].startswith("https://x.example/cb?a=1&code=")

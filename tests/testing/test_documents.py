@@ -245,7 +245,7 @@ async def test_being_slow(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPat
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("camunda_entra_fastapi.testing.emulator.asyncio.sleep", sleep)
+    monkeypatch.setattr("camunda_entra_fastapi.testing.faults.asyncio.sleep", sleep)
     emulator.slow(1.5)
     await client.http.get("/common/discovery/instance")
     assert waits == [1.5]

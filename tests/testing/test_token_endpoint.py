@@ -208,8 +208,10 @@ async def test_a_single_page_applications_sign_in_ends_after_a_day(client: Clien
 
 async def test_a_code_is_good_for_its_tenant_alone(clock: FakeClock) -> None:
     """An application of two tenants redeems where the person signed in."""
-    first = Directory.default().tenants[0]
-    second = replace(first, id="5ec0d000-1111-4222-8333-444455556666", domain="second.example")
+    first, second = Directory.default().tenants
+    operate, *others = first.applications
+    everywhere = replace(operate, sign_in_audience="AzureADMultipleOrgs")
+    first = replace(first, applications=(everywhere, *others))
     async with EntraEmulator(directory=Directory((first, second)), clock=clock.time).http_client() as http:
         code = await Client(http, first.id).code()
         refused = await Client(http, second.id).redeem_code(code=code)
@@ -391,7 +393,7 @@ async def test_a_basic_header_that_is_none(client: Client) -> None:
 async def test_a_public_application_redeems_without_a_secret() -> None:
     """Mobile and desktop applications have none."""
     native = Application(BILLING, "Native", redirect_uris={"http://localhost": "public"}, scopes=("x",))
-    user = User("a", "Ada", "ada@x.example")
+    user = User("ada@x.example", "Ada")
     directory = Directory(
         (Tenant("11111111-2222-4333-8444-555555555555", "T", "t.example", (user,), (native,)),)
     )

@@ -2,18 +2,20 @@
 
 import secrets
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.responses import HTMLResponse
 
+_NOTHING: Final = "'none'"
 
-def render(template: str, **values: Any) -> HTMLResponse:
-    """A page. It loads nothing from anywhere, and runs no script but its own."""
+
+def render(template: str, *, frames: str = "", **values: Any) -> HTMLResponse:
+    """A page. It loads nothing from anywhere but frames of those origins, and runs no script but its own."""
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        f"frame-src {frames or _NOTHING}; base-uri 'none'; frame-ancestors 'none'"
     )
     headers = {
         "Content-Security-Policy": policy,

@@ -1,0 +1,46 @@
+"""Who there is: tenants with their people, groups and applications, as an administrator would set them up."""
+
+from camunda_entra_fastapi.testing.directory.applications import (
+    Application,
+    FederatedCredential,
+    OptionalClaims,
+    Platform,
+    Scope,
+    Secret,
+)
+from camunda_entra_fastapi.testing.directory.default import (
+    BILLING,
+    CONTOSO,
+    OPERATE,
+    UNRELATED,
+    default_directory,
+)
+from camunda_entra_fastapi.testing.directory.people import Group, User
+from camunda_entra_fastapi.testing.directory.tenants import (
+    CONSUMERS,
+    ConditionalAccess,
+    Consent,
+    Directory,
+    Tenant,
+)
+
+__all__ = [
+    "BILLING",
+    "CONSUMERS",
+    "CONTOSO",
+    "OPERATE",
+    "UNRELATED",
+    "Application",
+    "ConditionalAccess",
+    "Consent",
+    "Directory",
+    "FederatedCredential",
+    "Group",
+    "OptionalClaims",
+    "Platform",
+    "Scope",
+    "Secret",
+    "Tenant",
+    "User",
+    "default_directory",
+]

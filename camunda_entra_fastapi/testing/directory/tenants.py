@@ -1,0 +1,175 @@
+"""Tenants, the rules that hold in them, and the directory of all."""
+
+from dataclasses import replace
+from typing import Final, Literal
+
+from pydantic.dataclasses import dataclass
+
+from camunda_entra_fastapi.testing.directory.applications import Application
+from camunda_entra_fastapi.testing.directory.graph import GRAPH
+from camunda_entra_fastapi.testing.directory.people import Group, User
+from camunda_entra_fastapi.testing.directory.references import doubles, refuse, unknown_references
+from camunda_entra_fastapi.testing.directory.shapes import STRICT, AuthenticationContext, Guid, Name
+
+CONSUMERS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant of all personal Microsoft accounts."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Consent:
+    """Delegated permissions that were granted.
+
+    Attributes:
+        client: Who may use them, by client ID.
+        resource: On what, by client ID.
+        scopes: Which.
+        user: By whom, by object ID or username; None for everybody in the tenant, by an administrator.
+    """
+
+    client: Guid
+    resource: Guid
+    scopes: tuple[Name, ...]
+    user: Name | None = None
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class ConditionalAccess:
+    """A policy of Conditional Access.
+
+    Attributes:
+        requires: A second factor, or nothing that could ever be had.
+        applications: For which resources, by client ID; none for all.
+        users: For whom, by object ID or username; none for everybody.
+        context: The authentication context (``c1`` to ``c99``) that demands it; None to demand it always.
+    """
+
+    requires: Literal["mfa", "block"]
+    applications: tuple[Guid, ...] = ()
+    users: tuple[Name, ...] = ()
+    context: AuthenticationContext | None = None
+
+    def concerns(self, user: User, resource: Application) -> bool:
+        """Whether it holds for that person's token for that resource."""
+        return (not self.applications or resource.client_id in self.applications) and (
+            not self.users or any(user.is_named(name) for name in self.users)
+        )
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Tenant:
+    """A tenant: its ID, a verified domain, its people, groups and applications.
+
+    Attributes:
+        id: The tenant ID.
+        name: The display name.
+        domain: A verified domain, which stands for the ID in addresses.
+        users: Its people, guests among them.
+        applications: What is registered in it.
+        groups: Its groups.
+        consents: What was granted, beside each application's ``admin_consent``.
+        policies: Its policies of Conditional Access.
+        user_consent: Whether people may consent for themselves (else AADSTS90094).
+    """
+
+    id: Guid
+    name: Name
+    domain: Name
+    users: tuple[User, ...] = ()
+    applications: tuple[Application, ...] = ()
+    groups: tuple[Group, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    policies: tuple[ConditionalAccess, ...] = ()
+    user_consent: bool = True
+
+    def __post_init__(self) -> None:
+        names = ((app.client_id, *app.identifier_uris) for app in (*self.applications, GRAPH))
+        refuse(
+            (
+                *doubles("user ID", (user.id for user in self.users)),
+                *doubles("username", (user.username.lower() for user in self.users)),
+                *doubles("group", (name for group in self.groups for name in {group.id, group.name})),
+                *doubles("application", (name for each in names for name in each)),
+            )
+        )
+
+    @property
+    def is_consumers(self) -> bool:
+        """Whether it is where all personal accounts are."""
+        return self.id == CONSUMERS
+
+    def application(self, name: str) -> Application | None:
+        """The application of that client ID or App ID URI; Graph is in every tenant."""
+        known = (
+            app
+            for app in (*self.applications, GRAPH)
+            if name.lower() == app.client_id or name in app.identifier_uris
+        )
+        return next(known, None)
+
+    def user(self, id_or_name: str) -> User | None:
+        """The user of that object ID, username or name."""
+        return next((user for user in self.users if user.is_named(id_or_name)), None)
+
+    def group(self, id_or_name: str) -> Group:
+        """The group of that object ID or name; one that is not described has its ID for a name."""
+        known = (group for group in self.groups if id_or_name in (group.id, group.name))
+        return next(known, None) or Group(id_or_name, id_or_name)
+
+    def groups_of(self, user: User) -> tuple[Group, ...]:
+        """All groups that somebody is in, also by way of others."""
+        found: dict[str, Group] = {}
+        waiting = list(user.groups)
+        while waiting:
+            group = self.group(waiting.pop(0))
+            if group.id not in found:
+                found[group.id] = group
+                waiting += group.member_of
+        return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Directory:
+    """All tenants. The first one, its first application and its first user are the defaults.
+
+    Raises:
+        ValueError: Something is there twice, or names what does not exist.
+    """
+
+    tenants: tuple[Tenant, ...]
+
+    def __post_init__(self) -> None:
+        if not self.tenants:
+            raise ValueError("A directory needs at least one tenant.")
+        registered = (app.client_id for tenant in self.tenants for app in tenant.applications)
+        tenants = (name for each in self.tenants for name in (each.id, each.domain.lower()))
+        refuse((*doubles("tenant", tenants), *doubles("client ID", registered)))
+        refuse(unknown_references(self))
+
+    def tenant(self, name: str) -> Tenant | None:
+        """The tenant of that ID or domain, in any case."""
+        wanted = name.lower()
+        known = (each for each in self.tenants if wanted in (each.id, each.domain.lower()))
+        return next(known, None)
+
+    def home_of(self, client_id: str) -> Tenant | None:
+        """The tenant in which an application is registered."""
+        homes = (tenant for tenant in self.tenants if client_id in (a.client_id for a in tenant.applications))
+        return next(homes, None)
+
+    def application_in(self, tenant: Tenant, name: str) -> Application | None:
+        """The application of that client ID or App ID URI that people of the tenant can use."""
+        elsewhere = (each.application(name) for each in self.tenants if each is not tenant)
+        return tenant.application(name) or next(
+            (app for app in elsewhere if app and (app.for_many_tenants or app.for_personal_accounts)), None
+        )
+
+    def with_tenant(self, tenant: Tenant) -> "Directory":
+        """The same with one tenant changed."""
+        return replace(self, tenants=tuple(tenant if each.id == tenant.id else each for each in self.tenants))
+
+    @classmethod
+    def default(cls) -> "Directory":
+        """An Operate registered as Camunda's guide says, people, a daemon, and a second tenant."""
+        from camunda_entra_fastapi.testing.directory.default import default_directory  # noqa: PLC0415 - a cycle
+
+        return default_directory()

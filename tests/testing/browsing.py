@@ -1,0 +1,120 @@
+"""A person with a browser in the same process, and what applications are answered."""
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import jwt
+
+from camunda_entra_fastapi.testing import Application, EntraEmulator, User
+from tests.e2e.browser_less import Page
+from tests.testing.conftest import Client
+
+
+@dataclass
+class Browser:
+    """Follows pages as a person does; who signed in stays so, as the cookies are kept."""
+
+    client: Client
+    response: httpx.Response = field(default_factory=lambda: httpx.Response(200))
+
+    async def open(self, **changes: Any) -> str:
+        """Come from the application; gives the page."""
+        self.response = await self.client.authorize(**changes)
+        return self.response.text
+
+    async def press(self, label: str, *ticked: str, **typed: str) -> str:
+        """Press the button that begins so, with these boxes ticked and fields typed in; gives the next page."""
+        for form in Page(self.response.text).forms:
+            for shown, sent in form.buttons:
+                if shown.startswith(label):
+                    values = form.fields | dict.fromkeys(ticked, "1") | typed | sent
+                    return await self._go(form.method, values)
+        raise AssertionError(f"No button {label!r}: {self.response.text}")
+
+    async def arrive(self, *presses: str, **changes: Any) -> dict[str, str]:
+        """Come from the application, press those buttons, and tell what it is answered."""
+        await self.open(**changes)
+        for label in presses:
+            await self.press(label)
+        return self.answer
+
+    @property
+    def answer(self) -> dict[str, str]:
+        """What the application is answered: in the query, behind the hash, or in a form."""
+        target = self.response.headers.get("location")
+        if target is None:
+            (form,) = Page(self.response.text).forms
+            assert form.action, self.response.text
+            return form.fields
+        parts = urlsplit(target)
+        assert not (parts.query and parts.fragment)
+        return {name: values[0] for name, values in parse_qs(parts.query or parts.fragment).items()}
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the page asks who somebody is."""
+        return "Who are you" in self.response.text
+
+    async def tokens(self, *presses: str, **changes: Any) -> dict[str, Any]:
+        """What Operate's server gets for the code."""
+        answer = await self.arrive(*presses, **changes)
+        redeemed = await self.client.redeem_code(code=answer["code"])
+        assert redeemed.status_code == 200, redeemed.text
+        found: dict[str, Any] = redeemed.json()
+        return found
+
+    async def _go(self, method: str, values: dict[str, str]) -> str:
+        url = self.response.request.url
+        if method == "post":
+            self.response = await self.client.http.post(url, data=values)
+        else:
+            self.response = await self.client.http.get(url.copy_with(query=None), params=values)
+        return self.response.text
+
+
+def code_of(text: str) -> int:
+    """The AADSTS code in a page, a description or a body."""
+    found = re.search(r"AADSTS(\d+)", text)
+    assert found, text
+    return int(found[1])
+
+
+def people_on(page: str) -> list[str]:
+    """Who can be picked, in the page's order."""
+    return re.findall(r'name="user" value="[^"]+"><strong>([^<]+)<', page)
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """The claims; whether tokens verify is asked elsewhere."""
+    found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return found
+
+
+def change_tenant(emulator: EntraEmulator, **changes: Any) -> None:
+    """Change the default tenant."""
+    emulator.directory = emulator.directory.with_tenant(replace(emulator.tenant, **changes))
+
+
+def change_application(emulator: EntraEmulator, client_id: str, **changes: Any) -> None:
+    """Change an application of the default tenant."""
+    applications = [
+        replace(each, **changes) if each.client_id == client_id else each
+        for each in emulator.tenant.applications
+    ]
+    change_tenant(emulator, applications=tuple(applications))
+
+
+def add_application(emulator: EntraEmulator, application: Application) -> None:
+    """Register one more in the default tenant."""
+    change_tenant(emulator, applications=(*emulator.tenant.applications, application))
+
+
+def change_user(emulator: EntraEmulator, name: str, **changes: Any) -> User:
+    """Change somebody of the default tenant."""
+    users = [replace(each, **changes) if each.name == name else each for each in emulator.tenant.users]
+    change_tenant(emulator, users=tuple(users))
+    (changed,) = (each for each in users if each.name == name)
+    return changed
