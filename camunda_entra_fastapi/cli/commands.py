@@ -1,12 +1,17 @@
 """The commands and their options."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from camunda_entra_fastapi.cli.demo import check_demo, run_demo
+from camunda_entra_fastapi.cli.emulator import example_directory, run_emulator
 from camunda_entra_fastapi.cli.service import DemoError
+from camunda_entra_fastapi.testing.directory.file import DirectoryError
 
 PORT: Final = 8000
 EMULATOR_PORT: Final = 8400
@@ -18,11 +23,6 @@ commands: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-@commands.callback()
-def _root() -> None:
-    """Makes Typer ask for a command's name even while there is one command only."""
 
 
 @commands.command()
@@ -58,7 +58,7 @@ def demo(
     Nothing leaves this machine. Ctrl-C ends it.
     """
     console = Console()
-    try:
+    with _told_errors():
         if check:
             passed = check_demo(console, port=port or 0, emulator_port=emulator_port or 0)
             raise typer.Exit(0 if passed else 1)
@@ -67,6 +67,45 @@ def demo(
             port=PORT if port is None else port,
             emulator_port=EMULATOR_PORT if emulator_port is None else emulator_port,
         )
-    except DemoError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+@commands.command()
+def emulator(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; whoever reaches it is let in as anybody.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")
+    ] = EMULATOR_PORT,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Speak HTTPS with a certificate made on the spot.")
+    ] = False,
+    directory: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Tenants, people and applications, in YAML or JSON."),
+    ] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a directory file to start from, and exit.")
+    ] = False,
+) -> None:
+    """Start a local Entra, and print a line for each request.
+
+    It is for development: there are no passwords. Ctrl-C ends it.
+    """
+    if example:
+        typer.echo(example_directory(), nl=False)
+        return
+    with _told_errors():
+        run_emulator(Console(), Console(stderr=True), host=host, port=port, tls=tls, directory_file=directory)
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    """What a person has to change is told in words, and the exit code is 1."""
+    try:
+        yield
+    except (DemoError, DirectoryError) as error:
+        Console(stderr=True).print(
+            str(error), style="red", markup=False, highlight=False, emoji=False, soft_wrap=True
+        )
         raise typer.Exit(1) from None

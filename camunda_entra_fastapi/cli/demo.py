@@ -1,8 +1,7 @@
 """The demo: a local Entra and the sample API, wired with the six variables."""
 
-import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import httpx
@@ -10,6 +9,7 @@ from rich.console import Console
 
 from camunda_entra_fastapi.cli.checks import Outcome, run_checks
 from camunda_entra_fastapi.cli.instructions import print_instructions
+from camunda_entra_fastapi.cli.interrupts import until_interrupted
 from camunda_entra_fastapi.cli.service import Service, check_port, serve_sample
 from camunda_entra_fastapi.testing import EntraEmulator
 
@@ -22,7 +22,7 @@ def run_demo(console: Console, *, port: int, emulator_port: int) -> None:
     Raises:
         DemoError: A port is taken, or the sample ended.
     """
-    with _until_interrupted(), ExitStack() as stack:
+    with until_interrupted(), ExitStack() as stack:
         with console.status("Starting a local Entra and the sample API"):
             emulator, service = stack.enter_context(_both(port, emulator_port))
         print_instructions(console, emulator, service.url)
@@ -59,24 +59,6 @@ def _both(port: int, emulator_port: int) -> Iterator[tuple[EntraEmulator, Servic
         check_port(port, "--port", _LOCALHOST)
         with serve_sample(emulator.environment(), port) as service:
             yield emulator, service
-
-
-@contextmanager
-def _until_interrupted() -> Iterator[None]:
-    """Ctrl-C and a polite request to end (SIGTERM) are how it is meant to end.
-
-    Both are set, for a shell starts what it runs in the background with Ctrl-C ignored.
-    """
-    before = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        with suppress(KeyboardInterrupt):
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print_outcome(console: Console, outcome: Outcome) -> None:
