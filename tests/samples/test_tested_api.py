@@ -1,0 +1,49 @@
+"""The sample of a tested service, and README's example of one: their tests are run as users run them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "samples" / "tested_api"
+
+
+def run_pytest(folder: Path, *arguments: str) -> str:
+    """What pytest printed in a folder that knows nothing of this project's configuration."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *arguments]
+    ini = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"  # some versions warn without it
+    (folder / "pytest.ini").write_text(ini, encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_the_samples_tests_pass(tmp_path: Path) -> None:
+    """Copied to somewhere else, with the command that its README gives."""
+    shutil.copytree(SAMPLE, tmp_path / "tested_api", ignore=shutil.ignore_patterns("__pycache__"))
+    count = (SAMPLE / "test_main.py").read_text("utf-8").count("def test_")
+    assert f"{count} passed" in run_pytest(tmp_path, "tested_api")
+
+
+def test_the_samples_page_names_its_tests() -> None:
+    """The table has a row for each test, in their order."""
+    page, tests = ((SAMPLE / name).read_text("utf-8") for name in ("README.md", "test_main.py"))
+    assert re.findall(r"^\| `(test_\w+)`", page, re.MULTILINE) == re.findall(r"def (test_\w+)", tests)
+
+
+def test_the_example_in_the_readme_passes(tmp_path: Path) -> None:
+    """Its first block as ``main.py``, and the two of the section on testing, pasted into their files."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    (conftest,) = [block for block in blocks if "os.environ.update" in block]
+    (tests,) = [block for block in blocks if "(entra_client)" in block]
+    for name, content in (("main.py", blocks[0]), ("conftest.py", conftest), ("test_main.py", tests)):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    assert "2 passed" in run_pytest(tmp_path)
