@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := chromium
-COMMANDS := chromium
-CORE := tests --ignore=tests/architecture --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/cli --ignore=tests/samples
+PACKAGES := chromium nodejs npm
+COMMANDS := chromium node npm
+CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types unit lowest newest packaging system-packages format bench clean
