@@ -1,0 +1,72 @@
+"""The page on the local Entra tells what is there: each code, each endpoint, and code that runs."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from starlette.routing import Route
+
+from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.testing.endpoints import build_endpoints
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/emulator.md").read_text(encoding="utf-8")
+SOURCES = sorted((ROOT / "camunda_entra_fastapi/testing").rglob("*.py"))
+TESTS = sorted((ROOT / "tests/testing").glob("test_*.py"))
+
+
+def raised() -> set[int]:
+    """The AADSTS codes that the emulator's source can raise."""
+    return {
+        call.args[0].value
+        for path in SOURCES
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") in ("Aadsts", "_untrusted")
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, int)
+    }
+
+
+def test_the_table_has_each_code_once_in_order() -> None:
+    """No code without a way to provoke it, and none that is never given."""
+    told = [int(code) for code in re.findall(r"^\| ([0-9]{5,7}) \|", PAGE, re.MULTILINE)]
+    assert told == sorted(raised())
+    assert len(told) >= 40
+
+
+@pytest.mark.parametrize("code", sorted(raised()))
+def test_each_code_is_provoked_by_a_test(code: int) -> None:
+    """A code that no test sees may be unreachable."""
+    assert any(re.search(rf"(?<![0-9]){code}(?![0-9])", path.read_text("utf-8")) for path in TESTS)
+
+
+def test_the_tables_have_each_endpoint() -> None:
+    """What is served is described."""
+    told = PAGE.replace("{t}", "{tenant}")
+    for route in build_endpoints(EntraEmulator()).routes:
+        assert isinstance(route, Route)
+        path = re.sub(r":path(?=})|/(microsoft\.)?graph\.group$", "", route.path)
+        assert f"{path}`" in told, f"{path} is not on the page"
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+def test_its_code_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it stands, from top to bottom."""
+    exec(compile(code, "docs/emulator.md", "exec"), {})
+
+
+def test_its_links_lead_somewhere() -> None:
+    """To files of the repository and to headings of the page."""
+    for target in re.findall(r"\]\(([^)]+)\)", PAGE):
+        path, _, anchor = target.partition("#")
+        file = (ROOT / "docs" / (path or "emulator.md")).resolve()
+        assert file.is_file(), target
+        assert not anchor or anchor in headings(file.read_text(encoding="utf-8")), target
+
+
+def headings(page: str) -> set[str]:
+    """The anchors of a page's headings."""
+    lines = [line.lstrip("# ").lower() for line in page.splitlines() if line.startswith("#")]
+    return {re.sub(r"[^a-z0-9 -]", "", line).replace(" ", "-") for line in lines}
