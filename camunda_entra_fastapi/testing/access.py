@@ -79,7 +79,7 @@ class Realm:
         if tenant.is_consumers:
             fits = client is None or client.for_personal_accounts
             return self.segment in ("common", "consumers") and fits
-        return self.segment in ("common", "organizations")
+        return self.segment in ("common", "organizations") and (client is None or client.for_many_tenants)
 
 
 def find_realm(directory: Directory, segment: str) -> Realm:
@@ -148,8 +148,8 @@ def check_assignment(tenant: Tenant, who: User | Application, resource: Applicat
     if not resource.assignment_required:
         return
     if isinstance(who, User):
-        groups = {name for group in tenant.groups_of(who) for name in (group.id, group.name)}
-        names = {who.id, who.username, *groups}
+        groups = [tenant.group(name) for name in who.groups]  # groups within groups do not count
+        names = {who.id, who.username, *(name for group in groups for name in (group.id, group.name))}
         if not (names & set(resource.assigned) or who.roles.get(resource.client_id)):
             raise Aadsts(
                 50105,
@@ -166,9 +166,9 @@ def check_assignment(tenant: Tenant, who: User | Application, resource: Applicat
 
 
 def _is_in(realm: Realm, home: Tenant | None, client: Application) -> bool:
-    if realm.tenant is None or realm.tenant == home:
+    if realm.tenant is None or realm.tenant.is_consumers or realm.tenant == home:
         return True
-    return client.for_personal_accounts if realm.tenant.is_consumers else client.for_many_tenants
+    return client.for_many_tenants
 
 
 def _check_audience(realm: Realm, client: Application) -> None:

@@ -14,7 +14,12 @@ from camunda_entra_fastapi.testing.directory import Application, Directory, Tena
 from camunda_entra_fastapi.testing.directory.graph import GRAPH
 from camunda_entra_fastapi.testing.endpoints import build_endpoints
 from camunda_entra_fastapi.testing.faults import Faults, outage
-from camunda_entra_fastapi.testing.handmade import find_tenant, find_user, make_grant, six_variables
+from camunda_entra_fastapi.testing.handmade import (
+    find_people,
+    find_user,
+    make_grant,
+    six_variables,
+)
 from camunda_entra_fastapi.testing.issuing import LONG_LIFETIME
 from camunda_entra_fastapi.testing.keys import SigningKey
 from camunda_entra_fastapi.testing.minting import (
@@ -173,9 +178,8 @@ class EntraEmulator:
 
     def id_token(self, *, user: str | None = None, nonce: str | None = None, **claims: Any) -> str:
         """An ID token for the default application; claims as in ``token``."""
-        tenant = find_tenant(self.directory, None)
-        person = find_user(self.directory, user, tenant)
-        grant = IdGrant(tenant, self.application, person, ("openid", "profile", "email"), nonce)
+        person = find_user(self.directory, user, self.tenant)
+        grant = IdGrant(self.tenant, self.application, person, ("openid", "profile", "email"), nonce)
         return self.sign(id_claims(grant, base_url=self.base_url, now=int(self.now())) | claims, v1=False)
 
     def sign_access_token(
@@ -244,7 +248,7 @@ class EntraEmulator:
         Raises:
             ValueError: The directory has no such user.
         """
-        self.state.revoked[find_user(self.directory, user, self.tenant).id] = self.now()
+        self.state.revoked |= {person.id: self.now() for person in find_people(self.directory, user)}
 
     def count(self, suffix: str) -> int:
         """How many recorded requests had a path that ends so."""
@@ -293,8 +297,3 @@ class EntraEmulator:
         await answer({**scope, KEY: record}, receive, send_recorded)
         if self._on_request:
             self._on_request(record)
-
-    @property
-    def is_down(self) -> bool:
-        """Whether it plays an outage."""
-        return self.faults.down

@@ -74,6 +74,18 @@ def find_user(directory: Directory, name: str | None, tenant: Tenant) -> User:
     return found
 
 
+def find_people(directory: Directory, name: str) -> list[User]:
+    """Everybody of that ID or name, in all tenants.
+
+    Raises:
+        ValueError: There is nobody.
+    """
+    found = [user for tenant in directory.tenants if (user := tenant.user(name))]
+    if not found:
+        raise ValueError(f"The directory has no user {name!r}.")
+    return found
+
+
 def six_variables(base_url: str, tenant: Tenant, application: Application) -> dict[str, str]:
     """The variables of Camunda's guide, for a service that is that application."""
     issuer = f"{base_url}/{tenant.id}/v2.0"

@@ -49,10 +49,11 @@ def issue_answer(emulator: "EntraEmulator", wanted: SignInRequest, session: Sess
     if "code" in wanted.response_types:
         members["code"] = emulator.state.add_code(sign_in)
     if "token" in wanted.response_types:
+        grant = grant_of(sign_in, "0")
         members |= {
-            "access_token": emulator.sign_access_token(grant_of(sign_in, "0")),
+            "access_token": emulator.sign_access_token(grant),
             "token_type": "Bearer",
-            "expires_in": str(emulator.token_lifetime - 1),
+            "expires_in": str(lifetimes(emulator, grant)["expires_in"]),
             "scope": wanted.asked.text,
         }
     if "id_token" in wanted.response_types:
@@ -97,6 +98,7 @@ def id_token_of(
         code,
         access_token,
         sign_in.of_id_token,
+        sign_in.contexts,
     )
     claims = id_claims(grant, base_url=emulator.base_url, now=int(emulator.now()))
     return emulator.sign(claims, v1=False)

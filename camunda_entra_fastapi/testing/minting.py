@@ -118,6 +118,7 @@ class IdGrant:
         code: The code that comes along, from the authorization endpoint.
         access_token: The access token that comes along, from there.
         wanted: Optional claims that the request asks for, beside those of the registration.
+        contexts: Authentication contexts that are satisfied.
     """
 
     tenant: Tenant
@@ -129,6 +130,7 @@ class IdGrant:
     code: str | None = None
     access_token: str | None = None
     wanted: frozenset[str] = frozenset()
+    contexts: tuple[str, ...] = ()
 
 
 def id_claims(grant: IdGrant, *, base_url: str, now: int) -> dict[str, Any]:
@@ -136,12 +138,14 @@ def id_claims(grant: IdGrant, *, base_url: str, now: int) -> dict[str, Any]:
     user, client = grant.user, grant.client
     issued = now - BACKDATED
     asked = set(grant.scopes)
+    extras = {*client.optional_claims.id_token, *grant.wanted}
     claims: dict[str, Any] = {
         "aud": client.client_id,
         "iss": issuer_of(grant.tenant, base_url, v1=False),
         "iat": issued,
         "nbf": issued,
         "exp": now + ID_TOKEN_LIFETIME,
+        "acrs": (list(grant.contexts) or None) if "acrs" in extras else None,
         "aio": _opaque(60),
         "at_hash": half_hash(grant.access_token),
         "c_hash": half_hash(grant.code),
@@ -159,7 +163,7 @@ def id_claims(grant: IdGrant, *, base_url: str, now: int) -> dict[str, Any]:
         "uti": _opaque(16),
         "ver": "2.0",
     }
-    claims |= id_extras({*client.optional_claims.id_token, *grant.wanted}, user, grant.session)
+    claims |= id_extras(extras, user, grant.session)
     return without_none(claims)
 
 

@@ -39,11 +39,11 @@ def read_claims(text: str | None) -> ClaimsRequest:
         if len(text) > _MAX_CLAIMS:
             raise ValueError
         members = json.loads(text)
-        wanted = members.get("access_token") or {}
+        wanted = _requests(members, "access_token")
         contexts = _values(wanted.get("acrs"))
-        of_id_token = frozenset(members.get("id_token") or {})
+        of_id_token = frozenset(_requests(members, "id_token"))
         continuous = _CONTINUOUS in (value.lower() for value in _values(wanted.get("xms_cc")))
-    except (ValueError, AttributeError, TypeError, RecursionError):
+    except (ValueError, AttributeError, RecursionError):
         raise Aadsts(
             9000410,
             "invalid_request",
@@ -123,6 +123,14 @@ class Demand:
         else:
             member["values"] = [derived_guid("policy", repr(policy)) for policy in self.policies]
         return json.dumps({"access_token": {kind: member}}, separators=(",", ":"))
+
+
+def _requests(members: dict[str, Any], name: str) -> dict[str, Any]:
+    """The requests for claims of one token, by name."""
+    found = members.get(name)
+    if not isinstance(found, dict | None):
+        raise ValueError
+    return found or {}
 
 
 def _values(request: Any) -> tuple[str, ...]:

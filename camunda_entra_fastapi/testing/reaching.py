@@ -43,7 +43,7 @@ class InProcess(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Hand the request over, or fail to connect."""
-        if self._emulator.is_down:
+        if self._emulator.faults.down:
             path, query = request.url.path, request.url.query.decode("ascii")
             self._emulator.requests.append(RecordedRequest(request.method, path, query))
             raise httpx.ConnectError("The emulator is down.", request=request)

@@ -90,7 +90,7 @@ async def redeem_code(request: TokenRequest) -> dict[str, Any]:
     if request.parameters.get("redirect_uri", sign_in.redirect_uri) != sign_in.redirect_uri:
         raise Aadsts(500112, "invalid_grant", "The code was asked for with another redirect URI.")
     _check_verifier(sign_in, request.parameters.get("code_verifier"))
-    narrowed = narrow(request, sign_in)
+    narrowed = narrow(request, renewed(request, sign_in))
     sign_in.redeemed = True  # at the very end: a mistake in the request costs nobody the code
     lifetime = SPA_REFRESH_LIFETIME if platform == "spa" else REFRESH_LIFETIME
     return token_response(

@@ -163,7 +163,7 @@ async def test_a_service_that_starts_before_entra_finds_it_later(emulator: Entra
                 await until(lambda: _was_answered(emulator, KEYS))
                 async with asyncio.timeout(10):  # for the answer to arrive
                     while code_of(await ask(all_clients[0], token)) != "accepted":
-                        assert not emulator.is_down
+                        assert not emulator.faults.down
                 answers = await asyncio.gather(*(ask(client, token) for client in all_clients))
     assert {code_of(answer) for answer in answers} == {"accepted"}
     assert (emulator.count(DISCOVERY), emulator.count(KEYS)) == (1, 1)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import jwt
 
-from camunda_entra_fastapi.testing import Application, EntraEmulator, User
+from camunda_entra_fastapi.testing import EntraEmulator
 from tests.e2e.browser_less import Page
 from tests.testing.conftest import Client
 
@@ -26,7 +26,7 @@ class Browser:
         return self.response.text
 
     async def press(self, label: str, *ticked: str, **typed: str) -> str:
-        """Press the button that begins so, with these boxes ticked and fields typed in; gives the next page."""
+        """Press the button that begins so, with boxes ticked and fields filled; gives the next page."""
         for form in Page(self.response.text).forms:
             for shown, sent in form.buttons:
                 if shown.startswith(label):
@@ -107,14 +107,7 @@ def change_application(emulator: EntraEmulator, client_id: str, **changes: Any) 
     change_tenant(emulator, applications=tuple(applications))
 
 
-def add_application(emulator: EntraEmulator, application: Application) -> None:
-    """Register one more in the default tenant."""
-    change_tenant(emulator, applications=(*emulator.tenant.applications, application))
-
-
-def change_user(emulator: EntraEmulator, name: str, **changes: Any) -> User:
+def change_user(emulator: EntraEmulator, who: str, /, **changes: Any) -> None:
     """Change somebody of the default tenant."""
-    users = [replace(each, **changes) if each.name == name else each for each in emulator.tenant.users]
+    users = [replace(each, **changes) if each.name == who else each for each in emulator.tenant.users]
     change_tenant(emulator, users=tuple(users))
-    (changed,) = (each for each in users if each.name == name)
-    return changed

@@ -52,9 +52,8 @@ async def test_a_domain_stands_for_its_tenant(browser: Browser, segment: str) ->
     assert f"/{CONTOSO}/" in document.json()["issuer"]
     for path in ("discovery/v2.0/keys", "discovery/keys"):
         assert (await browser.client.http.get(f"/{segment}/{path}")).status_code == 200
-    assert "Nobody was signed in" in (
-        await browser.client.http.get(f"/{FABRIKAM}/oauth2/v2.0/logout", cookies={})
-    ).text.replace("Ada Admin", "Nobody was signed in")
+    page = await browser.client.http.get(f"/{segment}/oauth2/v2.0/logout")
+    assert "Ada Admin signed out of Contoso Workflow" in page.text
 
 
 async def test_a_code_of_the_domain_is_redeemed_at_the_id(browser: Browser) -> None:
@@ -160,7 +159,7 @@ async def test_an_application_that_nobody_registered(browser: Browser) -> None:
     for client_id in (FABRIKAM, "x" * 500, "00000003-0000-0000-c000-000000000000"):
         page = await browser.open(client_id=client_id)
         assert code_of(page) == 700016
-        assert "x" * 101 not in page.replace(client_id, "", 0)[page.index("AADSTS") :]
+        assert "x" * 101 not in page
 
 
 async def test_a_disabled_application(browser: Browser, emulator: EntraEmulator) -> None:

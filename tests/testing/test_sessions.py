@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.directory import ConditionalAccess, OptionalClaims
+from camunda_entra_fastapi.testing.directory import OPERATE, ConditionalAccess, OptionalClaims
 from tests.conftest import FakeClock
 from tests.testing.browsing import (
     Browser,
@@ -16,7 +16,7 @@ from tests.testing.browsing import (
     code_of,
     people_on,
 )
-from tests.testing.conftest import OPERATE, SECRET, Client
+from tests.testing.conftest import SECRET, Client
 
 ADA, BEN = "Ada Admin", "Ben Reader"
 

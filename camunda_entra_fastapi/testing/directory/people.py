@@ -16,7 +16,7 @@ class Group:
         name: The display name.
         id: The object ID; derived from the name when left out.
         member_of: Groups that it is in, by object ID or name.
-        security: Whether it is a security group; others are in no token.
+        security: Whether it is a security group; others are in tokens for ``All`` alone.
     """
 
     name: Name
