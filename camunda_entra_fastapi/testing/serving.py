@@ -26,8 +26,7 @@ class _TlsServer(uvicorn.Server):
 
         def abort() -> None:
             for connection in still_open:
-                if transport := getattr(connection, "transport", None):
-                    transport.abort()
+                connection.transport.abort()
 
         asyncio.get_running_loop().call_later(CLOSING, abort)
         await super().shutdown(sockets)
