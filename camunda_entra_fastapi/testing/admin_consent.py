@@ -1,6 +1,6 @@
 """An administrator consents for everybody (Learn: admin consent on the Microsoft identity platform)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ from camunda_entra_fastapi.testing.answers import answer_to, error_page
 from camunda_entra_fastapi.testing.authorize import find_client
 from camunda_entra_fastapi.testing.consents import described
 from camunda_entra_fastapi.testing.directory import Application, Scope, Tenant, User
+from camunda_entra_fastapi.testing.directory.graph import GRAPH, OIDC
 from camunda_entra_fastapi.testing.pages import render
 from camunda_entra_fastapi.testing.parameters import form_of, need, query_of
+from camunda_entra_fastapi.testing.records import tell
 from camunda_entra_fastapi.testing.scopes import Asked, read_scope
 
 if TYPE_CHECKING:
@@ -30,15 +32,18 @@ class AdminConsentEndpoint:
     async def answer(self, request: Request) -> Response:
         """Ask an administrator, and tell the application what was decided."""
         v1 = "/v2.0/" not in request.url.path
+        tell(request, did="admin consent")
         try:
             realm = find_realm(self.emulator.directory, str(request.path_params["tenant"]))
             parameters = query_of(request)
             client, redirect_uri = find_client(realm, parameters)
+            tell(request, client=client)
             asked = self._asked(realm, client, parameters, v1=v1)
             form = await form_of(request) if request.method == "POST" else {}
             if "user" not in form:
                 return self._page(realm, client, asked)
             tenant, user = realm.person(form["user"], client)
+            tell(request, user=user)
         except Aadsts as problem:
             return error_page(problem, request, self.emulator.now())
         if form.get("consent") != "granted":
@@ -55,12 +60,33 @@ class AdminConsentEndpoint:
     def _asked(
         self, realm: Realm, client: Application, parameters: Mapping[str, str], *, v1: bool
     ) -> list[Asked]:
+        """What the page lists and the consent covers.
+
+        OpenID Connect's scopes are always among it, so that nobody is asked about them afterwards, and the
+        application is in the tenant even when it has permissions of its own alone.
+        """
         home = realm.home_for(client)
         directory = self.emulator.directory
-        if not v1:
-            return list(read_scope(need(parameters, "scope"), directory, home, client, several=True).parts)
-        resources = (directory.application_in(home, name) for name in client.permissions or {})
-        return [Asked(each, each.client_id, client.listed(each)) for each in resources if each]
+        if v1:
+            asked = list(self._registered(home, client))
+        else:
+            scope = need(parameters, "scope")
+            asked = list(read_scope(scope, directory, home, client, several=True).parts)
+        of_graph = {name for part in asked if part.resource is GRAPH for name in part.permissions}
+        rest = tuple(name for name in OIDC if name not in of_graph)
+        return [*asked, Asked(GRAPH, GRAPH.identifier_uris[0], rest)]
+
+    def _registered(self, home: Tenant, client: Application) -> Iterator[Asked]:
+        """All delegated permissions that the registration lists, by resource."""
+        directory = self.emulator.directory
+        names: Iterable[str] | None = client.permissions
+        if names is None:
+            everybody = (app for tenant in directory.tenants for app in tenant.applications)
+            names = [app.client_id for app in (*everybody, GRAPH)]
+        for name in names:
+            resource = directory.application_in(home, name)
+            if resource and (listed := client.listed(resource)):
+                yield Asked(resource, resource.client_id, listed)
 
     def _page(self, realm: Realm, client: Application, asked: list[Asked]) -> Response:
         administrators: list[tuple[Tenant, User]] = [

@@ -14,6 +14,7 @@ from camunda_entra_fastapi.testing.aadsts import (
     request_headers,
 )
 from camunda_entra_fastapi.testing.access import find_application, find_realm
+from camunda_entra_fastapi.testing.answers import error_page
 from camunda_entra_fastapi.testing.authorize import SignInRequest
 from camunda_entra_fastapi.testing.directory import Platform
 from camunda_entra_fastapi.testing.interaction import Interaction
@@ -21,6 +22,7 @@ from camunda_entra_fastapi.testing.issuing import token_response
 from camunda_entra_fastapi.testing.pages import render
 from camunda_entra_fastapi.testing.parameters import form_of, need, query_of
 from camunda_entra_fastapi.testing.policies import ClaimsRequest
+from camunda_entra_fastapi.testing.records import tell
 from camunda_entra_fastapi.testing.scopes import read_scope
 from camunda_entra_fastapi.testing.state import (
     DEVICE_CODE_LIFETIME,
@@ -30,7 +32,7 @@ from camunda_entra_fastapi.testing.state import (
     SignIn,
     new_user_code,
 )
-from camunda_entra_fastapi.testing.token_endpoint import TokenRequest, narrow, renewed
+from camunda_entra_fastapi.testing.token_endpoint import TokenRequest, narrow, refuse_elsewhere, renewed
 
 if TYPE_CHECKING:
     from camunda_entra_fastapi.testing.emulator import EntraEmulator
@@ -49,10 +51,12 @@ class DeviceEndpoints:
     async def start(self, request: Request) -> Response:
         """Codes for a device (RFC 8628, 3.1 and 3.2)."""
         emulator = self.emulator
+        tell(request, did="device start")
         try:
             parameters = await form_of(request)
             realm = find_realm(emulator.directory, str(request.path_params["tenant"]))
             client = find_application(realm, need(parameters, "client_id"))
+            tell(request, client=client)
             home = realm.home_for(client)
             asked = read_scope(need(parameters, "scope"), emulator.directory, home, client)
         except Aadsts as problem:
@@ -73,6 +77,7 @@ class DeviceEndpoints:
 
     async def page(self, request: Request) -> Response:
         """Where a person types the code, and then signs in as for any application."""
+        tell(request, did="device sign in")
         try:
             form = {**query_of(request), **(await form_of(request) if request.method == "POST" else {})}
         except Aadsts as problem:
@@ -83,16 +88,22 @@ class DeviceEndpoints:
         if waiting is None or waiting.sign_in or waiting.declined or self._is_over(waiting):
             wrong = "No device waits with that code. It may be mistyped, used or older than 15 minutes."
             return render("device.html", title="Enter the code", wrong=wrong)
-        return _DeviceInteraction(self.emulator, request, self._wanted(waiting), waiting).step(form)
+        try:
+            wanted = self._wanted(waiting)
+        except Aadsts as problem:
+            return error_page(problem, request, self.emulator.now())
+        tell(request, client=wanted.client)
+        return _DeviceInteraction(self.emulator, request, wanted, waiting).step(form)
 
     def _is_over(self, waiting: DeviceCode) -> bool:
         return self.emulator.now() >= waiting.expires
 
     def _wanted(self, waiting: DeviceCode) -> SignInRequest:
+        """What the device asked for, with its application as it is registered now."""
         realm = find_realm(self.emulator.directory, waiting.tenant)
         return SignInRequest(
             realm,
-            waiting.client,
+            find_application(realm, waiting.client.client_id),
             "",
             waiting.asked,
             ClaimsRequest(),
@@ -135,6 +146,8 @@ class _DeviceInteraction(Interaction):
 async def redeem_device_code(request: TokenRequest) -> dict[str, Any]:
     """RFC 8628, 3.4 and 3.5."""
     emulator = request.emulator
+    if request.origin is not None:
+        raise Aadsts(9002326, "invalid_request", "A browser must not redeem codes of devices.")
     waiting = emulator.state.device_codes.get(need(request.parameters, "device_code"))
     if waiting is None or waiting.client.client_id != request.client.client_id:
         raise Aadsts(70018, "bad_verification_code", "The device code is malformed, or was used before.")
@@ -152,6 +165,7 @@ async def redeem_device_code(request: TokenRequest) -> dict[str, Any]:
         raise Aadsts(70020, "expired_token", "The device code has expired. Ask for another one.")
     if waiting.sign_in is None:
         raise Aadsts(70016, "authorization_pending", "The person has not signed in yet. Ask again later.")
+    refuse_elsewhere(request, waiting.sign_in)
     platform: Platform = "public" if request.presented.is_bare else "web"
     sign_in = renewed(request, replace(waiting.sign_in, platform=platform))
     narrowed = narrow(request, sign_in)

@@ -12,9 +12,11 @@ from camunda_entra_fastapi.testing.aadsts import Aadsts
 from camunda_entra_fastapi.testing.access import find_realm
 from camunda_entra_fastapi.testing.answers import error_page
 from camunda_entra_fastapi.testing.authorize import platform_of
+from camunda_entra_fastapi.testing.directory import Application
 from camunda_entra_fastapi.testing.interaction import is_hinted, keep_browser, sessions_in
 from camunda_entra_fastapi.testing.pages import render
 from camunda_entra_fastapi.testing.parameters import form_of, query_of
+from camunda_entra_fastapi.testing.records import tell
 from camunda_entra_fastapi.testing.state import Session
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class LogoutEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Sign out whom the hint means, or who is the only one; ask where several are signed in."""
+        tell(request, did="sign out")
         try:
             realm = find_realm(self.emulator.directory, str(request.path_params["tenant"]))
             parameters = query_of(request) | (await form_of(request) if request.method == "POST" else {})
@@ -39,9 +42,12 @@ class LogoutEndpoint:
         leaving = [each for each in sessions if is_hinted(each.user, hint)]
         if "user" in parameters:
             leaving = [each for each in sessions if parameters["user"] in (each.id, "everybody")]
-        if not leaving and len(sessions) > 1:
+        elif not leaving and len(sessions) == 1:
+            leaving = sessions
+        if not leaving and sessions:
             return render("sign_out.html", title="Who signs out?", sessions=sessions, parameters=parameters)
-        leaving = leaving or sessions
+        if len(leaving) == 1:
+            tell(request, user=leaving[0].user)
         back = self._where_to(parameters, leaving)
         response = self._signed_out(leaving, back, realm.name)
         keep_browser(self.emulator, request, response, [each for each in sessions if each not in leaving])
@@ -53,7 +59,7 @@ class LogoutEndpoint:
         Who was not signed in leaves no trace of an application, so any that is registered will do then.
         """
         wanted = parameters.get("post_logout_redirect_uri")
-        used = [app for session in leaving for app in session.applications.values()]
+        used = [app for session in leaving for app in self._used(session)]
         known = used or [app for tenant in self.emulator.directory.tenants for app in tenant.applications]
         if wanted is None or not any(platform_of(app, wanted) for app in known):
             return None
@@ -66,7 +72,7 @@ class LogoutEndpoint:
         calls = [
             _with_sid(application.logout_url, session.id)
             for session in leaving
-            for application in session.applications.values()
+            for application in self._used(session)
             if application.logout_url
         ]
         if back and not calls:
@@ -77,6 +83,12 @@ class LogoutEndpoint:
         return render(
             "signed_out.html", frames=frames, title=title, calls=calls, back=back, name=name, who=who
         )
+
+    def _used(self, session: Session) -> list[Application]:
+        """The applications that the person used, as they are registered now."""
+        directory = self.emulator.directory
+        found = (directory.application_in(session.tenant, client_id) for client_id in session.applications)
+        return [application for application in found if application]
 
 
 def _with_sid(url: str, sid: str) -> str:

@@ -1,6 +1,5 @@
 """An API asks for a token on behalf of who called it (Learn: on-behalf-of flow)."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from camunda_entra_fastapi.testing.aadsts import Aadsts
@@ -11,7 +10,7 @@ from camunda_entra_fastapi.testing.minting import BACKDATED
 from camunda_entra_fastapi.testing.parameters import need
 from camunda_entra_fastapi.testing.scopes import read_scope
 from camunda_entra_fastapi.testing.state import REFRESH_LIFETIME, Session, SignIn
-from camunda_entra_fastapi.testing.token_endpoint import TokenRequest, narrow, refuse_revoked
+from camunda_entra_fastapi.testing.token_endpoint import TokenRequest, narrow, renewed
 
 _SKEW: Final = 300
 
@@ -29,12 +28,11 @@ async def redeem_assertion(request: TokenRequest) -> dict[str, Any]:
     tenant, user = _person(request, claims)
     asked = read_scope(need(request.parameters, "scope"), emulator.directory, tenant, client)
     issued = claims["iat"] + BACKDATED
-    session = emulator.state.issued.get(claims.get("uti", "")) or Session(tenant, user, issued)
+    session = emulator.state.issued.get(str(claims.get("uti"))) or Session(tenant, user, issued)
     sign_in = SignIn(tenant, client, user, asked, "", expires=emulator.now(), session=session, issued=issued)
-    refuse_revoked(emulator.state, sign_in)
     return token_response(
         emulator,
-        narrow(request, replace(sign_in, issued=emulator.now())),
+        narrow(request, renewed(request, sign_in)),
         level,
         refresh_until=emulator.now() + REFRESH_LIFETIME,
         with_client_info=request.wants_client_info,
@@ -69,8 +67,9 @@ def _believed(request: TokenRequest, assertion: str) -> dict[str, Any]:
             f"The assertion is for '{claims.get('aud')}', not for '{request.client.name}' "
             f"({request.client.client_id}). Its caller must ask for a scope of this application.",
         )
-    now = request.emulator.now()
-    if not claims.get("nbf", 0) - _SKEW <= now < claims.get("exp", 0) + _SKEW:
+    if not all(isinstance(claims.get(name), int | float) for name in ("iat", "nbf", "exp")):
+        raise Aadsts(50013, "invalid_grant", "The assertion must tell 'iat', 'nbf' and 'exp' by numbers.")
+    if not claims["nbf"] - _SKEW <= request.emulator.now() < claims["exp"] + _SKEW:
         raise Aadsts(500133, "invalid_grant", "The assertion has expired, or is not valid yet.")
     if "azp" not in claims and "appid" not in claims:
         raise Aadsts(

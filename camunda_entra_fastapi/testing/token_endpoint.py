@@ -17,7 +17,7 @@ from camunda_entra_fastapi.testing.access import (
 from camunda_entra_fastapi.testing.client_check import authenticate
 from camunda_entra_fastapi.testing.clients import Presented, check_origin
 from camunda_entra_fastapi.testing.consents import Consents
-from camunda_entra_fastapi.testing.directory import Application, Tenant
+from camunda_entra_fastapi.testing.directory import Application, Tenant, User
 from camunda_entra_fastapi.testing.issuing import credentials_response, token_response
 from camunda_entra_fastapi.testing.minting import ClientLevel, Grant
 from camunda_entra_fastapi.testing.parameters import need
@@ -115,7 +115,6 @@ async def redeem_refresh_token(request: TokenRequest) -> dict[str, Any]:
         if spa:
             raise Aadsts(700084, "invalid_grant", "A single-page application's sign-in ends after 24 hours.")
         raise Aadsts(700082, "invalid_grant", "The refresh token has expired.")
-    refuse_revoked(emulator.state, sign_in)
     narrowed = narrow(request, renewed(request, sign_in))
     return token_response(
         emulator,
@@ -202,9 +201,14 @@ def refuse_revoked(state: State, sign_in: SignIn) -> None:
 def renewed(request: TokenRequest, sign_in: SignIn) -> SignIn:
     """The sign-in with its person and application as the directory knows them now.
 
+    At another tenant's endpoint, it is that tenant's for those who are guests there, or at home: refresh
+    tokens are bound to person and application alone (Learn: refresh tokens).
+
     Raises:
-        Aadsts: 50034, the person is gone; or those of ``check_person`` and ``check_assignment``.
+        Aadsts: 50020, the other tenant does not have the person; 50034, the person is gone; or those of
+            ``refuse_revoked``, ``check_person`` and ``check_assignment``.
     """
+    refuse_revoked(request.emulator.state, sign_in)
     tenant = request.emulator.directory.tenant(sign_in.tenant.id)
     user = tenant.user(sign_in.user.id) if tenant else None
     if tenant is None or user is None:
@@ -215,6 +219,9 @@ def renewed(request: TokenRequest, sign_in: SignIn) -> SignIn:
             suberror="bad_token",
         )
     check_person(tenant, user)
+    if not request.realm.is_endpoint_of(tenant):
+        tenant, user = _elsewhere(request, tenant, user)
+        check_person(tenant, user)
     check_assignment(tenant, user, request.client)
     return replace(sign_in, tenant=tenant, user=user, client=request.client)
 
@@ -223,7 +230,8 @@ def narrow(request: TokenRequest, sign_in: SignIn) -> SignIn:
     """The sign-in for the scope and the claims that the redemption names, if it names some.
 
     Raises:
-        Aadsts: 65001, there is no consent; or those of ``read_scope``, policies and ``check_assignment``.
+        Aadsts: 65001, there is no consent; or those of ``read_scope``, ``find_resource``, policies and
+            ``check_assignment``.
     """
     tenant, user, asked = sign_in.tenant, sign_in.user, sign_in.asked
     consents = Consents(request.emulator.state, tenant, request.client)
@@ -231,10 +239,12 @@ def narrow(request: TokenRequest, sign_in: SignIn) -> SignIn:
         named = read_scope(request.parameters["scope"], request.emulator.directory, tenant, request.client)
         kept = asked if names_no_resource(request.parameters["scope"]) else named
         asked = replace(kept, oidc=tuple(dict.fromkeys((*asked.oidc, *named.oidc))))
+    resource = find_resource(asked.resource.client_id, request.emulator.directory, tenant)
+    asked = replace(asked, resource=resource)  # as it is registered now
     consents.demand(asked, user)
-    check_assignment(tenant, user, asked.resource)
+    check_assignment(tenant, user, resource)
     contexts = request.claims.contexts or sign_in.contexts
-    Demand(tenant, user, asked.resource, contexts).refuse_silence(second_factor=sign_in.session.second_factor)
+    Demand(tenant, user, resource, contexts).refuse_silence(second_factor=sign_in.session.second_factor)
     return replace(
         sign_in,
         asked=consents.usable(asked, user),
@@ -247,9 +257,32 @@ def _find_code(request: TokenRequest) -> SignIn:
     sign_in = request.emulator.state.codes.get(need(request.parameters, "code"))
     if sign_in is None or sign_in.client.client_id != request.client.client_id:
         raise Aadsts(9002313, "invalid_grant", "The code is malformed, or was issued to another application.")
+    refuse_elsewhere(request, sign_in)
+    return sign_in
+
+
+def refuse_elsewhere(request: TokenRequest, sign_in: SignIn) -> None:
+    """Refuse a code at another tenant's endpoint than the one that was signed in to.
+
+    Raises:
+        Aadsts: 700005.
+    """
     if not request.realm.is_endpoint_of(sign_in.tenant):
         raise Aadsts(700005, "invalid_grant", "The code was issued by another tenant; redeem it there.")
-    return sign_in
+
+
+def _elsewhere(request: TokenRequest, tenant: Tenant, user: User) -> tuple[Tenant, User]:
+    """The same account in the tenant that the path names: at home in the same one, with the same address."""
+    account = (user.home_tenant or tenant.id, user.address.lower())
+    for other, person in request.realm.people():
+        if account == (person.home_tenant or other.id, person.address.lower()):
+            return other, person
+    raise Aadsts(
+        50020,
+        "invalid_grant",
+        f"The account of {user.name} is not in '{request.realm.name}'. Renew it at '{tenant.name}', or "
+        "invite it as a guest.",
+    )
 
 
 def _check_verifier(sign_in: SignIn, verifier: str | None) -> None:

@@ -1,5 +1,6 @@
 """Consent: who is asked for what, who may grant it, and what happens without it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -443,3 +444,14 @@ async def test_consents_are_bounded(browser: Browser, emulator: EntraEmulator) -
     await browser.arrive(BEN, "Accept")
     assert len(emulator.state.consents) < 10
     assert "code" in await browser.arrive(prompt="none")
+
+
+async def test_groups_within_groups_are_not_assigned(client: Client, emulator: EntraEmulator) -> None:
+    """Entra assigns the members of the group itself, and no others."""
+    groups = tuple(replace(group, member_of=("Partners",)) for group in emulator.tenant.groups[:2])
+    change_tenant(emulator, groups=(*groups, emulator.tenant.groups[2]))
+    change_application(emulator, OPERATE, assignment_required=True, assigned=("Partners",))
+    browser = Browser(client)
+    assert "code" in await browser.arrive(GABI)
+    await browser.open(prompt="select_account")
+    assert code_of(await browser.press(BEN)) == 50105

@@ -301,3 +301,38 @@ async def test_malformed_claims_requests(browser: Browser, claims: str) -> None:
     assert (answer["error"], code_of(answer["error_description"])) == ("invalid_request", 9000410)
     refused = (await browser.client.credentials(claims=claims)).json()
     assert (refused["error"], refused["error_codes"]) == ("invalid_request", [9000410])
+
+
+async def test_a_code_meets_the_directory_as_it_is_now(browser: Browser, emulator: EntraEmulator) -> None:
+    """Somebody who was disabled after the sign-in gets no tokens, nor does one whom a policy blocks since."""
+    code = (await browser.arrive(BEN))["code"]
+    demand(emulator, ConditionalAccess("block"))
+    assert (await browser.client.redeem_code(code=code)).json()["error_codes"] == [53003]
+    demand(emulator)
+    change_user(emulator, BEN, enabled=False)
+    assert (await browser.client.redeem_code(code=code)).json()["error_codes"] == [50057]
+    change_user(emulator, BEN, enabled=True)
+    assert (await browser.client.redeem_code(code=code)).status_code == 200
+
+
+async def test_a_token_in_the_answer_itself_may_live_for_a_day(
+    browser: Browser, emulator: EntraEmulator
+) -> None:
+    """What is said of its life is its life."""
+    wanted = OptionalClaims(access_token=("xms_cc",))
+    change_application(emulator, OPERATE, optional_claims=wanted, access_token_issuance=True)
+    answer = await browser.arrive(BEN, response_type="token", claims=CP1)
+    claims = claims_of(answer["access_token"])
+    assert answer["expires_in"] == "86399"
+    assert claims["exp"] - claims["iat"] == 86_400 + 300
+
+
+async def test_an_id_token_tells_contexts_where_its_reader_wants_it(
+    browser: Browser, emulator: EntraEmulator
+) -> None:
+    """As an optional claim of the client's registration."""
+    claims = json.dumps({"access_token": {"acrs": {"value": "c1"}}})
+    assert "acrs" not in claims_of((await browser.tokens(BEN, claims=claims))["id_token"])
+    change_application(emulator, OPERATE, optional_claims=OptionalClaims(id_token=("acrs",)))
+    assert claims_of((await browser.tokens(claims=claims))["id_token"])["acrs"] == ["c1"]
+    assert "acrs" not in claims_of((await browser.tokens())["id_token"])

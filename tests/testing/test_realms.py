@@ -273,3 +273,17 @@ async def test_there_may_be_nobody(browser: Browser, emulator: EntraEmulator) ->
     assert "Nobody of the directory can sign in here" in await browser.open()
     browser.client.tenant = CONSUMERS
     assert code_of(await browser.open()) == 90002
+
+
+@pytest.mark.parametrize("segment", ["common", "consumers"])
+async def test_applications_for_personal_accounts_alone_admit_no_others(
+    browser: Browser, emulator: EntraEmulator, segment: str
+) -> None:
+    """Whoever is at home in a tenant is not listed, and not let in."""
+    register(emulator, PRIVATE)
+    browser.client.tenant = segment
+    assert people_on(await browser.open()) == ["Pia"]
+    assert code_of(await browser.press("Sign in with this account", user="ada@contoso.example")) == 50020
+    browser.client.tenant = CONSUMERS
+    register(emulator, ONE)
+    assert code_of(await browser.open()) == 9001023
