@@ -1,5 +1,6 @@
 """The local Entra's pages in a real browser: at phone width, light and dark, by keyboard alone."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +13,10 @@ from playwright.sync_api import Browser, Page, Request, Route, ViewportSize, syn
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey, User
 from camunda_entra_fastapi.testing.directory import OPERATE, ConditionalAccess, Scope
 
-CALLBACK = "http://localhost:8000/auth/login-callback"
+with socket.create_server(("127.0.0.1", 0)) as free:
+    PORT = free.getsockname()[1]
+CALLBACK = f"http://localhost:{PORT}/auth/login-callback"
+"""Where nobody listens: browsers ask there after a redirect before the tests can answer."""
 FRONT_CHANNEL = "http://localhost:8000/auth/front-channel-logout"
 LONG = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft"
 PHONE = ViewportSize(width=360, height=740)

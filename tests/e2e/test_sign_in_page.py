@@ -1,5 +1,6 @@
 """The local Entra's sign-in page in a real browser."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,10 @@ from playwright.sync_api import Browser, Request, Route, sync_playwright
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
 
-CALLBACK = "http://localhost:8000/auth/login-callback"
+with socket.create_server(("127.0.0.1", 0)) as free:
+    PORT = free.getsockname()[1]
+CALLBACK = f"http://localhost:{PORT}/auth/login-callback"
+"""Where nobody listens: browsers ask there after a redirect before the tests can answer."""
 QUERY = (
     f"client_id={OPERATE}&response_type=code&redirect_uri={CALLBACK}&scope=openid+{OPERATE}/.default&state=s"
 )
