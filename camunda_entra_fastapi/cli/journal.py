@@ -1,6 +1,5 @@
 """A line for each request that reached the local Entra, for people who watch."""
 
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from camunda_entra_fastapi.testing import Directory, RecordedRequest
+from camunda_entra_fastapi.testing.directory.shapes import is_guid
 
 _METHOD_WIDTH: Final = len("OPTIONS")
 _PATH_WIDTH: Final = len("contoso/.../openid-configuration")
@@ -91,9 +91,7 @@ class Journal:
     def _path(self, path: str) -> str:
         """The path with its tenant's name, as wide as all are; a long one loses its middle."""
         first, slash, rest = _printable(path).removeprefix("/").partition("/")
-        tenant = self._tenants.get(first.lower()) or (
-            f"{first[:8]}{self._dots}" if _is_guid(first) else first
-        )
+        tenant = self._tenants.get(first.lower()) or (f"{first[:8]}{self._dots}" if is_guid(first) else first)
         shown = f"{tenant}{slash}{rest}" or "/"
         if cell_len(shown) > _PATH_WIDTH:
             start = f"{tenant[:12]}/{self._dots}"
@@ -111,10 +109,3 @@ def _printable(text: str) -> str:
     """Without what could move the cursor, change colours or turn the direction of reading."""
     shown = "".join(character if character.isprintable() else "?" for character in text[: _LONGEST + 1])
     return shown if len(text) <= _LONGEST else f"{shown[:_LONGEST]}..."
-
-
-def _is_guid(text: str) -> bool:
-    try:
-        return bool(uuid.UUID(text))
-    except ValueError:
-        return False

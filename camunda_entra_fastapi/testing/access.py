@@ -1,12 +1,12 @@
 """Which tenant and application a request is about, and who may sign in there."""
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from camunda_entra_fastapi.testing.aadsts import Aadsts
 from camunda_entra_fastapi.testing.directory import CONSUMERS, Application, Directory, Tenant, User
+from camunda_entra_fastapi.testing.directory.shapes import is_guid
 
 SHARED: Final = ("common", "organizations", "consumers")
 """Path segments that stand for all tenants that fit."""
@@ -92,7 +92,7 @@ def find_realm(directory: Directory, segment: str) -> Realm:
         return Realm(directory, segment, None)
     tenant = directory.tenant(segment)
     if tenant is None:
-        if "." not in segment and not _is_guid(segment):
+        if "." not in segment and not is_guid(segment):
             raise Aadsts(
                 900023,
                 "invalid_request",
@@ -187,10 +187,3 @@ def _check_audience(realm: Realm, client: Application) -> None:
             f"The application '{client.name}' is registered for one tenant; use its own instead of "
             f"/{realm.segment}.",
         )
-
-
-def _is_guid(text: str) -> bool:
-    try:
-        return bool(uuid.UUID(text))
-    except ValueError:
-        return False

@@ -1,7 +1,6 @@
 """Client assertions: a token in place of a secret, signed by a certificate's key or by a trusted issuer."""
 
 import base64
-import uuid
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from camunda_entra_fastapi.testing.aadsts import Aadsts, timestamp
 from camunda_entra_fastapi.testing.directory import Application
+from camunda_entra_fastapi.testing.directory.shapes import is_guid
 from camunda_entra_fastapi.testing.issuers import Issuers
 from camunda_entra_fastapi.testing.jws import Jws, read_jws
 from camunda_entra_fastapi.testing.keys import base64url
@@ -57,7 +57,7 @@ async def check_assertion(
     except ValueError as error:
         raise _malformed(str(error)) from None
     issuer, subject = _text(token, "iss"), _text(token, "sub")
-    if _is_guid(issuer):
+    if is_guid(issuer):
         _check_names(issuer, subject, client)
         _check_certificate(token, client, now)
         _check_own_audience(token, audiences)
@@ -270,14 +270,6 @@ def _malformed(what: str) -> Aadsts:
 def _is_app_only(claims: dict[str, Any]) -> bool:
     """Applications' own tokens have no ``scp``, and one ID twice (Learn: access token claims)."""
     return "scp" not in claims and claims.get("oid") == claims.get("sub")
-
-
-def _is_guid(value: str) -> bool:
-    try:
-        uuid.UUID(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _hexadecimal(received: str) -> str:

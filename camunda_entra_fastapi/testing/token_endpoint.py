@@ -1,6 +1,5 @@
 """The token endpoint: from a code, a refresh token, a credential or another token to tokens."""
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +18,7 @@ from camunda_entra_fastapi.testing.clients import Presented, check_origin
 from camunda_entra_fastapi.testing.consents import Consents
 from camunda_entra_fastapi.testing.directory import Application, Tenant, User
 from camunda_entra_fastapi.testing.issuing import credentials_response, token_response
+from camunda_entra_fastapi.testing.keys import base64url
 from camunda_entra_fastapi.testing.minting import ClientLevel, Grant
 from camunda_entra_fastapi.testing.parameters import need
 from camunda_entra_fastapi.testing.policies import ClaimsRequest, Demand, read_claims
@@ -293,6 +293,6 @@ def _check_verifier(sign_in: SignIn, verifier: str | None) -> None:
         raise Aadsts(50148, "invalid_grant", "The code was asked for with a challenge; send its verifier.")
     proof = verifier
     if sign_in.code_challenge_method == "S256":
-        proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        proof = base64url(hashlib.sha256(verifier.encode()).digest())
     if not hmac.compare_digest(proof.encode(), sign_in.code_challenge.encode()):
         raise Aadsts(501481, "invalid_grant", "The code verifier does not fit the code challenge.")

@@ -1,8 +1,9 @@
 """Each name in a directory stands for one thing, and names what is there."""
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
+
+from camunda_entra_fastapi.testing.directory.shapes import is_guid
 
 if TYPE_CHECKING:
     from camunda_entra_fastapi.testing.directory.applications import Application
@@ -108,19 +109,12 @@ def _unknown_groups(where: str, tenant: "Tenant", names: Iterable[str]) -> Itera
     yield from (
         f"{where}: {name!r} is no group of the tenant. One that is not listed is named by a GUID."
         for name in names
-        if not (_is_described(tenant, name) or _is_guid(name))
+        if not (_is_described(tenant, name) or is_guid(name))
     )
 
 
 def _is_described(tenant: "Tenant", name: str) -> bool:
     return any(name in (group.id, group.name) for group in tenant.groups)
-
-
-def _is_guid(name: str) -> bool:
-    try:
-        return bool(uuid.UUID(name))
-    except ValueError:
-        return False
 
 
 def _listed(names: Iterable[str]) -> str:

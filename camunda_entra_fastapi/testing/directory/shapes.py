@@ -69,6 +69,15 @@ CertificatePem = Annotated[str, AfterValidator(_certificate)]
 AuthenticationContext = Annotated[str, AfterValidator(_authentication_context)]
 
 
+def is_guid(text: str) -> bool:
+    """Whether it can be read as a GUID."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def derived_guid(kind: str, name: str) -> str:
     """The same GUID for the same name, in each run and on each machine."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:local-emulator:{kind}:{name}"))
