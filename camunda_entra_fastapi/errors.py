@@ -7,8 +7,12 @@
     ├── InvalidToken          the token is not one that this API accepts
     ├── AccessDenied          the token is good, but its bearer may not do this
     ├── InsufficientClaims    the token is good, but a stronger or fresher one is needed
-    ├── EntraUnavailable      Entra cannot be asked, so nobody can be judged
-    └── FetchFailed           one exchange with Entra went wrong; never reaches a client
+    ├── CrossOrigin           another site's page made a browser send its session cookie
+    ├── SignInFailed          a sign-in came to nothing, by what the person or the registration did
+    ├── EntraUnavailable      Entra cannot be asked, or answers wrongly; never the caller's fault
+    ├── SessionsUnavailable   the session store cannot be asked
+    ├── FetchFailed           one exchange with Entra went wrong; never reaches a client
+    └── EntraRefused          Entra's token endpoint said no; never reaches a client
 
 These are errors of the domain. What a client is told of them (status, headers, body, close code)
 is decided in ``web.challenges`` and nowhere else.
@@ -18,13 +22,14 @@ what they quote of a verified token is short and printable (see ``quoted``).
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "settings_invalid": "A setting is missing or wrong; the message lists all of them.",
-        "credentials_missing": "The request carries no bearer token.",
+        "credentials_missing": "The request carries neither a bearer token nor a session.",
         "authorization_repeated": "The request has more than one Authorization header.",
         "authorization_malformed": "The Authorization header holds control characters.",
         "token_too_large": "The token is larger than 16 KiB.",
@@ -43,6 +48,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "issuer_mismatch": "The token was issued by somebody else.",
         "tenant_mismatch": "The token is of a tenant that is not let in.",
         "audience_mismatch": "The token is meant for another API.",
+        "nonce_mismatch": "The ID token belongs to another sign-in.",
+        "at_hash_mismatch": "The ID token came with another access token.",
         "token_expired": "The token has expired.",
         "token_not_yet_valid": "The token is not valid yet, or was issued in the future.",
         "app_without_permissions": "An application's token with neither roles nor scopes.",
@@ -56,7 +63,19 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "insufficient_claims": "A stronger or fresher sign-in is needed.",
         "keys_unavailable": "Entra's signing keys have not been fetched yet.",
         "issuer_unexpected": "Entra's discovery document names another issuer than the settings do.",
+        "cross_origin": "A request with a session cookie came from a page of another site.",
+        "login_expired": "The sign-in was not begun in this browser, took too long, or is over already.",
+        "login_request_invalid": "A request to the sign-in has parameters missing, repeated or wrong.",
+        "login_refused": "Entra refused the sign-in.",
+        "id_token_invalid": "Entra's ID token proves nothing: it was not made for this sign-in.",
+        "consent_required": "Somebody has to consent before this person can sign in.",
+        "entra_unreachable": "Entra cannot be reached.",
+        "entra_timeout": "Entra did not answer in time.",
+        "entra_throttled": "Entra asks to come back later.",
+        "entra_failed": "Entra answered with an error of its own, or with something that cannot be right.",
+        "sessions_unavailable": "The session store cannot be reached.",
         "fetch_failed": "One exchange with Entra failed.",
+        "entra_refused": "Entra's token endpoint refused a request.",
     }
 )
 """Every code there is and what it means, for clients and operators to rely on."""
@@ -123,22 +142,88 @@ class InsufficientClaims(EntraError):
         self.claims = dict(claims)
 
 
+class CrossOrigin(EntraError):
+    """A browser's cookie came with a request that another site's page made (Fetch Metadata, RFC 6454)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("cross_origin", message)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What Entra said when it refused, cut to size and printable; nothing of it is secret.
+
+    See https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
+    """
+
+    error: str
+    """The OAuth 2.0 error, for example ``invalid_grant`` (RFC 6749, 4.1.2.1 and 5.2)."""
+    suberror: str | None = None
+    aadsts: int | None = None
+    """The number behind AADSTS, which names the cause."""
+    trace_id: str | None = None
+    correlation_id: str | None = None
+    timestamp: str | None = None
+    claims: str | None = None
+    """JSON to send along with the next sign-in."""
+
+
+class SignInFailed(EntraError):
+    """A sign-in came to nothing, by what the person, the browser or the registration did.
+
+    ``refusal`` is what Entra said, where it was Entra who refused.
+    """
+
+    def __init__(self, code: str, message: str, refusal: Refusal | None = None) -> None:
+        super().__init__(code, message)
+        self.refusal = refusal
+
+
 class EntraUnavailable(EntraError):
-    """Entra cannot be asked. ``retry_after`` is in seconds. Never the caller's fault."""
+    """Entra cannot be asked, or answers wrongly. ``retry_after`` is in seconds. Never the caller's fault."""
 
     def __init__(self, code: str, message: str, retry_after: float) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
 
 
+class SessionsUnavailable(EntraError):
+    """The session store cannot be asked, so nobody's cookie can be judged. ``retry_after`` is in seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1) -> None:
+        super().__init__("sessions_unavailable", message)
+        self.retry_after = retry_after
+
+
+Fault = Literal["unreachable", "timeout", "throttled", "failed"]
+
+
 class FetchFailed(EntraError):
     """One exchange with Entra failed; the message says how, in words for the operator's log.
 
     The code is ``fetch_failed``, or ``issuer_unexpected`` for an answer that fits other settings.
+    ``fault`` says in what way, and ``retry_after`` how many seconds Entra asked to wait, if it did.
     """
 
-    def __init__(self, message: str, code: str = "fetch_failed") -> None:
+    def __init__(
+        self,
+        message: str,
+        code: str = "fetch_failed",
+        *,
+        fault: Fault = "failed",
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(code, message)
+        self.fault = fault
+        self.retry_after = retry_after
+
+
+class EntraRefused(EntraError):
+    """Entra's token endpoint said no (RFC 6749, 5.2); ``refusal`` is what it said."""
+
+    def __init__(self, message: str, refusal: Refusal) -> None:
+        super().__init__("entra_refused", message)
+        self.refusal = refusal
 
 
 def quoted(value: object, limit: int = 200) -> str:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +18,12 @@ from camunda_entra_fastapi.errors import FetchFailed
 MAX_BODY_BYTES: Final = 1024 * 1024
 """Entra's largest document, the common key set, is below 30 KiB."""
 
+_REFUSALS: Final = (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+_SECONDS: Final = re.compile("[0-9]{1,5}")
+
 
 class EntraHttp:
-    """Fetches JSON documents from Entra.
+    """Exchanges forms and JSON documents with Entra.
 
     A client is opened for each exchange and closed after it: exchanges are rare (a few an hour),
     and a kept connection would belong to one event loop and time out between two of them.
@@ -50,29 +55,43 @@ class EntraHttp:
             FetchFailed: No answer in time, another status than 200, a redirect, a body that is
                 too large or compressed, or one that is not a JSON object.
         """
+        answer = await self._exchange("GET", url)
+        if answer.status != httpx.codes.OK:
+            raise _bad_status(url, answer)
+        return _document(url, answer)
+
+    async def post_form(self, url: str, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+        """The status and the JSON object that came back for a form.
+
+        Raises:
+            FetchFailed: As for ``get_json``; refusals (400, 401) are answers, and no failure.
+        """
+        answer = await self._exchange("POST", url, form)
+        if answer.status not in _REFUSALS and answer.status != httpx.codes.OK:
+            raise _bad_status(url, answer)
+        return answer.status, _document(url, answer)
+
+    async def _exchange(self, method: str, url: str, form: Mapping[str, str] | None = None) -> "_Answer":
         try:
             async with self._open() as client, asyncio.timeout(self._timeout):
-                body = await self._read(client, url)
+                return await self._read(client, method, url, form)
         except (TimeoutError, httpx.TimeoutException):  # ours, or one of the client's own, whichever is first
-            raise FetchFailed(f"{url} did not answer completely within {self._timeout:g} seconds.") from None
+            raise FetchFailed(
+                f"{url} did not answer completely within {self._timeout:g} seconds.", fault="timeout"
+            ) from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
-            raise FetchFailed(f"{url} cannot be reached: {type(error).__name__}: {error}") from error
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError):
-            raise FetchFailed(f"{url} answered with something that is not JSON.") from None
-        if not isinstance(document, dict):
-            raise FetchFailed(f"{url} answered with JSON that is not an object.")
-        return document
+            raise FetchFailed(
+                f"{url} cannot be reached: {type(error).__name__}: {error}", fault="unreachable"
+            ) from error
 
-    async def _read(self, client: httpx.AsyncClient, url: str) -> bytes:
+    async def _read(
+        self, client: httpx.AsyncClient, method: str, url: str, form: Mapping[str, str] | None
+    ) -> "_Answer":
         # Compression is neither asked for nor accepted: a small body could unfold beyond any cap.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        async with client.stream("GET", url, headers=headers, follow_redirects=False) as response:
+        async with client.stream(method, url, data=form, headers=headers, follow_redirects=False) as response:
             if response.is_redirect:
                 raise FetchFailed(f"{url} answered with a redirect, which is not followed.")
-            if response.status_code != httpx.codes.OK:
-                raise FetchFailed(f"{url} answered with status {response.status_code} instead of 200.")
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise FetchFailed(f"{url} answered with a compressed body, which was not asked for.")
             body = bytearray()
@@ -80,7 +99,7 @@ class EntraHttp:
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     raise FetchFailed(f"{url} answered with more than {MAX_BODY_BYTES} bytes.")
-            return bytes(body)
+            return _Answer(response.status_code, bytes(body), response.headers.get("Retry-After", ""))
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -99,3 +118,29 @@ class EntraHttp:
         if self._ca_bundle is not None:
             return ssl.create_default_context(cafile=str(self._ca_bundle))
         return httpx.create_ssl_context()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    retry_after: str
+
+
+def _bad_status(url: str, answer: _Answer) -> FetchFailed:
+    message = f"{url} answered with status {answer.status} instead of 200."
+    if answer.status != httpx.codes.TOO_MANY_REQUESTS:
+        return FetchFailed(message)
+    # A date is allowed too (RFC 9110, 10.2.3), but Entra sends seconds.
+    asked = float(answer.retry_after) if _SECONDS.fullmatch(answer.retry_after) else None
+    return FetchFailed(message, fault="throttled", retry_after=asked)
+
+
+def _document(url: str, answer: _Answer) -> dict[str, Any]:
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        raise FetchFailed(f"{url} answered with something that is not JSON.") from None
+    if not isinstance(document, dict):
+        raise FetchFailed(f"{url} answered with JSON that is not an object.")
+    return document

@@ -49,6 +49,14 @@ class KeySource:
             keys = self._keys.current() or keys
         return keys.find(key_id), keys
 
+    async def discovery(self) -> Discovery:
+        """Where Entra's endpoints are.
+
+        Raises:
+            FetchFailed: The document was never fetched, and cannot be fetched now.
+        """
+        return await self._discovery.get()
+
     async def prefetch(self) -> None:
         """Fetch discovery and keys now; what fails is logged and tried again later."""
         with suppress(FetchFailed):

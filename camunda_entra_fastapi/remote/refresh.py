@@ -105,7 +105,7 @@ class Refreshed(Generic[T]):
             return value
         if self._failure is not None and self.due_in > 0:
             # A new error each time: one that is raised again and again collects tracebacks.
-            raise FetchFailed(self._failure.message, self._failure.code)
+            raise FetchFailed(self._failure.message, self._failure.code, fault=self._failure.fault)
         return await self._land(self._take_off())
 
     async def refresh(self) -> T:

@@ -1,0 +1,159 @@
+"""Entra's refusals: read from an answer, and explained by AADSTS code or OAuth error."""
+
+import json
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from camunda_entra_fastapi.errors import Refusal
+from camunda_entra_fastapi.remote.aadsts_table import EXPLANATIONS, Explanation, Kind
+
+__all__ = ["EXPLANATIONS", "Explanation", "Kind", "explain", "is_consent", "read_refusal"]
+
+UNREADABLE: Final = "invalid_response"
+"""Stands in for an error that has not the form of one."""
+MAX_DESCRIPTION_CHARACTERS: Final = 4096
+"""What is looked at of a description, which is never kept."""
+MAX_CLAIMS_CHARACTERS: Final = 4096
+
+_WORD: Final = re.compile(r"[a-z_]{1,64}")
+_GUID: Final = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,7})?Z"
+_CODE: Final = re.compile(r"AADSTS([0-9]{4,9})(?![0-9])")
+_HIGHEST_CODE: Final = 999_999_999
+_PLACES: Final = {
+    "trace_id": (re.compile(_GUID), re.compile(rf"\bTrace ID:\s{{0,4}}({_GUID})(?![\w-])")),
+    "correlation_id": (re.compile(_GUID), re.compile(rf"\bCorrelation ID:\s{{0,4}}({_GUID})(?![\w-])")),
+    "timestamp": (re.compile(_TIME), re.compile(rf"\bTimestamp:\s{{0,4}}({_TIME})")),
+}
+"""The form of a member's value, and where else it stands in the description."""
+
+_CANCELLED: Final = Explanation(
+    "The sign-in was cancelled, or ended at a page of Entra's that asks for an administrator's consent.",
+    "Try again. If Entra asks for an administrator's approval, one has to consent for the organization.",
+    Kind.CONSENT,
+)
+_AGAIN: Final = "Sign in again."
+_INTERACTION: Final = Explanation(
+    "Entra has to ask the person something before it goes on.", _AGAIN, Kind.SESSION
+)
+_EXPIRED: Final = Explanation(
+    "The sign-in has expired, was revoked, or was used already.", _AGAIN, Kind.SESSION
+)
+_SCOPES: Final = Explanation(
+    "Entra does not know a scope or an API that this service asks for.",
+    "Correct CAMUNDA_ENTRA_SCOPES, for example: openid email offline_access <client ID>/.default",
+    Kind.REGISTRATION,
+)
+_REQUEST: Final = Explanation(
+    "Entra does not take the request that this service made.",
+    "Check CAMUNDA_IDENTITY_ISSUER and CAMUNDA_ENTRA_SCOPES, and that proxies pass requests unchanged.",
+    Kind.REGISTRATION,
+)
+_TROUBLE: Final = Explanation(
+    "Entra has trouble of its own at the moment.", "Try again in a minute.", Kind.ENTRA
+)
+_GENERAL: Final = Explanation(
+    "Entra refused, for a reason that is not known here.",
+    "Try again. If it stays so, the codes and IDs of this refusal tell Microsoft's support what happened.",
+    Kind.PERSON,
+)
+_BY_WORD: Final[Mapping[str, Explanation]] = MappingProxyType(
+    {
+        "access_denied": _CANCELLED,
+        "permission_denied": _CANCELLED,
+        "consent_required": EXPLANATIONS[65001],
+        "interaction_required": _INTERACTION,
+        "basic_action": _INTERACTION,
+        "additional_action": _INTERACTION,
+        "login_required": EXPLANATIONS[50058],
+        "account_selection_required": EXPLANATIONS[50058],
+        "message_only": EXPLANATIONS[53003],
+        "invalid_grant": _EXPIRED,
+        "invalid_client": Explanation(
+            "Entra does not believe that this service is the application it says it is.",
+            "Compare CAMUNDA_IDENTITY_CLIENT_ID and CAMUNDA_IDENTITY_CLIENT_SECRET to the app registration.",
+            Kind.REGISTRATION,
+        ),
+        "unauthorized_client": Explanation(
+            "The application is unknown in the tenant, or may not sign people in in this way.",
+            "Check CAMUNDA_IDENTITY_CLIENT_ID, and the tenant in CAMUNDA_IDENTITY_ISSUER.",
+            Kind.REGISTRATION,
+        ),
+        "invalid_scope": _SCOPES,
+        "invalid_resource": _SCOPES,
+        "invalid_request": _REQUEST,
+        "unsupported_response_type": _REQUEST,
+        "unsupported_grant_type": _REQUEST,
+        "server_error": _TROUBLE,
+        "temporarily_unavailable": _TROUBLE,
+    }
+)
+"""What suberrors and OAuth errors mean where no code says it better (RFC 6749, 4.1.2.1 and 5.2)."""
+
+
+def explain(refusal: Refusal) -> Explanation:
+    """Why Entra refused and what mends it: by code, else by suberror, else by error."""
+    by_code = EXPLANATIONS.get(refusal.aadsts or 0)
+    by_suberror = _BY_WORD.get(refusal.suberror or "")
+    return by_code or by_suberror or _BY_WORD.get(refusal.error, _GENERAL)
+
+
+def is_consent(refusal: Refusal) -> bool:
+    """Whether somebody has to consent, so that the admin-consent link may help."""
+    return explain(refusal).kind is Kind.CONSENT
+
+
+def read_refusal(values: Mapping[str, object]) -> Refusal:
+    """What Entra said, from a token error's JSON or a callback's parameters.
+
+    Nothing is taken over that has not the form it should have, and nothing of the description's own
+    words, which anybody can write who sends a browser to the callback.
+    See https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
+    """
+    description = values.get("error_description")
+    text = description[:MAX_DESCRIPTION_CHARACTERS] if isinstance(description, str) else ""
+    return Refusal(
+        error=_word(values, "error") or UNREADABLE,
+        suberror=_word(values, "suberror") or _word(values, "error_subcode"),
+        aadsts=_code(values.get("error_codes"), text),
+        trace_id=_fact(values, "trace_id", text),
+        correlation_id=_fact(values, "correlation_id", text),
+        timestamp=_fact(values, "timestamp", text),
+        claims=_claims(values.get("claims")),
+    )
+
+
+def _word(values: Mapping[str, object], name: str) -> str | None:
+    value = values.get(name)
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
+def _code(codes: object, description: str) -> int | None:
+    first: Any = codes[0] if isinstance(codes, list) and codes else None
+    if type(first) is int and 0 < first <= _HIGHEST_CODE:  # True is an int, too
+        return first
+    found = _CODE.match(description)
+    return int(found[1]) if found else None
+
+
+def _fact(values: Mapping[str, object], name: str, description: str) -> str | None:
+    form, place = _PLACES[name]
+    value = values.get(name)
+    if isinstance(value, str) and form.fullmatch(value):
+        return value
+    found = place.search(description)
+    return found[1] if found else None
+
+
+def _claims(value: object) -> str | None:
+    """JSON for the next sign-in's ``claims`` parameter (Learn: claims challenges), as it came."""
+    if not isinstance(value, str) or len(value) > MAX_CLAIMS_CHARACTERS:
+        return None
+    if not value.isascii() or not value.isprintable():
+        return None
+    try:
+        return value if isinstance(json.loads(value), dict) else None
+    except (ValueError, RecursionError):
+        return None

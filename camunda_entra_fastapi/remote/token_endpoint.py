@@ -1,0 +1,130 @@
+"""Entra's token endpoint (RFC 6749, 4.1.3 and 6): one function sends, others judge what comes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from camunda_entra_fastapi.errors import EntraError, EntraRefused, FetchFailed
+from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
+from camunda_entra_fastapi.remote.http import EntraHttp
+
+MAX_TOKEN_CHARACTERS: Final = 16 * 1024
+"""As for bearer tokens. Entra's refresh tokens have 1 to 2 KiB."""
+_OK: Final = 200
+_LONGEST_LIFE: Final = 10 * 365 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who we are to Entra (Learn: authorization code flow, request an access token with a client_secret)."""
+
+    client_id: str
+    secret: str = field(repr=False)
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields that prove it."""
+        return {"client_id": self.client_id, "client_secret": self.secret}
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the endpoint issued; nothing of it is verified yet."""
+
+    access_token: str = field(repr=False)
+    expires_in: float
+    """Seconds that the access token is good for."""
+    refresh_token: str | None = field(repr=False)
+    id_token: str | None = field(repr=False)
+
+
+async def redeem_code(
+    http: EntraHttp, endpoint: str, client: Client, *, code: str, redirect_uri: str, verifier: str
+) -> Tokens:
+    """The tokens for an authorization code.
+
+    No scope is named: it is the one that the person was asked for, where the token endpoint
+    would take those of one resource alone.
+
+    Raises:
+        EntraRefused: Entra says no.
+        FetchFailed: It gives no answer, or none that makes sense.
+    """
+    grant = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri,
+        "code_verifier": verifier,
+    }
+    return await _ask(http, endpoint, client, grant)
+
+
+async def redeem_refresh_token(http: EntraHttp, endpoint: str, client: Client, refresh_token: str) -> Tokens:
+    """New tokens for a refresh token, with the scopes that it was issued for.
+
+    Raises:
+        EntraRefused: Entra says no.
+        FetchFailed: It gives no answer, or none that makes sense.
+    """
+    grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    return await _ask(http, endpoint, client, grant)
+
+
+async def _ask(http: EntraHttp, endpoint: str, client: Client, grant: Mapping[str, str]) -> Tokens:
+    status, document = await http.post_form(endpoint, {**client.form, **grant})
+    if status != _OK:
+        raise read_refused(document, endpoint)
+    return read_tokens(document, endpoint)
+
+
+def read_tokens(document: Mapping[str, Any], endpoint: str) -> Tokens:
+    """The tokens in a successful answer (RFC 6749, 5.1; OpenID Connect Core 1.0, 3.1.3.3).
+
+    Raises:
+        FetchFailed: There is no bearer token in it, or its members are not of the right kind.
+    """
+    expires_in = document.get("expires_in")
+    if isinstance(expires_in, str) and expires_in.isdecimal():  # as B2C has it
+        expires_in = int(expires_in[:12])
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+        raise _garbled(endpoint, "expires_in")
+    if not 0 < expires_in < _LONGEST_LIFE:
+        raise _garbled(endpoint, "expires_in")
+    if str(document.get("token_type")).lower() != "bearer":
+        raise _garbled(endpoint, "token_type")
+    access_token = _token(document, "access_token", endpoint)
+    if access_token is None:
+        raise _garbled(endpoint, "access_token")
+    return Tokens(
+        access_token=access_token,
+        expires_in=float(expires_in),
+        refresh_token=_token(document, "refresh_token", endpoint),
+        id_token=_token(document, "id_token", endpoint),
+    )
+
+
+def _token(document: Mapping[str, Any], name: str, endpoint: str) -> str | None:
+    value = document.get(name)
+    if value is None or value == "":
+        return None
+    if (
+        not isinstance(value, str)
+        or len(value) > MAX_TOKEN_CHARACTERS
+        or not value.isascii()
+        or not value.isprintable()
+    ):
+        raise _garbled(endpoint, name)
+    return value
+
+
+def read_refused(document: Mapping[str, Any], endpoint: str) -> EntraError:
+    """What to raise for a refusal (RFC 6749, 5.2)."""
+    if not isinstance(document.get("error"), str):
+        return _garbled(endpoint, "error")
+    refusal = read_refusal(document)
+    explanation = explain(refusal)
+    return EntraRefused(f"{explanation.cause} {explanation.remedy}", refusal)
+
+
+def _garbled(endpoint: str, name: str) -> FetchFailed:
+    return FetchFailed(f"{endpoint} answered without a usable {name}.")

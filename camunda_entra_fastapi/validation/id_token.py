@@ -1,0 +1,70 @@
+"""The rules for ID tokens (OpenID Connect Core 1.0, 3.1.3.7), in the order in which they are checked."""
+
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+from jose.jwt import calculate_at_hash  # type: ignore[attr-defined]  # its stubs forgot it
+
+from camunda_entra_fastapi.errors import AccessDenied, InvalidToken, quoted
+from camunda_entra_fastapi.validation.claims import audiences_of, check_times, text_of
+from camunda_entra_fastapi.validation.compact import UnverifiedToken
+from camunda_entra_fastapi.validation.entra import check_issuer, is_guest
+from camunda_entra_fastapi.validation.keys import SigningKey
+from camunda_entra_fastapi.validation.policy import Policy
+
+
+def verify_id_token(
+    token: UnverifiedToken,
+    key: SigningKey,
+    policy: Policy,
+    now: float,
+    *,
+    nonce: str | None,
+    access_token: str,
+) -> dict[str, Any]:
+    """The claims of an ID token that came for us, together with the access token.
+
+    ``nonce`` is the one that the sign-in was begun with; None when a sign-in is renewed, where there
+    need not be any (OpenID Connect Core 1.0, 12.2). ``now`` is in seconds since 1970.
+
+    Raises:
+        InvalidToken: The token proves nothing to us.
+        AccessDenied: It does, but guests are not let in.
+    """
+    claims = token.open(key)
+    text_of(claims, "sub")
+    check_issuer(claims, policy, key)
+    _check_audience(claims, policy.client_id)
+    check_times(claims, policy, now)
+    if nonce is not None:
+        _check_nonce(claims, nonce)
+    _check_at_hash(claims, access_token)
+    if not policy.allow_guests and is_guest(claims):
+        raise AccessDenied("guest_not_allowed", "Guest users of the tenant may not sign in here.")
+    return claims
+
+
+def _check_audience(claims: dict[str, Any], client_id: str) -> None:
+    """It is for us, and for nobody besides; ``azp``, where there is one, names us too."""
+    audiences = audiences_of(claims)
+    if audiences != (client_id,) or claims.get("azp", client_id) != client_id:
+        raise InvalidToken(
+            "audience_mismatch", f"The ID token is for {quoted(audiences[0])}, not for {quoted(client_id)}."
+        )
+
+
+def _check_nonce(claims: dict[str, Any], nonce: str) -> None:
+    if not compare_digest(text_of(claims, "nonce").encode(), nonce.encode()):
+        raise InvalidToken("nonce_mismatch", "The ID token belongs to another sign-in: its nonce differs.")
+
+
+def _check_at_hash(claims: dict[str, Any], access_token: str) -> None:
+    """Where there is one, it is the access token's (OpenID Connect Core 1.0, 3.1.3.8)."""
+    if "at_hash" not in claims:
+        return
+    expected = calculate_at_hash(access_token, sha256)
+    if not compare_digest(text_of(claims, "at_hash").encode(), str(expected).encode()):
+        raise InvalidToken(
+            "at_hash_mismatch", "The ID token came with another access token: its at_hash differs."
+        )
