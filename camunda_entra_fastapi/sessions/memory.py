@@ -1,0 +1,132 @@
+"""The store of one process: sessions are gone when it ends, and other processes do not see them."""
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Final
+
+from camunda_entra_fastapi.sessions.marks import Marks
+from camunda_entra_fastapi.sessions.store import Session
+from camunda_entra_fastapi.telemetry import logger
+
+LIMIT: Final = 10_000
+"""Sessions of about 10 KB each that one process keeps."""
+SWEEP_EVERY: Final = 60.0
+"""Seconds after which a new session makes the store look for expired ones."""
+
+_HANDLE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+"""256 random bits in base64url."""
+
+
+class MemoryStore:
+    """Sessions in this process, under handles of 256 random bits.
+
+    Only hashes of the handles are kept. So neither the time that a look-up takes nor a listing of
+    the memory tells anybody a handle.
+
+    Args:
+        clock: Gives seconds since 1970.
+        limit: How many sessions are kept at most.
+    """
+
+    server_side = True
+
+    def __init__(self, clock: Callable[[], float], *, limit: int = LIMIT) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._marks = Marks(clock)
+        self._sessions: dict[bytes, Session] = {}
+        self._by_sid: dict[str, set[bytes]] = {}
+        self._sweep_at = clock() + SWEEP_EVERY
+        self._has_warned = False
+
+    async def create(self, session: Session) -> str:
+        """Keep the session, in place of the one that ends next where the store is full."""
+        if self._clock() >= self._sweep_at or len(self._sessions) >= self._limit:
+            self._sweep()
+        while len(self._sessions) >= self._limit:
+            self._make_room()
+        handle = token_urlsafe(32)
+        self._put(_key(handle), session)
+        return handle
+
+    async def read(self, handle: str) -> Session | None:
+        """The session as it was last kept."""
+        return self._find(handle)
+
+    async def replace(self, handle: str, session: Session) -> str | None:
+        """Keep the new state under the same handle; None when there is nothing to replace."""
+        if self._find(handle) is None:
+            return None
+        key = _key(handle)
+        self._drop(key)
+        self._put(key, session)
+        return handle
+
+    async def end(self, handle: str) -> None:
+        """Drop the session."""
+        self._drop(_key(handle))
+
+    async def end_by_sid(self, sid: str) -> int:
+        """Drop all sessions of that ``sid``; how many had not expired."""
+        now = self._clock()
+        ended = [self._drop(key) for key in list(self._by_sid.get(sid, ()))]
+        return sum(session is not None and now < session.expires_at for session in ended)
+
+    async def once(self, mark: str, seconds: float) -> bool:
+        """Whether this process sees the mark for the first time."""
+        return self._marks.add(mark, seconds)
+
+    def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        """No lock: who shares this store is one process, and that renews a session once at a time anyway."""
+        return nullcontext()
+
+    async def check(self) -> None:
+        """Always there."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _find(self, handle: str) -> Session | None:
+        if not _HANDLE.fullmatch(handle):
+            return None
+        session = self._sessions.get(_key(handle))
+        return session if session is not None and self._clock() < session.expires_at else None
+
+    def _put(self, key: bytes, session: Session) -> None:
+        self._sessions[key] = session
+        if session.sid is not None:
+            self._by_sid.setdefault(session.sid, set()).add(key)
+
+    def _drop(self, key: bytes) -> Session | None:
+        session = self._sessions.pop(key, None)
+        if session is not None and session.sid is not None:
+            keys = self._by_sid[session.sid]
+            keys.discard(key)
+            if not keys:
+                del self._by_sid[session.sid]
+        return session
+
+    def _sweep(self) -> None:
+        now = self._clock()
+        self._sweep_at = now + SWEEP_EVERY
+        for key in [key for key, session in list(self._sessions.items()) if session.expires_at <= now]:
+            self._drop(key)
+
+    def _make_room(self) -> None:
+        """Drop the session that ends next: it has the least to lose, and who just signed in stays so."""
+        key, _ = min(self._sessions.items(), key=lambda item: item[1].expires_at)
+        self._drop(key)
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "The session store in memory is full: it keeps %d sessions, and from now on drops the one that "
+                "ends next for every new one. Set CAMUNDA_ENTRA_SESSION_STORE to a redis:// URL to keep more.",
+                self._limit,
+            )
+
+
+def _key(handle: str) -> bytes:
+    return sha256(handle.encode(errors="replace")).digest()

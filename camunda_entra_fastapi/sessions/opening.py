@@ -1,0 +1,43 @@
+"""From the setting to the store that it names."""
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from camunda_entra_fastapi.errors import SettingsError
+from camunda_entra_fastapi.sessions.cookie import CookieStore
+from camunda_entra_fastapi.sessions.memory import MemoryStore
+from camunda_entra_fastapi.sessions.sealing import Sealer
+from camunda_entra_fastapi.sessions.store import SessionStore
+
+
+def open_store(
+    location: str, secrets: Sequence[str], deployment: str, clock: Callable[[], float]
+) -> SessionStore:
+    """The store; nothing is connected yet.
+
+    Args:
+        location: ``cookie``, ``memory`` or a URL.
+        secrets: Seal sessions; the newest first.
+        deployment: Issuer and client ID. What is kept for one means nothing to another.
+        clock: Gives seconds since 1970.
+
+    Raises:
+        SettingsError: A Redis is named, and redis-py is not installed.
+    """
+    if location == "memory":
+        return MemoryStore(clock)
+    sealer = Sealer(secrets, f"session {deployment}", compress=True)
+    if location == "cookie":
+        return CookieStore(sealer, clock)
+    try:
+        # Loaded only where it is used: it is an extra.
+        from camunda_entra_fastapi.sessions.redis import RedisStore  # noqa: PLC0415
+    except ImportError as error:
+        raise SettingsError(
+            [
+                "CAMUNDA_ENTRA_SESSION_STORE names a Redis, but redis-py is not installed. "
+                "Run: pip install 'camunda-entra-fastapi[redis]'."
+            ]
+        ) from error
+    namespace = sha256(deployment.encode()).hexdigest()[:16]
+    return RedisStore(location, sealer, namespace, clock)
