@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from camunda_entra_fastapi.errors import (
         AccessDenied,
         CredentialsMissing,
+        CrossOrigin,
         EntraError,
         EntraUnavailable,
         InsufficientClaims,
         InvalidRequest,
         InvalidToken,
+        SessionsUnavailable,
         SettingsError,
+        SignInFailed,
     )
     from camunda_entra_fastapi.plugin import CamundaEntra
     from camunda_entra_fastapi.settings import EntraSettings
@@ -36,6 +39,7 @@ __all__ = [
     "AccessDenied",
     "CamundaEntra",
     "CredentialsMissing",
+    "CrossOrigin",
     "EntraError",
     "EntraSettings",
     "EntraUnavailable",
@@ -43,7 +47,9 @@ __all__ = [
     "InsufficientClaims",
     "InvalidRequest",
     "InvalidToken",
+    "SessionsUnavailable",
     "SettingsError",
+    "SignInFailed",
 ]
 
 _HOMES: Final = {"CamundaEntra": "plugin", "EntraSettings": "settings", "EntraUser": "user"}
@@ -52,8 +58,11 @@ _PARTS: Final = (
     "authenticator",
     "errors",
     "frozen",
+    "joined",
+    "login",
     "plugin",
     "remote",
+    "sessions",
     "settings",
     "telemetry",
     "urls",

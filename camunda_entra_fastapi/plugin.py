@@ -4,23 +4,29 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from camunda_entra_fastapi.authenticator import Authenticator, Clock
-from camunda_entra_fastapi.remote.discovery import Provider
-from camunda_entra_fastapi.remote.http import EntraHttp
-from camunda_entra_fastapi.remote.keysource import KeySource
+from camunda_entra_fastapi.authenticator import Clock
+from camunda_entra_fastapi.joined import join, required, scheme_of
+from camunda_entra_fastapi.login.docs_token import DocsToken
+from camunda_entra_fastapi.login.parts import Parts, Paths
+from camunda_entra_fastapi.login.router import Login
 from camunda_entra_fastapi.settings import EntraSettings
-from camunda_entra_fastapi.validation.entra import is_tenant_id, v1_issuer_of
-from camunda_entra_fastapi.validation.policy import Policy
-from camunda_entra_fastapi.web.bearer import EntraBearer, Judge, Scheme
-from camunda_entra_fastapi.web.challenges import Challenger
-from camunda_entra_fastapi.web.current_user import UserDependency, require, require_any
-from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui
+from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.web.bearer import EntraBearer
+from camunda_entra_fastapi.web.current_user import (
+    Browsers,
+    CurrentUser,
+    UserDependency,
+    require,
+    require_any,
+)
+from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui, guard_docs
 from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.sessions import SessionCookies
 
 
 class CamundaEntra:
@@ -35,11 +41,13 @@ class CamundaEntra:
         scheme_name: The name of the security scheme in the OpenAPI document.
 
     Raises:
-        SettingsError: The environment lacks a setting or has a wrong one.
+        SettingsError: The environment lacks a setting or has a wrong one, or the session store's
+            package is not installed.
 
     Attributes:
         bearer: The security scheme; the Authorization header alone.
-        current_user: A dependency that gives the user who asks, or refuses.
+        current_user: A dependency that gives the user who asks, or refuses: by bearer token, or else
+            by the session cookie of who signed in with a browser.
         optional_user: The same, giving None to who brings no credentials at all.
     """
 
@@ -51,12 +59,13 @@ class CamundaEntra:
         clock: Clock = time,
         scheme_name: str = "Entra",
     ) -> None:
-        own = _join(settings or EntraSettings(), http_client, clock)
+        own = join(settings or EntraSettings(), http_client, clock)
         self._joined = [own]
-        self._scheme = _scheme(own.settings, scheme_name)
+        self._paths: Paths | None = None
+        self._scheme = scheme_of(own.settings, scheme_name)
         self.bearer = EntraBearer(own.judge, self._scheme)
-        self.current_user = EntraBearer(own.judge, self._scheme)
-        self.optional_user = EntraBearer(own.judge, self._scheme, optional=True)
+        self.current_user = CurrentUser(own.judge, self._scheme)
+        self.optional_user = CurrentUser(own.judge, self._scheme, optional=True)
 
     @property
     def settings(self) -> EntraSettings:
@@ -94,12 +103,15 @@ class CamundaEntra:
 
         Does not fail when Entra is away: a warning is logged, and the fetch repeated until it succeeds.
         Where it does not run, as in mounted sub-applications, keys are fetched on first use.
+        The redirect URIs to register in Entra are logged once.
         """
-        keys = self._joined[-1].keys
-        await keys.prefetch()
+        joined = self._joined[-1]
+        if self._paths is not None:
+            _log_redirect_uris(joined.settings, self._paths)
+        await joined.keys.prefetch()
         tasks = [
-            asyncio.create_task(keys.keep_discovery_fresh()),
-            asyncio.create_task(keys.keep_keys_fresh()),
+            asyncio.create_task(joined.keys.keep_discovery_fresh()),
+            asyncio.create_task(joined.keys.keep_keys_fresh()),
         ]
         try:
             yield
@@ -109,11 +121,73 @@ class CamundaEntra:
             for task in tasks:
                 with suppress(asyncio.CancelledError):
                     await task
+            if joined.parts is not None:
+                await joined.parts.sessions.keeper.store.close()
 
-    def install(self, app: FastAPI) -> None:
-        """Let the application's Swagger UI sign in with Entra, and document 401 and 403."""
+    def login_router(
+        self,
+        *,
+        prefix: str | None = None,
+        callback_path: str | None = None,
+        docs_redirect_path: str = "/docs/oauth2-redirect",
+    ) -> APIRouter:
+        """The pages for signing in and out with a browser; from then on session cookies count.
+
+        ``install`` includes it, and brings renewed cookies with every answer besides.
+
+        Args:
+            prefix: Where the pages are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
+            callback_path: The path of the redirect URI; ``CAMUNDA_ENTRA_CALLBACK_PATH`` when left out,
+                which is ``<prefix>/login-callback``.
+            docs_redirect_path: Where the docs page receives codes.
+
+        Raises:
+            SettingsError: There is no client secret.
+            ValueError: What is given for a path is none.
+        """
+        self._parts()
+        self._paths = Paths(*self.settings.login_paths(prefix, callback_path))
+        self._appoint()
+        docs = DocsToken(self._parts, self._paths.of("token"), docs_redirect_path)
+        return Login(self._parts, self._paths, self.current_user, docs.token).router()
+
+    def install(
+        self,
+        app: FastAPI,
+        *,
+        protect_docs: bool = False,
+        direct_docs: bool = False,
+        prefix: str | None = None,
+        callback_path: str | None = None,
+    ) -> None:
+        """Let people sign in with a browser, and Swagger UI with Entra; document 401 and 403.
+
+        Without a client secret, Swagger UI alone is wired, directly to Entra.
+
+        Args:
+            app: The application.
+            protect_docs: Whether docs pages and OpenAPI document are for people who signed in.
+            direct_docs: Whether Swagger UI redeems its codes at Entra itself, as a registration of
+                platform *Single-page application* demands, and not by way of this service.
+            prefix: As for ``login_router``.
+            callback_path: As for ``login_router``.
+
+        Raises:
+            ValueError: What is given for a path is none.
+        """
+        if self.settings.client_secret is not None:
+            docs_redirect_path = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
+            router = self.login_router(
+                prefix=prefix, callback_path=callback_path, docs_redirect_path=docs_redirect_path
+            )
+            app.include_router(router)
+            app.add_middleware(SessionCookies)
+            if not direct_docs and self._paths is not None:
+                self._redeem_docs_codes_here(app, self._paths.of("token"))
         fill_swagger_ui(app, self._scheme)
         document_refusals(app, self._scheme)
+        if protect_docs:
+            guard_docs(app, self.current_user)
 
     @contextmanager
     def overridden(
@@ -133,11 +207,16 @@ class CamundaEntra:
             settings: What to trust.
             http_client: Used for calls to Entra, and never closed.
             clock: What time it is.
+
+        Raises:
+            SettingsError: People can sign in with a browser, and the settings have no client secret.
         """
         before = self._joined[-1]
-        meanwhile = _join(
+        meanwhile = join(
             settings or before.settings, http_client or before.http_client, clock or before.clock
         )
+        if self._paths is not None:
+            required(meanwhile.parts)
         self._joined.append(meanwhile)
         self._appoint()
         try:
@@ -147,78 +226,30 @@ class CamundaEntra:
             self._appoint()
 
     def _appoint(self) -> None:
+        joined = self._joined[-1]
         for bearer in (self.bearer, self.current_user, self.optional_user):
-            bearer.judge = self._joined[-1].judge
+            bearer.judge = joined.judge
+        if self._paths is not None:
+            browsers = Browsers(self._parts().sessions, self._paths.of("login"))
+            self.current_user.browsers = self.optional_user.browsers = browsers
+
+    def _parts(self) -> Parts:
+        return required(self._joined[-1].parts)
+
+    def _redeem_docs_codes_here(self, app: FastAPI, path: str) -> None:
+        # Relative to the page, so that it works under every name that the service has.
+        base_url = self.settings.base_url
+        root = urlsplit(base_url).path if base_url is not None else app.root_path.rstrip("/")
+        for bearer in (self.bearer, self.current_user, self.optional_user):
+            bearer.redeem_at(root + path)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Joined:
-    """Everything that depends on settings, client and clock."""
-
-    settings: EntraSettings
-    http_client: httpx.AsyncClient | None
-    clock: Clock
-    keys: KeySource
-    judge: Judge
-
-
-def _join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: Clock) -> _Joined:
-    http = EntraHttp(
-        timeout=settings.http_timeout,
-        proxy=settings.http_proxy,
-        ca_bundle=settings.ca_bundle,
-        client=http_client,
-    )
-    keys = KeySource(
-        http, _provider(settings), lifetime=settings.metadata_lifetime, monotonic=clock.monotonic
-    )
-    authenticator = Authenticator(keys, _policy(settings), remember=settings.token_cache_size, clock=clock)
-    challenger = Challenger(
-        realm=settings.tenant or "",
-        authorization_uri=settings.authorization_url,
-        client_id=settings.client_id,
-    )
-    return _Joined(settings, http_client, clock, keys, Judge(authenticator, challenger))
-
-
-def _provider(settings: EntraSettings) -> Provider:
-    return Provider(
-        issuer=settings.issuer_template,
-        backend_url=settings.issuer_backend_url,
-        appid=settings.client_id if settings.custom_signing_keys else None,
-        allow_http=settings.allow_http,
-    )
-
-
-def _policy(settings: EntraSettings) -> Policy:
-    v1_issuer = v1_issuer_of(settings.issuer, settings.tenant)
-    workforce_tenant = settings.tenant if v1_issuer and is_tenant_id(settings.tenant or "") else None
-    everyone = settings.allowed_tenants == ("*",)
-    return Policy(
-        issuer=settings.issuer_template,
-        audiences=frozenset(settings.audience),
-        client_id=settings.client_id,
-        tenant=workforce_tenant,
-        v1_issuer=v1_issuer,
-        accept_v1=settings.accept_v1_tokens,
-        allowed_tenants=None if everyone else frozenset(settings.allowed_tenants),
-        allowed_clients=frozenset(settings.allowed_clients),
-        allow_guests=settings.allow_guests,
-        clock_skew=settings.clock_skew,
-    )
-
-
-def _scheme(settings: EntraSettings, name: str) -> Scheme:
-    meanings = {
-        "openid": "Sign in",
-        "profile": "See the name",
-        "email": "See the e-mail address",
-        "offline_access": "Stay signed in",
-    }
-    return Scheme(
-        name=name,
-        client_id=settings.client_id,
-        authorization_url=settings.authorization_url,
-        token_url=settings.token_url,
-        scopes={scope: meanings.get(scope, "Call this API") for scope in settings.scopes},
+def _log_redirect_uris(settings: EntraSettings, paths: Paths) -> None:
+    base_url = settings.base_url or "<address of this service>"
+    web = (paths.callback, paths.of("admin-consent-callback"), "/docs/oauth2-redirect")
+    logger.info(
+        "Redirect URIs to register in Entra, platform Web: %s. Front-channel logout URL: %s%s",
+        ", ".join(f"{base_url}{path}" for path in web),
+        base_url,
+        paths.of("front-channel-logout"),
     )

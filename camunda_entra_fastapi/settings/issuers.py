@@ -135,6 +135,14 @@ def endpoint_of(issuer: str, backend_url: str, name: str) -> str:
     return f"{base.scheme}://{base.netloc}{path}"
 
 
+def admin_consent_url_of(authorization_url: str) -> str:
+    """The admin consent endpoint beside an authorization endpoint, which knows no ``common`` (Learn)."""
+    authority = authorization_url.removesuffix("/oauth2/v2.0/authorize")
+    if authority.endswith("/common"):
+        authority = authority.removesuffix("common") + "organizations"
+    return f"{authority}/v2.0/adminconsent"
+
+
 def _address(value: object, *, allow_http: bool) -> SplitResult:
     """The parts of an address under which Entra's documents are; it may hold ``{tenantid}``."""
     text = str(value)

@@ -54,6 +54,14 @@ def _scopes(value: object, info: ValidationInfo) -> tuple[str, ...]:
     return values.read_scopes(value) or ("openid", "email", "offline_access", own)
 
 
+def _callback_path(value: object, info: ValidationInfo) -> str:
+    return urls.read_path(value or f"{info.data.get('login_prefix', '')}/login-callback")
+
+
+def _post_logout_path(value: object, info: ValidationInfo) -> str:
+    return "/" if value == "/" else urls.read_path(value or info.data.get("callback_path"))
+
+
 def _tenants(value: object, info: ValidationInfo) -> tuple[str, ...]:
     tenants = values.read_tenants(value)
     issuer = info.data.get("issuer")
@@ -110,6 +118,16 @@ class EntraSettings(BaseSettings):
     """The first encrypts, all decrypt; none: derived from the client secret."""
     session_lifetime: Annotated[timedelta, BeforeValidator(values.read_lifetime)] = timedelta(hours=8)
     """How long after signing in a session ends, whatever happens."""
+    cookie_name: Annotated[str, BeforeValidator(values.read_cookie_name)] = "entra_session"
+    """The session cookie's name; on https, ``__Host-`` or ``__Secure-`` stands before it."""
+    cookie_domain: Annotated[str | None, BeforeValidator(urls.read_cookie_domain)] = None
+    """The domain whose hosts share the sign-in; None: this host alone."""
+    login_prefix: Annotated[str, BeforeValidator(urls.read_path)] = "/auth"
+    """Where the pages for signing in and out are."""
+    callback_path: Annotated[str, BeforeValidator(_callback_path)] = ""
+    """The path of the redirect URI; ``<login prefix>/login-callback`` if nothing is given."""
+    post_logout_path: Annotated[str, BeforeValidator(_post_logout_path)] = ""
+    """Where Entra sends people who signed out; the callback path if nothing is given, as it is registered."""
     clock_skew: Annotated[int, BeforeValidator(values.whole_seconds(0, 300, 60))] = 60
     """Seconds of leeway on ``exp``, ``nbf`` and ``iat``."""
     accept_v1_tokens: Flag = False
@@ -175,6 +193,23 @@ class EntraSettings(BaseSettings):
         shown = super().__repr_args__()
         return [(name, self._mask(value) if name in _WITH_PASSWORDS else value) for name, value in shown]
 
+    def login_paths(self, prefix: str | None, callback_path: str | None) -> tuple[str, str, str]:
+        """Prefix, callback path and post-logout path, where code may have others than the environment.
+
+        Raises:
+            ValueError: What is given is no path.
+        """
+        callback = self.callback_path
+        if prefix is not None and callback == f"{self.login_prefix}/login-callback":
+            callback = f"{prefix}/login-callback"
+        callback = urls.read_path(callback if callback_path is None else callback_path)
+        is_callback = self.post_logout_path == self.callback_path
+        return (
+            self.login_prefix if prefix is None else urls.read_path(prefix),
+            callback,
+            callback if is_callback else self.post_logout_path,
+        )
+
     @property
     def is_multi_tenant(self) -> bool:
         """Whether the issuer stands for more tenants than one."""
@@ -194,6 +229,16 @@ class EntraSettings(BaseSettings):
     def authorization_url(self) -> str:
         """Where browsers sign in, told from the issuer without network."""
         return issuers.endpoint_of(self.issuer, self.issuer_backend_url, "authorize")
+
+    @property
+    def end_session_url(self) -> str:
+        """Where browsers sign out, told from the issuer without network."""
+        return issuers.endpoint_of(self.issuer, self.issuer_backend_url, "logout")
+
+    @property
+    def admin_consent_url(self) -> str:
+        """Where an administrator consents for a whole tenant, told from the issuer without network."""
+        return issuers.admin_consent_url_of(self.authorization_url)
 
     @property
     def token_url(self) -> str:

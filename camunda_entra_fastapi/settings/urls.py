@@ -20,6 +20,7 @@ _CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _ESCAPES: Final = "In a password, percent-encode all but letters and digits."
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)+")
 
 
 def split_url(value: object, example: str, schemes: Collection[str] = ("https", "http")) -> SplitResult:
@@ -78,6 +79,29 @@ def read_base_url(value: object, *, allow_http: bool) -> str | None:
     refuse_credentials(url)
     refuse_unsafe(url, example, allow_http=allow_http)
     return str(value).rstrip("/")
+
+
+def read_path(value: object) -> str:
+    """A path of this service, such as ``/auth``; without a slash at its end."""
+    if not isinstance(value, str) or len(value) > MAX_URL_CHARACTERS or not _PATH.fullmatch(value):
+        raise ValueError(
+            "is not a path. Give one that begins with a slash and ends without, of letters, digits, "
+            "dots, hyphens and underscores, for example /auth/login-callback."
+        )
+    return value
+
+
+def read_cookie_domain(value: object) -> str | None:
+    """A domain whose hosts get the cookies (RFC 6265, 4.1.2.3)."""
+    if value is None:
+        return None
+    domain = value.lower().removeprefix(".") if isinstance(value, str) else ""
+    if len(domain) > MAX_HOST_CHARACTERS or "." not in domain or not _HOST.fullmatch(domain):
+        raise ValueError(
+            "is not a domain. Give one that all hosts which share the sign-in are in, "
+            "for example apps.example.com, or leave it unset for this host alone."
+        )
+    return domain
 
 
 def read_proxy(value: object) -> str | None:

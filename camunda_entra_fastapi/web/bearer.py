@@ -64,6 +64,10 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         self.scheme_name = scheme.name
         self.judge = judge
 
+    def redeem_at(self, token_url: str) -> None:
+        """Let the docs page redeem its codes there."""
+        self.oauth.model.flows.authorizationCode.tokenUrl = token_url  # type: ignore[attr-defined]  # it is OAuth2
+
     async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes) -> EntraUser | None:
         """The user; also put into ``request.state.user``, where fastapi-azure-auth leaves it.
 
@@ -72,7 +76,9 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
                 cannot send an answer.
         """
         try:
-            user = await self._identify(request)
+            user = await self.identify(request)
+            if user is None and self.auto_error:
+                raise CredentialsMissing
             if user is not None and security_scopes.scopes:
                 Permissions(scopes=tuple(security_scopes.scopes)).check(user)
         except EntraError as error:
@@ -95,16 +101,23 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         """
         return read_bearer_token(request)
 
-    async def _identify(self, request: HTTPConnection) -> EntraUser | None:
+    async def identify(self, request: HTTPConnection) -> EntraUser | None:
+        """The user; None when no credentials came.
+
+        Raises:
+            EntraError: The credentials are wrong, or cannot be judged.
+        """
         token = read_bearer_token(request)
-        if token is not None:
-            try:
-                return await self.judge.authenticator.authenticate(token)
-            except InvalidToken:
-                refuse_control_characters(token)  # looked for here, as no token that passes has any
-                raise
-        if self.auto_error:
-            raise CredentialsMissing
+        if token is None:
+            return await self.identify_without_token(request)
+        try:
+            return await self.judge.authenticator.authenticate(token)
+        except InvalidToken:
+            refuse_control_characters(token)  # looked for here, as no token that passes has any
+            raise
+
+    async def identify_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
+        """Nobody: here the header alone counts."""
         return None
 
 

@@ -8,7 +8,7 @@ import base64
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from fastapi import HTTPException, WebSocketException
@@ -17,11 +17,14 @@ from starlette.requests import HTTPConnection
 from camunda_entra_fastapi.errors import (
     AccessDenied,
     CredentialsMissing,
+    CrossOrigin,
     EntraError,
     EntraUnavailable,
     InsufficientClaims,
     InvalidRequest,
     InvalidToken,
+    SessionsUnavailable,
+    SignInFailed,
 )
 
 _STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
@@ -30,11 +33,31 @@ _STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
     InvalidToken: (401, "invalid_token"),
     AccessDenied: (403, "insufficient_scope"),
     InsufficientClaims: (401, "insufficient_claims"),
+    CrossOrigin: (403, "forbidden"),
+    SignInFailed: (400, "invalid_request"),
     EntraUnavailable: (503, "temporarily_unavailable"),
+    SessionsUnavailable: (503, "temporarily_unavailable"),
 }
+_STATUS_OF_CODE: Final[Mapping[str, tuple[int, str]]] = {
+    "login_refused": (400, "access_denied"),
+    "consent_required": (403, "consent_required"),
+    "entra_failed": (502, "server_error"),
+    "id_token_invalid": (502, "server_error"),
+    "entra_timeout": (504, "temporarily_unavailable"),
+}
+"""Codes whose answer is not that of their class."""
 
 POLICY_VIOLATION: Final = 1008
 """The close code of RFC 6455, 7.4.1 for servers that cannot send a denial response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client is told."""
+
+    status: int
+    detail: dict[str, Any]
+    headers: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +77,24 @@ class Challenger:
         denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
         if connection.scope["type"] == "websocket" and not denial:
             return WebSocketException(POLICY_VIOLATION, error.code)
-        status, name = _STATUS[type(error)]
-        detail = {"error": name, "code": error.code, "message": error.message}
-        return HTTPException(status, detail, self._headers(error, name))
+        answer = self.answer(error)
+        return HTTPException(answer.status, answer.detail, answer.headers)
+
+    def answer(self, error: EntraError) -> Answer:
+        """Status, body and headers for the error."""
+        status, name = _STATUS_OF_CODE.get(error.code) or _STATUS[type(error)]
+        detail: dict[str, Any] = {"error": name, "code": error.code, "message": error.message}
+        if isinstance(error, SignInFailed) and error.refusal is not None:
+            said = asdict(error.refusal)
+            detail |= {"error": said.pop("error")}
+            detail["entra"] = {name: value for name, value in said.items() if value is not None}
+        return Answer(status, detail, self._headers(error, name))
 
     def _headers(self, error: EntraError, name: str) -> dict[str, str]:
-        if isinstance(error, EntraUnavailable):
+        if isinstance(error, EntraUnavailable | SessionsUnavailable):
             return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+        if isinstance(error, CrossOrigin | SignInFailed):
+            return {}  # no token would help
         return {"WWW-Authenticate": self._challenge(error, name)}
 
     def _challenge(self, error: EntraError, name: str) -> str:

@@ -1,17 +1,84 @@
-"""``require`` and ``require_any``: the current user, when permitted."""
+"""The current user: by bearer token, or else by the session of who signed in with a browser."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Final
+from urllib.parse import quote, urlsplit
 
-from fastapi import Security
+from fastapi import HTTPException, Security
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.errors import AccessDenied
+from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.bearer import EntraBearer
+from camunda_entra_fastapi.web.bearer import EntraBearer, Judge, Scheme
 from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.sessions import Sessions
+from camunda_entra_fastapi.web.site import SAFE_METHODS, is_navigation
 
 UserDependency = Callable[..., Awaitable[EntraUser]]
+
+_SEE_OTHER: Final = 303
+_FOUND: Final = 302
+
+
+@dataclass(frozen=True, slots=True)
+class Browsers:
+    """How people come in who have no token: by their session, or by way of the login page.
+
+    Attributes:
+        sessions: Knows the session cookie.
+        login_path: The page that sends them to Entra.
+    """
+
+    sessions: Sessions
+    login_path: str
+
+    def to_login(self, request: HTTPConnection) -> HTTPException:
+        """Send a navigation to sign in and come back; to the page it came from if it changes something."""
+        site = self.sessions.site
+        if request.scope["method"] in SAFE_METHODS:
+            status, return_to = _FOUND, site.asked_for(request)
+        else:
+            referer = request.headers.get("referer", "")
+            origin = site.origin(request) + "/"
+            path = urlsplit(referer).path if referer.startswith(origin) else site.path(request, "/")
+            status, return_to = _SEE_OTHER, path
+        location = f"{site.url(request, self.login_path)}?return_to={quote(return_to, safe='/')}"
+        return HTTPException(
+            status,
+            {"error": "unauthorized", "code": "credentials_missing", "message": "Sign in first."},
+            {"Location": location, "Cache-Control": "no-store"},
+        )
+
+
+class CurrentUser(EntraBearer):
+    """Who is asking: by the Authorization header, or without a bearer token by the session cookie.
+
+    Args:
+        judge: Judges bearer tokens. Another one may take over at any time.
+        scheme: What OpenAPI shows.
+        optional: Give None instead of 401 when no credentials came.
+    """
+
+    def __init__(self, judge: Judge, scheme: Scheme, *, optional: bool = False) -> None:
+        super().__init__(judge, scheme, optional=optional)
+        self.browsers: Browsers | None = None
+        """None as long as nobody can sign in with a browser."""
+
+    async def identify_without_token(self, request: HTTPConnection) -> EntraUser | None:
+        """The user of the session cookie."""
+        return None if self.browsers is None else await self.browsers.sessions.user(request)
+
+    def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
+        """As for bearer tokens; but people who want a page and have not signed in are sent to do so."""
+        if (
+            self.browsers is not None
+            and isinstance(error, CredentialsMissing)
+            and request.scope["type"] == "http"
+            and is_navigation(request.headers)
+        ):
+            return self.browsers.to_login(request)
+        return super().refuse(error, request)
 
 
 def require(current_user: EntraBearer, permissions: Permissions) -> UserDependency:

@@ -1,11 +1,16 @@
 """What the OpenAPI document and Swagger UI say of signing in."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.security import SecurityScopes
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from camunda_entra_fastapi.web.bearer import Scheme
+from camunda_entra_fastapi.web.bearer import EntraBearer, Scheme
 
 _ANSWER: Final = {
     "content": {
@@ -60,6 +65,29 @@ def document_refusals(app: FastAPI, scheme: Scheme) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def guard_docs(app: FastAPI, current_user: EntraBearer) -> None:
+    """Put docs pages and the OpenAPI document behind sign-in; what receives codes for them stays open."""
+    pages = {app.docs_url, app.redoc_url, app.openapi_url}
+    routes = app.router.routes
+    for position, route in enumerate(routes):
+        if isinstance(route, Route) and not isinstance(route, APIRoute) and route.path in pages:
+            routes[position] = Route(
+                route.path, _guarded(route.endpoint, current_user), include_in_schema=False
+            )
+
+
+def _guarded(
+    page: Callable[[Request], Awaitable[Response]], current_user: EntraBearer
+) -> Callable[[Request], Awaitable[Response]]:
+    async def guarded(request: Request) -> Response:
+        await current_user(request, SecurityScopes())
+        response = await page(request)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return guarded
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ PUBLIC_NAMES = [
     "AccessDenied",
     "CamundaEntra",
     "CredentialsMissing",
+    "CrossOrigin",
     "EntraError",
     "EntraSettings",
     "EntraUnavailable",
@@ -23,7 +24,9 @@ PUBLIC_NAMES = [
     "InsufficientClaims",
     "InvalidRequest",
     "InvalidToken",
+    "SessionsUnavailable",
     "SettingsError",
+    "SignInFailed",
 ]
 
 

@@ -15,7 +15,7 @@ from camunda_entra_fastapi.testing.directory import BILLING, OPERATE
 from tests.conftest import FakeClock
 
 WEB = "http://localhost:8000/auth/login-callback"
-SPA = "http://localhost:8000/docs/oauth2-redirect"
+SPA = "http://localhost:8000/"
 SECRET = "local-emulator-secret-of-operate"
 VERIFIER = "a-verifier-of-at-least-43-characters-as-rfc-7636-says"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()

@@ -58,8 +58,9 @@ def default_directory() -> Directory:
 
 def _operate() -> Application:
     origins = ("http://localhost:8000", "http://127.0.0.1:8000")
-    web: dict[str, Platform] = {f"{origin}/auth/login-callback": "web" for origin in origins}
-    spa: dict[str, Platform] = {f"{origin}/docs/oauth2-redirect": "spa" for origin in origins}
+    paths = ("/auth/login-callback", "/docs/oauth2-redirect", "/auth/admin-consent-callback")
+    web: dict[str, Platform] = {f"{origin}{path}": "web" for origin in origins for path in paths}
+    spa: dict[str, Platform] = {f"{origin}/": "spa" for origin in origins}
     return Application(
         OPERATE,
         "Operate",

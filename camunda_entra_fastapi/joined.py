@@ -1,0 +1,160 @@
+"""Everything that depends on settings, client and clock, joined into one value."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from camunda_entra_fastapi.authenticator import Authenticator, Clock
+from camunda_entra_fastapi.errors import SettingsError
+from camunda_entra_fastapi.login.exchange import Exchange
+from camunda_entra_fastapi.login.flow import SignIn
+from camunda_entra_fastapi.login.keeper import SessionKeeper
+from camunda_entra_fastapi.login.parts import Parts
+from camunda_entra_fastapi.remote.discovery import Provider
+from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.remote.keysource import KeySource
+from camunda_entra_fastapi.remote.token_endpoint import Client
+from camunda_entra_fastapi.sessions.opening import open_store
+from camunda_entra_fastapi.sessions.sealing import Sealer
+from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.validation.entra import is_tenant_id, v1_issuer_of
+from camunda_entra_fastapi.validation.policy import Policy
+from camunda_entra_fastapi.web.bearer import Judge, Scheme
+from camunda_entra_fastapi.web.challenges import Challenger
+from camunda_entra_fastapi.web.cookies import Cookies
+from camunda_entra_fastapi.web.sessions import Sessions
+from camunda_entra_fastapi.web.site import Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joined:
+    """Everything that depends on settings, client and clock."""
+
+    settings: EntraSettings
+    http_client: httpx.AsyncClient | None
+    clock: Clock
+    keys: KeySource
+    judge: Judge
+    parts: Parts | None
+    """For signing in with a browser; None without a client secret."""
+
+
+def join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: Clock) -> Joined:
+    """The parts for these settings; nothing is asked of Entra yet.
+
+    Raises:
+        SettingsError: The session store's package is not installed.
+    """
+    http = EntraHttp(
+        timeout=settings.http_timeout,
+        proxy=settings.http_proxy,
+        ca_bundle=settings.ca_bundle,
+        client=http_client,
+    )
+    keys = KeySource(
+        http, _provider(settings), lifetime=settings.metadata_lifetime, monotonic=clock.monotonic
+    )
+    authenticator = Authenticator(keys, _policy(settings), remember=settings.token_cache_size, clock=clock)
+    challenger = Challenger(
+        realm=settings.tenant or "",
+        authorization_uri=settings.authorization_url,
+        client_id=settings.client_id,
+    )
+    judge = Judge(authenticator, challenger)
+    parts = _parts(settings, http, keys, judge, clock)
+    return Joined(settings, http_client, clock, keys, judge, parts)
+
+
+def _provider(settings: EntraSettings) -> Provider:
+    return Provider(
+        issuer=settings.issuer_template,
+        backend_url=settings.issuer_backend_url,
+        appid=settings.client_id if settings.custom_signing_keys else None,
+        allow_http=settings.allow_http,
+    )
+
+
+def _policy(settings: EntraSettings) -> Policy:
+    v1_issuer = v1_issuer_of(settings.issuer, settings.tenant)
+    workforce_tenant = settings.tenant if v1_issuer and is_tenant_id(settings.tenant or "") else None
+    everyone = settings.allowed_tenants == ("*",)
+    return Policy(
+        issuer=settings.issuer_template,
+        audiences=frozenset(settings.audience),
+        client_id=settings.client_id,
+        tenant=workforce_tenant,
+        v1_issuer=v1_issuer,
+        accept_v1=settings.accept_v1_tokens,
+        allowed_tenants=None if everyone else frozenset(settings.allowed_tenants),
+        allowed_clients=frozenset(settings.allowed_clients),
+        allow_guests=settings.allow_guests,
+        clock_skew=settings.clock_skew,
+    )
+
+
+def required(parts: Parts | None) -> Parts:
+    """The parts for signing in with a browser.
+
+    Raises:
+        SettingsError: There are none, for want of a client secret.
+    """
+    if parts is None:
+        raise SettingsError(
+            [
+                "CAMUNDA_IDENTITY_CLIENT_SECRET is not set. Signing in with a browser needs it: "
+                "add a secret in the app registration, under Certificates & secrets, and set its Value."
+            ]
+        )
+    return parts
+
+
+def _parts(
+    settings: EntraSettings, http: EntraHttp, keys: KeySource, judge: Judge, clock: Clock
+) -> Parts | None:
+    """What signing in with a browser takes; None without a client secret."""
+    if settings.client_secret is None:
+        return None
+    secret = settings.client_secret.get_secret_value()
+    # Who has the client secret can sign in as this service anyway: sealing with it gives nothing away.
+    secrets = [one.get_secret_value() for one in settings.session_secret] or [secret]
+    deployment = f"{settings.issuer} {settings.client_id}"
+    exchange = Exchange(
+        http=http,
+        keys=keys,
+        authenticator=judge.authenticator,
+        client=Client(settings.client_id, secret),
+        clock=clock.time,
+        lifetime=settings.session_lifetime.total_seconds(),
+    )
+    store = open_store(settings.session_store, secrets, deployment, clock.time)
+    keeper = SessionKeeper(store, exchange, clock.time, remember=max(1, settings.token_cache_size))
+    site = Site(settings.base_url)
+    sign_in = SignIn(
+        exchange=exchange,
+        keeper=keeper,
+        sealer=Sealer(secrets, f"attempt {deployment}"),
+        clock=clock.time,
+        scopes=settings.scopes,
+        end_session_url=settings.end_session_url,
+        admin_consent_url=settings.admin_consent_url,
+        issuer=settings.issuer,
+    )
+    cookies = Cookies(settings.cookie_name, settings.cookie_domain, site)
+    return Parts(sign_in, Sessions(keeper, cookies, site), judge.challenger)
+
+
+def scheme_of(settings: EntraSettings, name: str) -> Scheme:
+    """What OpenAPI and Swagger UI show."""
+    meanings = {
+        "openid": "Sign in",
+        "profile": "See the name",
+        "email": "See the e-mail address",
+        "offline_access": "Stay signed in",
+    }
+    return Scheme(
+        name=name,
+        client_id=settings.client_id,
+        authorization_url=settings.authorization_url,
+        token_url=settings.token_url,
+        scopes={scope: meanings.get(scope, "Call this API") for scope in settings.scopes},
+    )

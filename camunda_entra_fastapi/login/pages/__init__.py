@@ -1,0 +1,120 @@
+"""The pages that people see. They load nothing, run no script, and escape all that they are given."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+"""Nothing in it could end a source expression of a Content Security Policy (CSP Level 3, 2.3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A link, or with ``post`` a button that sends an empty form.
+
+    Raises:
+        ValueError: ``href`` is neither an http(s) URL nor a path of this site.
+    """
+
+    label: str
+    href: str
+    post: bool = False
+
+    def __post_init__(self) -> None:
+        if not _is_safe(self.href):
+            raise ValueError("href must be an http(s) URL or a path that begins with a single /.")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one page says."""
+
+    title: str
+    what: str
+    """What happened, in one or two sentences."""
+    remedy: str = ""
+    """What to do."""
+    who: str | None = None
+    """Who must do it."""
+    actions: tuple[Action, ...] = ()
+    """The first is the one to take."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Names and values that support asks for."""
+    good: bool | None = None
+    """A good ending, or trouble; None for a question."""
+
+
+def render(page: Page, *, redirects_to: Iterable[str] = ()) -> tuple[str, dict[str, str]]:
+    """The page's HTML, and the headers that it must be sent with.
+
+    ``redirects_to`` are URLs that the answer to the page's form may redirect to: browsers hold
+    ``form-action`` against redirects, too (CSP Level 3, 6.4.1.1).
+
+    Raises:
+        ValueError: One of them is no http(s) URL.
+    """
+    environment = _environment()
+    style = environment.get_template("style.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    targets = " ".join(["'self'", *sorted({_source_of(url) for url in redirects_to})])
+    headers = {
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{digest}'; form-action {targets}; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        ),
+        "Cache-Control": "no-store",
+        # Under no-referrer, browsers send "Origin: null" with a form, which is no proof of being our page.
+        "Referrer-Policy": "same-origin" if any(action.post for action in page.actions) else "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    return environment.get_template("page.html").render(page=page, style=style), headers
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - few requests need it
+
+    return Environment(
+        loader=PackageLoader(__name__, ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _is_safe(href: str) -> bool:
+    """Whether browsers read it as the http(s) URL or the path that it looks like.
+
+    They drop tabs and line ends and take a backslash for a slash (WHATWG URL, 4.4).
+    """
+    if not href.isascii() or not href.isprintable() or " " in href or "\\" in href:
+        return False
+    if href.startswith("/"):
+        return not href.startswith("//")
+    return _origin_of(href) is not None
+
+
+def _source_of(url: str) -> str:
+    origin = _origin_of(url)
+    if origin is None:
+        raise ValueError("redirects_to must hold http(s) URLs with a host and no user name.")
+    return origin
+
+
+def _origin_of(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return origin if _ORIGIN.fullmatch(origin) else None

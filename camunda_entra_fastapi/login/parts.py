@@ -1,0 +1,29 @@
+"""What the login pages work with."""
+
+from dataclasses import dataclass
+
+from camunda_entra_fastapi.login.flow import SignIn
+from camunda_entra_fastapi.web.challenges import Challenger
+from camunda_entra_fastapi.web.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the pages are, as this service's router sees them."""
+
+    prefix: str
+    callback: str
+    post_logout: str
+
+    def of(self, name: str) -> str:
+        """The page of that name."""
+        return f"{self.prefix}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes work with; something else while a test has the upper hand."""
+
+    sign_in: SignIn
+    sessions: Sessions
+    challenger: Challenger

@@ -1,0 +1,101 @@
+"""The user of a session cookie, and the cookies that an answer has to bring."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from camunda_entra_fastapi.login.keeper import SessionKeeper, SignedIn
+from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.web.cookies import Cookies
+from camunda_entra_fastapi.web.same_origin import check_same_origin
+from camunda_entra_fastapi.web.site import Site
+
+_PENDING: Final = "camunda_entra_fastapi.set_cookie"
+"""Member of the scope: ``Set-Cookie`` values that the answer will bring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """From a request's cookie to its user.
+
+    Attributes:
+        keeper: Has the sessions.
+        cookies: Has their handles.
+        site: Tells which pages are ours.
+    """
+
+    keeper: SessionKeeper
+    cookies: Cookies
+    site: Site
+
+    async def user(self, connection: HTTPConnection) -> EntraUser | None:
+        """The user who is signed in; None without a cookie, or with one that is good no longer.
+
+        Raises:
+            CrossOrigin: The cookie is good, but another site's page sent it.
+            EntraUnavailable: The session must be renewed, and Entra cannot be asked.
+            SessionsUnavailable: The store cannot be asked.
+        """
+        handle = self.cookies.session(connection)
+        if handle is None:
+            return None
+        found = await self.keeper.find(handle)
+        if found is None:
+            return None
+        check_same_origin(connection, self.site)
+        fresh = await self.keeper.fresh(found)
+        if fresh is None:
+            return None
+        if fresh.handle != handle and (pending := connection.scope.get(_PENDING)) is not None:
+            pending[:] = self.keep(connection, fresh)
+        return fresh.user
+
+    async def found(self, connection: HTTPConnection) -> SignedIn | None:
+        """The session as it is, whether or not its claims still count.
+
+        Raises:
+            SessionsUnavailable: The store cannot be asked.
+        """
+        handle = self.cookies.session(connection)
+        return None if handle is None else await self.keeper.find(handle)
+
+    def keep(self, connection: HTTPConnection, signed_in: SignedIn) -> list[str]:
+        """``Set-Cookie`` values that keep the session as long as it lasts."""
+        return self.cookies.keep_session(
+            connection, signed_in.handle, self.keeper.seconds_left(signed_in.session)
+        )
+
+
+class SessionCookies:
+    """ASGI middleware: brings renewed sessions to the browser, whatever kind of answer a route gives.
+
+    A dependency's own response is merged into JSON answers alone, and people see pages.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add cookies to the answer where there are some."""
+        if (
+            scope["type"] != "http"
+            or _PENDING in scope
+            or not any(name == b"cookie" for name, _ in scope["headers"])
+        ):
+            await self._app(scope, receive, send)
+            return
+        pending: list[str] = []
+        scope[_PENDING] = pending
+
+        async def send_with_cookies(message: Message) -> None:
+            if pending and message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for value in pending:
+                    headers.append("Set-Cookie", value)
+                headers.setdefault("Cache-Control", "no-store")  # no cache may give them to others
+            await send(message)
+
+        await self._app(scope, receive, send_with_cookies)

@@ -1,0 +1,101 @@
+"""Where this service is, as browsers see it; and whether it is a browser that asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from starlette.requests import HTTPConnection
+
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""Those that change nothing (RFC 9110, 9.2.1)."""
+_PATH: Final = "/%:@!$&'()*+,;=~"
+"""What stands in a path as it is (RFC 3986, 3.3)."""
+_SCHEMES: Final = {"ws": "http", "wss": "https"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The public addresses of this service.
+
+    Attributes:
+        base_url: Its root, without a slash at the end; None to tell it from each request.
+    """
+
+    base_url: str | None
+    _origin: str | None = field(init=False, default=None)
+    _root: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        if self.base_url is not None:
+            parts = urlsplit(self.base_url)
+            object.__setattr__(self, "_origin", _origin_of(parts.scheme, parts.netloc))
+            object.__setattr__(self, "_root", parts.path)
+
+    def origin(self, connection: HTTPConnection) -> str:
+        """Scheme, host and port, as browsers write them in ``Origin`` (RFC 6454, 6.2)."""
+        if self._origin is not None:
+            return self._origin
+        scheme: str = connection.scope.get("scheme", "http")
+        host = connection.headers.get("host") or _server(connection)
+        return _origin_of(_SCHEMES.get(scheme, scheme), str(host))
+
+    def is_secure(self, connection: HTTPConnection) -> bool:
+        """Whether browsers reach this service by https."""
+        if self._origin is not None:
+            return self._origin.startswith("https:")
+        return connection.scope.get("scheme") in ("https", "wss")
+
+    def url(self, connection: HTTPConnection, path: str, root: str | None = None) -> str:
+        """The address of a path of ours; ``root`` is what stands before it where that is known."""
+        return self.origin(connection) + self.path(connection, path, root)
+
+    def path(self, connection: HTTPConnection, path: str, root: str | None = None) -> str:
+        """The path of ours as browsers must ask for it."""
+        if self._origin is not None:
+            return self._root + path
+        scope = connection.scope
+        before = scope.get("app_root_path", scope.get("root_path", "")) if root is None else root
+        return quote(before.rstrip("/"), safe=_PATH) + path
+
+    def root_of(self, connection: HTTPConnection, own_path: str) -> str:
+        """What stands before ``own_path`` in the path that was asked for: mounts and proxies' prefixes."""
+        scope = connection.scope
+        root = str(scope.get("root_path", ""))
+        return root + _inside(str(scope["path"]), root).removesuffix(own_path)
+
+    def asked_for(self, connection: HTTPConnection) -> str:
+        """The path and query that the browser asked for, percent-encoded."""
+        scope = connection.scope
+        outer = str(scope.get("app_root_path", scope.get("root_path", "")))
+        root = self._root if self._origin is not None else outer
+        path = quote(root + _inside(str(scope["path"]), outer), safe=_PATH)
+        query = scope.get("query_string", b"").decode("latin-1")
+        return f"{path}?{query}" if query else path
+
+
+def is_navigation(headers: Mapping[str, str]) -> bool:
+    """Whether a person's browser wants a page (Fetch Metadata; RFC 9110, 12.5.1)."""
+    mode = headers.get("sec-fetch-mode")
+    if mode is not None:
+        return mode == "navigate"
+    return "text/html" in headers.get("accept", "").lower() and "x-requested-with" not in headers
+
+
+def _inside(path: str, root: str) -> str:
+    """The path without the root, which some servers leave in and others take out (ASGI, root_path)."""
+    if root and (path == root or path.startswith(root.rstrip("/") + "/")):
+        return path[len(root.rstrip("/")) :]
+    return path
+
+
+def _origin_of(scheme: str, netloc: str) -> str:
+    """Without the port that the scheme has anyway, and in lower case."""
+    default = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return f"{scheme}://{netloc.lower().removesuffix(default)}"
+
+
+def _server(connection: HTTPConnection) -> str:
+    """For requests without a Host header, which HTTP/1.0 allows."""
+    host, port = connection.scope.get("server") or ("localhost", None)
+    return f"{host}:{port}" if port else str(host)
