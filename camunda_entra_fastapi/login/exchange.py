@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.errors import (
+    AccessDenied,
     EntraRefused,
     EntraUnavailable,
     Fault,
@@ -152,6 +153,8 @@ class Exchange:
         try:
             return await self.authenticator.id_claims(token, nonce=nonce, access_token=access_token)
         except InvalidToken as error:
+            if error.code == "tenant_mismatch":  # Entra's word is good, but the settings do not let them in
+                raise AccessDenied(error.code, error.message) from None
             raise _untrusted(error.message) from None
 
     async def _with(self, session: Session, tokens: Tokens, id_claims: Mapping[str, Any] | None) -> Session:

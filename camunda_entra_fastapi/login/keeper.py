@@ -15,7 +15,7 @@ from camunda_entra_fastapi.user import EntraUser
 PATIENCE: Final = 1.0
 """Seconds that a request waits for a renewal while its token is still good."""
 PAUSE: Final = 10.0
-"""Seconds until renewing is tried again after it failed while the token was still good."""
+"""Seconds until renewing is tried again after it failed, or took too long, while the token was still good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,8 @@ class SessionKeeper:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self._land(flight)
-        except TimeoutError:
-            return found
-        except EntraUnavailable:
+        except (TimeoutError, EntraUnavailable):
+            # What is under way may still succeed; until then, and after it failed, nobody waits for it.
             self._paused.add(session.id, PAUSE)
             return found
 

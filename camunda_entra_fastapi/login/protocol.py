@@ -33,7 +33,10 @@ _EXPIRED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One person on the way to Entra and back; lives sealed in a cookie of its own."""
+    """One person on the way to Entra and back; lives sealed in a cookie of its own.
+
+    Who changes its fields counts up the sealer's purpose, so that cookies under way are no surprise.
+    """
 
     kind: Literal["login", "admin-consent"]
     state: str = field(repr=False)

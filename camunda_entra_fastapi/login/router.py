@@ -8,7 +8,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from camunda_entra_fastapi.errors import CredentialsMissing, CrossOrigin, EntraError, SessionsUnavailable
+from camunda_entra_fastapi.errors import (
+    AccessDenied,
+    CredentialsMissing,
+    CrossOrigin,
+    EntraError,
+    SessionsUnavailable,
+)
 from camunda_entra_fastapi.login import answers
 from camunda_entra_fastapi.login.flow import MAX_ATTEMPTS, Departure
 from camunda_entra_fastapi.login.parts import Parts, Paths
@@ -196,6 +202,8 @@ class Login:
         self, request: Request, parts: Parts, error: EntraError, retry_url: str, root: str
     ) -> Response:
         logger.info("Sign-in refused: %s: %s", error.code, error.message)
+        if isinstance(error, AccessDenied):  # the same account would be refused again
+            retry_url += f"{'&' if '?' in retry_url else '?'}prompt=select_account"
         consent_url = parts.sessions.site.url(request, self._paths.of("admin-consent"), root)
         return answers.refused(
             request,

@@ -36,32 +36,44 @@ def describe(rows: Sequence[Row], parameters: Mapping[str, int]) -> dict[str, An
         "cpus": os.cpu_count(),
         "packages": {name: version(name) for name in _PACKAGES},
         "parameters": dict(parameters),
-        "rows": [asdict(row) | {"missed": row.missed} for row in rows],
+        "rows": as_data(rows),
     }
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report in aligned columns; times in microseconds for one token."""
+def as_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows as JSON has them."""
+    return [asdict(row) | {"missed": row.missed} for row in rows]
+
+
+def heading(report: dict[str, Any]) -> str:
+    """Where and with what it was measured."""
     packages = ", ".join(f"{name} {number}" for name, number in report["packages"].items())
     parameters = ", ".join(f"{number} {what}" for what, number in report["parameters"].items())
-    width = max(len(row["name"]) for row in report["rows"])
     lines = [
         f"{report['date']}  {report['python']}, {report['openssl']}",
         f"{report['cpu']}, {report['cpus']} CPUs, {report['system']}",
         packages,
-        f"{parameters}; medians; ratio = processor time by the floor's, with its quartiles",
+        f"{parameters}; medians; ratio = processor time by the first row's, with its quartiles",
+    ]
+    return "\n".join(lines)
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows in aligned columns; times in microseconds."""
+    width = max(len(title), *(len(row["name"]) for row in rows))
+    lines = [
         "",
-        f"{'':{width}}  {'processor':>10}  {'wall':>10}  {'ratio':>7}  {'quartiles':>15}  goal",
+        f"{title:{width}}  {'processor':>10}  {'wall':>10}  {'ratio':>7}  {'quartiles':>15}  goal",
     ]
     lines += [
         f"{row['name']:{width}}  {row['processor']:7.2f} us  {row['wall']:7.2f} us  {row['ratio']:7.3f}  "
         f"{row['ratio_low']:6.3f} - {row['ratio_high']:6.3f}  {_verdict(row)}"
-        for row in report["rows"]
+        for row in rows
     ]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _verdict(row: dict[str, Any]) -> str:
+def _verdict(row: Mapping[str, Any]) -> str:
     if row["goal"] is None:
         return ""
     return f"at most {row['goal']}: {'MISSED' if row['missed'] else 'reached'}"

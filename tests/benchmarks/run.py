@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the repository, as for the tests
@@ -14,7 +15,8 @@ from tests.benchmarks.material import Material, mint
 from tests.benchmarks.measurement import Row, measure
 from tests.benchmarks.ours import ours
 from tests.benchmarks.peers import peers
-from tests.benchmarks.report import describe, table
+from tests.benchmarks.report import as_data, describe, heading, table
+from tests.benchmarks.whole_requests import whole_requests
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,21 +25,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rounds, tokens = (40, 400) if options.quick else (options.rounds, 2000)
     _leave_settings_of_the_environment_out()
     material = mint(tokens)
-    rows = asyncio.run(_measure(material, rounds))
+    rows, requests = asyncio.run(_measure(material, rounds))
     sizes = {"rounds": rounds, "tokens": tokens, "bytes in a token": len(material.good[0])}
-    report = describe(rows, sizes)
-    print(table(report))
+    report = describe(rows, sizes) | {"requests": as_data(requests)}
+    print(heading(report))
+    print(table("judging one token", report["rows"]))
+    print(table("one whole request, in process", report["requests"]))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    missed = [row.name for row in rows if row.missed]
+    missed = [row.name for row in (*rows, *requests) if row.missed]
     if missed and options.check:
         print(f"\nGoals missed: {'; '.join(missed)}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _measure(material: Material, rounds: int) -> list[Row]:
-    return await measure([*peers(material), *await ours(material)], rounds=rounds)
+async def _measure(material: Material, rounds: int) -> tuple[list[Row], list[Row]]:
+    rows = await measure([*peers(material), *await ours(material)], rounds=rounds)
+    async with AsyncExitStack() as stack:
+        return rows, await measure(await whole_requests(stack), rounds=rounds)
 
 
 def _leave_settings_of_the_environment_out() -> None:
@@ -46,7 +52,7 @@ def _leave_settings_of_the_environment_out() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="How long it takes to judge a token.")
+    parser = argparse.ArgumentParser(description="How long it takes to judge a token, and to answer.")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--rounds", type=_positive, default=300, help="how often each works (default: 300)")
     length.add_argument("--quick", action="store_true", help="40 rounds with fewer tokens: less exact")
