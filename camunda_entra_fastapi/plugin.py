@@ -146,9 +146,9 @@ class CamundaEntra:
             ValueError: What is given for a path is none.
         """
         self._parts()
-        self._paths = Paths(*self.settings.login_paths(prefix, callback_path))
+        self._paths = Paths(*self.settings.login_paths(prefix, callback_path), docs_redirect_path)
         self._appoint()
-        docs = DocsToken(self._parts, self._paths.of("token"), docs_redirect_path)
+        docs = DocsToken(self._parts, self._paths)
         return Login(self._parts, self._paths, self.current_user, docs.token).router()
 
     def install(
@@ -173,8 +173,11 @@ class CamundaEntra:
             callback_path: As for ``login_router``.
 
         Raises:
+            SettingsError: The docs are to be protected, and there is no client secret to sign in with.
             ValueError: What is given for a path is none.
         """
+        if protect_docs:
+            self._parts()  # or nobody would ever see them
         if self.settings.client_secret is not None:
             docs_redirect_path = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
             router = self.login_router(
@@ -246,10 +249,9 @@ class CamundaEntra:
 
 def _log_redirect_uris(settings: EntraSettings, paths: Paths) -> None:
     base_url = settings.base_url or "<address of this service>"
-    web = (paths.callback, paths.of("admin-consent-callback"), "/docs/oauth2-redirect")
     logger.info(
         "Redirect URIs to register in Entra, platform Web: %s. Front-channel logout URL: %s%s",
-        ", ".join(f"{base_url}{path}" for path in web),
+        ", ".join(f"{base_url}{path}" for path in paths.redirect_uris),
         base_url,
         paths.of("front-channel-logout"),
     )

@@ -20,7 +20,7 @@ from camunda_entra_fastapi.errors import (
     SignInFailed,
 )
 from camunda_entra_fastapi.login.exchange import unavailable
-from camunda_entra_fastapi.login.parts import Parts
+from camunda_entra_fastapi.login.parts import Parts, Paths
 from camunda_entra_fastapi.login.protocol import single_valued
 from camunda_entra_fastapi.web.same_origin import is_same_origin
 
@@ -36,14 +36,12 @@ class DocsToken:
 
     Args:
         parts: Gives what the page works with, for each request anew.
-        path: Where this is.
-        redirect_path: Where the docs page receives codes.
+        paths: Where this is, and where the docs page receives codes.
     """
 
-    def __init__(self, parts: Callable[[], Parts], path: str, redirect_path: str) -> None:
+    def __init__(self, parts: Callable[[], Parts], paths: Paths) -> None:
         self._parts = parts
-        self._path = path
-        self._redirect_path = redirect_path
+        self._paths = paths
 
     async def token(self, request: Request) -> Response:
         """What Entra answers to the form, with the client secret added."""
@@ -75,8 +73,8 @@ class DocsToken:
             raise _wrong("client_id must be this service's.")
         match form.get("grant_type"):
             case "authorization_code":
-                root = site.root_of(request, self._path)
-                redirect_uri = site.url(request, self._redirect_path, root)
+                root = site.root_of(request, self._paths.of("token"))
+                redirect_uri = site.url(request, self._paths.docs_redirect, root)
                 if form.get("redirect_uri") != redirect_uri:
                     raise _wrong(f"redirect_uri must be {redirect_uri}.")
                 if not _VERIFIER.fullmatch(form.get("code_verifier", "")):

@@ -14,6 +14,13 @@ class Paths:
     prefix: str
     callback: str
     post_logout: str
+    docs_redirect: str
+    """Where the docs page receives codes."""
+
+    @property
+    def redirect_uris(self) -> tuple[str, ...]:
+        """The paths of all redirect URIs to register in Entra."""
+        return self.callback, self.docs_redirect, self.of("admin-consent-callback")
 
     def of(self, name: str) -> str:
         """The page of that name."""

@@ -56,6 +56,7 @@ class Login:
         self._paths = paths
         self._current_user = current_user
         self._docs_token = docs_token
+        self._has_told = False
 
     def router(self) -> APIRouter:
         """All routes; none of them is part of the API that OpenAPI shows."""
@@ -82,10 +83,11 @@ class Login:
         asked = request.query_params.getlist("return_to")
         forbidden = site.path(request, self._paths.prefix, root)
         return_to = safe_return_to(asked[0], forbidden) if len(asked) == 1 else "/"
-        more = _hints(request)
+        redirect_uri = site.url(request, self._paths.callback, root)
+        self._tell_once(redirect_uri)
         try:
             departure = await parts.sign_in.begin(
-                site.url(request, self._paths.callback, root), home if return_to == "/" else return_to, more
+                redirect_uri, home if return_to == "/" else return_to, _hints(request)
             )
         except EntraError as error:
             retry_url = f"{site.path(request, self._paths.of('login'), root)}?return_to={quote(return_to)}"
@@ -197,6 +199,12 @@ class Login:
         else:
             response = answers.consent_given(request, site.path(request, self._paths.of("login"), root))
         return self._arrived(request, parts, response)
+
+    def _tell_once(self, redirect_uri: str) -> None:
+        """Without ``CAMUNDA_ENTRA_BASE_URL`` the address shows itself with the first sign-in only."""
+        if not self._has_told:
+            self._has_told = True
+            logger.info("People sign in with the redirect URI %s, which must be registered", redirect_uri)
 
     def _refuse(
         self, request: Request, parts: Parts, error: EntraError, retry_url: str, root: str

@@ -122,8 +122,8 @@ class MemoryStore:
         if not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "The session store in memory is full: it keeps %d sessions, and from now on drops the one that "
-                "ends next for every new one. Set CAMUNDA_ENTRA_SESSION_STORE to a redis:// URL to keep more.",
+                "The session store in memory is full: it keeps %d sessions, and every new one now costs the "
+                "one that ends next. To keep more, set CAMUNDA_ENTRA_SESSION_STORE to a redis:// URL.",
                 self._limit,
             )
 

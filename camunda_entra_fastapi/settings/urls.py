@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from ipaddress import IPv6Address, ip_address
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from camunda_entra_fastapi.urls import is_loopback
 
@@ -21,6 +21,29 @@ _ESCAPES: Final = "In a password, percent-encode all but letters and digits."
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)+")
+
+_STORE: Final = re.compile(
+    r"(?:redis|valkey)(?P<tls>s?)(?:\+(?P<kind>sentinel|cluster))?://"
+    r"(?:[^/?#]*@)?(?P<hosts>[^/?#@]+)(?P<path>(?:/[^?#@]*)?)(?:\?(?P<query>[^#@]*))?",
+    re.IGNORECASE,
+)
+_SENTINELS: Final = "rediss+sentinel://sentinel-1.example.com,sentinel-2.example.com/mymaster"
+_NO_STORE: Final = (
+    "is no store. Give cookie, memory, or the URL of a Redis, for example "
+    f"rediss://redis.example.com:6379/0. {_ESCAPES}"
+)
+_STORE_PATHS: Final = {
+    "": (re.compile(r"(?:/[0-9]*)?"), _NO_STORE),
+    "sentinel": (
+        re.compile(r"/[A-Za-z0-9._-]+(?:/[0-9]*)?"),
+        f"does not name the service after the Sentinels. Write it as in {_SENTINELS}.",
+    ),
+    "cluster": (
+        re.compile(r"/?"),
+        "has something after the last host, but a cluster has no numbered databases. "
+        "Write it as in rediss+cluster://node-1.example.com:6379,node-2.example.com:6379.",
+    ),
+}
 
 
 def split_url(value: object, example: str, schemes: Collection[str] = ("https", "http")) -> SplitResult:
@@ -116,20 +139,29 @@ def read_proxy(value: object) -> str | None:
 
 
 def read_session_store(value: object) -> str:
-    """``cookie``, ``memory``, or the URL of a Redis."""
-    if isinstance(value, str) and value.lower() in ("cookie", "memory"):
-        return value.lower()
-    example = "rediss://redis.example.com:6379/0"
+    """``cookie``, ``memory``, or the URL of a Redis: one alone, Sentinels, or nodes of a cluster."""
+    text = value if isinstance(value, str) and len(value) <= MAX_URL_CHARACTERS else ""
+    if text.lower() in ("cookie", "memory"):
+        return text.lower()
+    url = _STORE.fullmatch(text)
+    if url is None or not _CHARACTERS.fullmatch(text):
+        raise ValueError(_NO_STORE)
+    kind, hosts = (url["kind"] or "").lower(), url["hosts"].split(",")
     try:
-        url = split_url(value, example, schemes=("rediss", "redis"))
-        usable = re.fullmatch("(?:/[0-9]*)?", url.path) and not url.fragment and "@" not in url.query
+        for host in hosts:
+            split_url(f"redis://{host}", "", schemes=("redis",))
+        urlsplit(text)
     except ValueError:
-        usable = None
-    if not usable:
+        raise ValueError(_NO_STORE) from None
+    if len(hosts) > 1 and not kind:
         raise ValueError(
-            f"is no store. Give cookie, memory, or the URL of a Redis, for example {example}. {_ESCAPES}"
+            f"names several hosts. Give one, or add +sentinel or +cluster to the scheme, as in {_SENTINELS}."
         )
-    return str(value)
+    path, mistake = _STORE_PATHS[kind]
+    if not path.fullmatch(url["path"]):
+        raise ValueError(mistake)
+    _check_store_options(url["query"] or "", kind, is_tls=bool(url["tls"]))
+    return text
 
 
 def masked(url: str) -> str:
@@ -137,6 +169,24 @@ def masked(url: str) -> str:
     parts = urlsplit(url)
     _, at, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"***@{host}" if at else host, query="***" if parts.query else "").geturl()
+
+
+def _check_store_options(query: str, kind: str, *, is_tls: bool) -> None:
+    """Raise ``ValueError`` for what would have no effect, or another one than was meant."""
+    known = {"username": ".+", "password": ".+"}
+    if kind != "cluster":
+        known["db"] = "[0-9]+"
+    if kind == "sentinel":
+        known |= {"sentinel_username": ".+", "sentinel_password": ".+"}
+    if is_tls:
+        known |= dict.fromkeys(("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"), ".+")
+        known["ssl_check_hostname"] = "true|false"
+    for name, option in parse_qsl(query, keep_blank_values=True):
+        if not re.fullmatch(known.get(name, "(?!)"), option):
+            raise ValueError(
+                "has an option after ? that such a URL has not, or a wrong value for one. "
+                f"There are: {', '.join(sorted(known))}."
+            )
 
 
 def _is_host(url: SplitResult) -> bool:

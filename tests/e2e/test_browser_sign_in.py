@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from fastapi import Depends, FastAPI, Security, WebSocket
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, sync_playwright
 from starlette.responses import HTMLResponse
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
@@ -17,6 +17,7 @@ from camunda_entra_fastapi.testing import Directory, EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE
 from camunda_entra_fastapi.testing.serving import serving
 from tests.e2e import npm
+from tests.e2e.test_emulator_pages import FAINT
 
 ADA, BEN = "Ada Admin", "Ben Reader"
 CDN = re.compile(r"https://cdn\.jsdelivr\.net/npm/swagger-ui-dist@5/(.+)")
@@ -288,6 +289,33 @@ def test_entra_signs_out_by_the_front_channel(start: Start) -> None:
             other.goto(f"{service.emulator.base_url}/{service.emulator.tenant.id}/oauth2/v2.0/logout")
         page.reload()
         page.get_by_role("button", name=ADA).wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_our_pages_are_readable_on_a_phone(start: Start, scheme: Literal["light", "dark"]) -> None:
+    """At 360 pixels nothing is cut off or too faint, and the page's own policy blocks nothing of it."""
+    with start() as service:
+        page = service.context.new_page()
+        page.set_viewport_size(ViewportSize(width=360, height=740))
+        page.emulate_media(color_scheme=scheme)
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        for path, title in (
+            ("/auth/login-callback", "You are signed out"),
+            ("/auth/login-callback?state=x&code=y", "Please sign in again"),
+        ):
+            page.goto(service.url + path)
+            _check_readable(page, title)
+        page.goto(f"{service.url}/auth/login")
+        page.get_by_text("Cancel").click()
+        _check_readable(page, "Sign-in was cancelled")
+        assert [each for each in complaints if "status of" not in each] == []
+
+
+def _check_readable(page: Page, title: str) -> None:
+    page.get_by_role("heading", name=title).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate(FAINT) == []
 
 
 def _elsewhere(url: str) -> FastAPI:
