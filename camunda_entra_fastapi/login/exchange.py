@@ -72,8 +72,14 @@ class Exchange:
         except FetchFailed as failure:
             raise unavailable(failure) from None
 
-    async def sign_in(self, attempt: Attempt, code: str) -> Session:
+    async def sign_in(self, attempt: Attempt, code: str, session_state: str | None) -> Session:
         """The new session for a code.
+
+        Args:
+            attempt: What the person was sent to Entra with.
+            code: What Entra sent back.
+            session_state: Entra's own session, which it sends along. Front-channel sign-outs name it, whether
+                or not the registration asks for the claim ``sid``, which is the same.
 
         Raises:
             SignInFailed: Entra refuses the code.
@@ -105,7 +111,7 @@ class Exchange:
             expires_at=now + self.lifetime,
             access_expires_at=now,
             renew_at=now,
-            sid=_text(id_claims, "sid"),
+            sid=_text(id_claims, "sid") or session_state,
             login_hint=_text(id_claims, "login_hint"),
         )
         return await self._with(session, tokens, id_claims)

@@ -20,6 +20,8 @@ from camunda_entra_fastapi.login.protocol import (
 from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
 from camunda_entra_fastapi.sessions.sealing import Sealer
 
+MAX_SID: Final = 256
+"""Characters. Entra's are GUIDs."""
 MAX_ATTEMPTS: Final = 7
 """Sign-ins that one browser may have begun at once; older ones are dropped."""
 
@@ -100,7 +102,9 @@ class SignIn:
         code = parameters.get("code", "")
         if not code:
             raise SignInFailed("login_request_invalid", "Entra's answer has neither a code nor an error.")
-        session = await self.exchange.sign_in(attempt, code)
+        session_state = parameters.get("session_state", "")
+        is_usable = 0 < len(session_state) <= MAX_SID
+        session = await self.exchange.sign_in(attempt, code, session_state if is_usable else None)
         return await self.keeper.create(session), attempt.return_to
 
     def sign_out_url(self, found: SignedIn | None, post_logout_redirect_uri: str) -> str:

@@ -16,7 +16,7 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
 )
 from camunda_entra_fastapi.login import answers
-from camunda_entra_fastapi.login.flow import MAX_ATTEMPTS, Departure
+from camunda_entra_fastapi.login.flow import MAX_ATTEMPTS, MAX_SID, Departure
 from camunda_entra_fastapi.login.parts import Parts, Paths
 from camunda_entra_fastapi.login.protocol import (
     ATTEMPT_LIFETIME,
@@ -31,7 +31,7 @@ from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.same_origin import is_cross_site, is_same_origin
 from camunda_entra_fastapi.web.site import Site
 
-MAX_SID: Final = 256
+MAX_HINT: Final = 256
 _PROMPTS: Final = ("login", "select_account", "consent")
 
 
@@ -269,7 +269,7 @@ def _hints(request: Request) -> dict[str, str]:
     prompt, login_hint = request.query_params.get("prompt"), request.query_params.get("login_hint", "")
     if prompt in _PROMPTS:
         hints["prompt"] = prompt
-    if 0 < len(login_hint) <= MAX_SID and login_hint.isprintable() and prompt != "select_account":
+    if 0 < len(login_hint) <= MAX_HINT and login_hint.isprintable() and prompt != "select_account":
         hints["login_hint"] = login_hint
     return hints
 

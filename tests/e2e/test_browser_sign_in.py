@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import Directory, EntraEmulator, SigningKey
-from camunda_entra_fastapi.testing.directory import OPERATE
+from camunda_entra_fastapi.testing.directory import OPERATE, OptionalClaims
 from camunda_entra_fastapi.testing.serving import serving
 from tests.e2e import npm
 from tests.e2e.test_emulator_pages import FAINT
@@ -282,7 +282,11 @@ def test_protected_docs_are_for_those_who_signed_in(start: Start) -> None:
 def test_entra_signs_out_by_the_front_channel(start: Start) -> None:
     """Who signs out on a page of Entra's is signed out here, where cookies do not reach."""
     with start() as service:
-        _register(service.emulator, logout_url=f"{service.url}/auth/front-channel-logout")
+        _register(
+            service.emulator,
+            logout_url=f"{service.url}/auth/front-channel-logout",
+            optional_claims=OptionalClaims(),  # no sid in the ID token
+        )
         page = service.sign_in()
         other = service.context.new_page()
         with other.expect_response(f"{service.url}/auth/front-channel-logout*"):
