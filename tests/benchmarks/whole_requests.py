@@ -4,11 +4,9 @@ The floor is the same route behind a dependency that does nothing, called in the
 application, without a server. Redis is a real one on this machine, whose processor time is its own.
 """
 
-import socket
-import subprocess
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
 
@@ -21,6 +19,7 @@ from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.benchmarks.measurement import Contender, Work
 from tests.e2e.test_replicas import BASE_URL, sign_in
+from tests.sessions.conftest import RedisServer
 
 BATCH: Final = 100
 
@@ -128,20 +127,8 @@ async def _row(name: str, app: FastAPI, headers: Headers) -> Contender:
 @contextmanager
 def _redis() -> Iterator[str]:
     """A Redis of our own; gives its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with TemporaryDirectory() as folder:
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-        try:
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 0.1).close()
-                    break
-                except OSError:
-                    assert process.poll() is None, "redis-server ended"
-                    time.sleep(0.02)
-            yield f"redis://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(10)
+        server = RedisServer(Path(folder))
+        server.start()
+        yield server.url
+        server.stop()

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -26,6 +27,7 @@ from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator,
 from camunda_entra_fastapi.testing.directory import OPERATE, FederatedCredential, OptionalClaims
 from camunda_entra_fastapi.testing.serving import serving
 from tests.e2e.browser_less import Person
+from tests.sessions.conftest import RedisServer
 
 PORTAL = "90a7a100-1111-4222-8333-444455556666"
 COMMAND_LINE = "c1100000-1111-4222-8333-444455556666"
@@ -200,3 +202,12 @@ def call_operate(emulator: EntraEmulator, token: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """The URL of a Redis of the test's own."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server.url
+    server.stop()
