@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := chromium nodejs npm
-COMMANDS := chromium node npm
+PACKAGES := chromium nodejs npm redis-server
+COMMANDS := chromium node npm redis-server
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
 
 .DEFAULT_GOAL := help

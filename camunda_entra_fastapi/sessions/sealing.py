@@ -24,8 +24,13 @@ _HEADERS: Final = {
     for compressed in (False, True)
 }
 """As python-jose writes them, which is checked when something is sealed."""
-_SEALED: Final = re.compile(r"1\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]{22})")
-"""Version, 96 bits of nonce, ciphertext, 128 bits of tag."""
+_SEALED: Final = re.compile(
+    r"1\.([\w-]{16})"
+    r"\.((?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?)"
+    r"\.([\w-]{21}[AQgw])",
+    re.ASCII,
+)
+"""Version, 96 bits of nonce, ciphertext, 128 bits of tag; in base64url without bits left over."""
 
 
 def derive(secret: bytes, purpose: str, salt: bytes = b"") -> bytes:

@@ -53,6 +53,7 @@ THIRD_PARTY = {
     "sessions": set(),
     "sessions.sealing": {"cryptography", "jose"},
     "sessions.redis": {"redis"},
+    "sessions.redis_client": {"redis"},
     "settings": {"pydantic", "pydantic_core", "pydantic_settings"},
     "settings.issuers": set(),
     "settings.urls": set(),

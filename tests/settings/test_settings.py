@@ -107,8 +107,8 @@ ROWS: list[tuple[str, str, Any]] = [
     ("CAMUNDA_ENTRA_SESSION_STORE", "redis://localhost", "redis://localhost"),
     (
         "CAMUNDA_ENTRA_SESSION_STORE",
-        "rediss://u:p@r.example.com:1/2?a=b",
-        "rediss://u:p@r.example.com:1/2?a=b",
+        "rediss://u:p@r.example.com:1/2?ssl_ca_certs=b",
+        "rediss://u:p@r.example.com:1/2?ssl_ca_certs=b",
     ),
     ("CAMUNDA_ENTRA_SESSION_SECRET", f"{LONG}, {LONGER}", (SecretStr(LONG), SecretStr(LONGER))),
     ("CAMUNDA_ENTRA_SESSION_LIFETIME", "PT8H30M", timedelta(hours=8, minutes=30)),
@@ -464,6 +464,30 @@ def test_no_error_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("MEMORY", "memory"),
+        ("redis://redis", "redis://redis"),
+        ("redis://[::1]:6379/", "redis://[::1]:6379/"),
+        ("valkey://redis_1:6379/15", "valkey://redis_1:6379/15"),
+        (f"valkeys://:{SECRET}@h?ssl_check_hostname=false", "valkeys://***@h?***"),
+        (f"redis+sentinel://u:{SECRET}@a,b:1/my-master", "redis+sentinel://***@a,b:1/my-master"),
+        (
+            f"rediss+sentinel://a:1/m/3?sentinel_username=s&sentinel_password={SECRET}&ssl_ca_certs=/ca.pem",
+            "rediss+sentinel://a:1/m/3?***",
+        ),
+        (f"rediss+cluster://u:{SECRET}@a:1,b,c:3", "rediss+cluster://***@a:1,b,c:3"),
+        (f"redis+cluster://[::1]:1,[::2]?password={SECRET}", "redis+cluster://[::1]:1,[::2]?***"),
+    ],
+)
+def test_session_stores_of_all_kinds_are_known(url: str, shown: str) -> None:
+    """One Redis or Valkey, Sentinels or a cluster; kept as given, shown without its secrets."""
+    found = settings(session_store=url)
+    assert found.session_store == ("memory" if shown == "memory" else url)
+    assert f"session_store={shown!r}" in repr(found)
+
+
 def test_nothing_shows_a_secret() -> None:
     """``repr``, ``str`` and dumps mask secrets, and passwords and queries in URLs."""
     found = settings(
@@ -756,6 +780,23 @@ def test_tenants_are_ids(tenants: str) -> None:
         ("session_store", "redis://u:1/x@h", "is no store"),
         ("session_store", "redis://h/0#x", "is no store"),
         ("session_store", "redis://u:1?x@h", "is no store"),
+        ("session_store", "redis://h:0", "is no store"),
+        ("session_store", "redis://h?password=a b", "is no store"),
+        ("session_store", "redis://h/x", "is no store"),
+        ("session_store", "redis://" + "h" * 2050, "is no store"),
+        ("session_store", "redis+tls://h", "is no store"),
+        ("session_store", "redis+cluster://a,,b", "is no store"),
+        ("session_store", "redis+sentinel://[::1],[x]/m", "is no store"),
+        ("session_store", "redis://a,b", "names several hosts. Give one, or add +sentinel or +cluster"),
+        ("session_store", "redis+sentinel://a,b", "does not name the service"),
+        ("session_store", "redis+sentinel://a,b/", "as in rediss+sentinel://sentinel-1.example.com,"),
+        ("session_store", "redis+sentinel://a,b/m/x", "does not name the service"),
+        ("session_store", "redis+cluster://a,b/0", "a cluster has no numbered databases"),
+        ("session_store", "redis+cluster://a?db=0", "There are: password, username."),
+        ("session_store", "redis://h?db=x", "a wrong value for one. There are: db, password, username."),
+        ("session_store", "redis://h?ssl_ca_certs=x", "There are: db, password, username."),
+        ("session_store", "rediss://h?ssl_cert_reqs=none", "ssl_ca_certs, ssl_certfile, ssl_check_hostname"),
+        ("session_store", "redis://h?sentinel_password=x", "has an option after ?"),
         ("session_secret", "x" * 31, "fewer than 32 printable characters"),
         ("session_secret", f"{LONG},short", "fewer than 32 printable characters"),
         ("session_secret", f"{LONG}\n{LONG}", "fewer than 32 printable characters"),

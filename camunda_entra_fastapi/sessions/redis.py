@@ -1,0 +1,227 @@
+"""The store that replicas share: a Redis or Valkey, alone, behind Sentinels, or as a cluster.
+
+Neither Redis nor a cookie alone gives a session away. The browser holds a name and a key; Redis
+holds the record under a hash of the name, sealed by that key and the server's secret together.
+So who can write into Redis plants nothing either. Every command is about one key, as clusters ask.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from hashlib import sha256
+from math import ceil
+from secrets import token_urlsafe
+from typing import Any, Final, TypeVar
+
+from redis import exceptions
+
+from camunda_entra_fastapi.errors import SessionsUnavailable
+from camunda_entra_fastapi.sessions.redis_client import Connected, connect
+from camunda_entra_fastapi.sessions.sealing import Sealer
+from camunda_entra_fastapi.sessions.store import Session, pack, unpack
+
+T = TypeVar("T")
+
+OPENED: Final = 1_000
+"""Records that are remembered opened, so that reading a session again costs no decryption."""
+LOCK_LIFETIME: Final = 30.0
+"""Seconds after which the lock of a replica that died is gone."""
+LOCK_PATIENCE: Final = 10.0
+"""Seconds that a replica waits for another one's renewal."""
+
+_HANDLE: Final = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
+"""A name and a key, of 256 random bits each, in base64url."""
+_FAILURES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+"""What redis-py raises when it cannot do its work; built-in ``TimeoutError`` is an OSError."""
+
+
+class RedisStore:
+    """Sessions in a Redis, sealed, under handles of a name and a key.
+
+    Args:
+        url: As the settings accept it, for example ``rediss+sentinel://first,second/service/0``.
+        sealer: Seals the records.
+        namespace: Short text that no other deployment has; every key in Redis begins with it.
+        clock: Gives seconds since 1970.
+        timeout: Seconds that one call may take, connecting included.
+        lock_lifetime: Seconds for which a renewal can hold a session's lock.
+        lock_patience: Seconds to wait for a lock before going on without.
+    """
+
+    server_side = True
+
+    def __init__(
+        self,
+        url: str,
+        sealer: Sealer,
+        namespace: str,
+        clock: Callable[[], float],
+        *,
+        timeout: float = 2,
+        lock_lifetime: float = LOCK_LIFETIME,
+        lock_patience: float = LOCK_PATIENCE,
+    ) -> None:
+        self._url = url
+        self._sealer = sealer
+        self._prefix = f"camunda_entra:{namespace}"
+        self._clock = clock
+        self._timeout = timeout
+        self._lock_lifetime = lock_lifetime
+        self._lock_patience = lock_patience
+        self._open = lru_cache(OPENED)(self._unseal)
+        self._connected: dict[asyncio.AbstractEventLoop, Connected] = {}
+
+    async def create(self, session: Session) -> str:
+        """Keep the session under a new name."""
+        name, key = token_urlsafe(32), token_urlsafe(32)
+        sealed = self._sealer.seal(pack(session), key.encode())
+
+        async def keep(redis: Any) -> None:
+            # Indexed first: a name in the index without a record does no harm, the reverse would.
+            if session.sid is not None:
+                await self._index(redis, session.sid, name, session.expires_at)
+            await redis.set(self._key("session", name), sealed, px=self._milliseconds(session.expires_at))
+
+        await self._ask(keep)
+        return f"{name}.{key}"
+
+    async def read(self, handle: str) -> Session | None:
+        """The session as it was last kept by any replica."""
+        match = _HANDLE.fullmatch(handle)
+        if match is None:
+            return None
+        name, key = match.groups()
+        sealed = await self._ask(lambda redis: redis.get(self._key("session", name)))
+        session = None if sealed is None else self._open(sealed, key)
+        return session if session is not None and self._clock() < session.expires_at else None
+
+    async def replace(self, handle: str, session: Session) -> str | None:
+        """Keep the new state under the same handle, only if the session is there at that moment."""
+        if await self.read(handle) is None:
+            return None
+        name, _, key = handle.partition(".")
+        sealed = self._sealer.seal(pack(session), key.encode())
+        record, left = self._key("session", name), self._milliseconds(session.expires_at)
+        kept = await self._ask(lambda redis: redis.set(record, sealed, px=left, xx=True))
+        return handle if kept else None
+
+    async def end(self, handle: str) -> None:
+        """Delete the record, and its name from the index."""
+        session = await self.read(handle)
+        if session is None:
+            return
+        name = handle.partition(".")[0]
+
+        async def delete(redis: Any) -> None:
+            await redis.delete(self._key("session", name))
+            if session.sid is not None:
+                await redis.zrem(self._key("sid", session.sid), _digest(name))
+
+        await self._ask(delete)
+
+    async def end_by_sid(self, sid: str) -> int:
+        """Delete all records of that ``sid``; how many there were."""
+        index = self._key("sid", sid)
+
+        async def delete(redis: Any) -> int:
+            digests = await redis.zrange(index, 0, -1)
+            names = [f"{self._prefix}:session:{digest.decode('latin-1')}" for digest in digests]
+            ended = sum([await redis.delete(name) for name in names])
+            if digests:
+                await redis.zrem(index, *digests)  # not the index itself, which may have grown meanwhile
+            return int(ended)
+
+        return await self._ask(delete)
+
+    async def once(self, mark: str, seconds: float) -> bool:
+        """Whether no replica has seen the mark before."""
+        key = self._key("mark", mark)
+        return bool(await self._ask(lambda redis: redis.set(key, b"", nx=True, px=ceil(seconds * 1000))))
+
+    @asynccontextmanager
+    async def renewing(self, handle: str) -> AsyncIterator[None]:
+        """Hold the session's lock, if it can be had in time.
+
+        Without it two replicas may renew, which Entra allows. To wait for ever would be worse, and so
+        would be an error for a lock that expired while it was held.
+        """
+        name = self._key("renewing", handle.partition(".")[0])
+        lock = self._client().client.lock(name, timeout=self._lock_lifetime)
+        is_held = await self._acquire(lock)
+        try:
+            yield
+        finally:
+            if is_held:
+                with suppress(SessionsUnavailable):  # it expires by itself
+                    await self._ask(lambda _: lock.release())
+
+    async def check(self) -> None:
+        """Return when Redis answers."""
+        await self._ask(lambda redis: redis.ping())
+
+    async def close(self) -> None:
+        """Close the connections of this event loop. What is asked afterwards opens new ones."""
+        connected = self._connected.pop(asyncio.get_running_loop(), None)
+        if connected is not None:
+            with suppress(*_FAILURES):
+                await connected.closing.aclose()
+
+    async def _ask(self, command: Callable[[Any], Awaitable[T]]) -> T:
+        try:
+            connected = self._client()
+            async with asyncio.timeout(self._timeout), connected.gate:
+                return await command(connected.client)
+        except _FAILURES as failure:
+            # Its text may repeat what was sent, passwords included, so its kind has to do.
+            raise SessionsUnavailable(
+                f"The session store cannot be asked: {_kind(failure)}. Whether somebody is signed in "
+                "cannot be told until it answers again; try again then."
+            ) from None
+
+    async def _acquire(self, lock: Any) -> bool:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._lock_patience
+        # One attempt at a time, so that those who wait keep no connection from others.
+        while not await self._ask(lambda _: lock.acquire(blocking=False)):
+            if loop.time() >= give_up_at:
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    async def _index(self, redis: Any, sid: str, name: str, expires_at: float) -> None:
+        """Add a name to those of the ``sid``. The index lives as long as the last of its sessions."""
+        index = self._key("sid", sid)
+        await redis.zremrangebyscore(index, "-inf", self._clock())
+        await redis.zadd(index, {_digest(name): expires_at})
+        last = await redis.zrange(index, -1, -1, withscores=True)
+        until = max([expires_at, *(score for _, score in last)])
+        await redis.pexpire(index, self._milliseconds(until))
+
+    def _unseal(self, sealed: bytes, key: str) -> Session | None:
+        data = self._sealer.open(sealed.decode("latin-1"), key.encode())
+        return None if data is None else unpack(data)
+
+    def _client(self) -> Connected:
+        loop = asyncio.get_running_loop()
+        if loop not in self._connected:
+            for other in [each for each in list(self._connected) if each.is_closed()]:
+                self._connected.pop(other, None)  # its connections are out of reach
+            self._connected[loop] = connect(self._url, self._timeout)
+        return self._connected[loop]
+
+    def _key(self, kind: str, text: str) -> str:
+        return f"{self._prefix}:{kind}:{_digest(text)}"
+
+    def _milliseconds(self, expires_at: float) -> int:
+        return max(1, ceil((expires_at - self._clock()) * 1000))
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="replace")).hexdigest()
+
+
+def _kind(failure: BaseException) -> str:
+    below = failure.__cause__ or failure.__context__
+    return type(below if isinstance(below, OSError) else failure).__name__

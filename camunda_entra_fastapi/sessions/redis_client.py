@@ -1,0 +1,81 @@
+"""From a Redis URL to a client: one server, behind Sentinels, or a cluster."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+AT_ONCE: Final = 50
+"""Commands under way at a time, and so connections, for each process and node. Others wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A client of one event loop: connections work on no other."""
+
+    client: Any
+    gate: asyncio.Semaphore
+    closing: AsyncExitStack
+
+
+def connect(url: str, timeout: float) -> Connected:
+    """A client for a URL that the settings accepted; it connects when it is first asked."""
+    parts = urlsplit(url)
+    base, _, kind = parts.scheme.partition("+")
+    given = dict(parse_qsl(parts.query))
+    hosts = [
+        (str(one.hostname), one.port or (26379 if kind == "sentinel" else 6379))
+        for one in (urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(","))
+    ]
+    tls = _tls(given) if base in ("rediss", "valkeys") else {}
+    options = {
+        "username": unquote(parts.username or "") or given.get("username"),
+        "password": unquote(parts.password or "") or given.get("password"),
+        # Half the time, so that one attempt more fits in when a connection turns out to be dead.
+        **_attempts(2, timeout / 2),
+        **tls,
+    }
+    client: Any
+    closing = AsyncExitStack()
+    if kind == "cluster":
+        # A part of the cluster that is away must not take the others along.
+        nodes = [ClusterNode(*host) for host in hosts]
+        client = RedisCluster(startup_nodes=nodes, require_full_coverage=False, **options)
+    elif kind == "sentinel":
+        service, _, database = parts.path[1:].partition("/")
+        # Sentinels are asked in turn, and each one may hang; half the time must do for all of them.
+        watching = {name: given.get(f"sentinel_{name}") for name in ("username", "password")}
+        watching |= _attempts(1, timeout / 2 / len(hosts)) | tls
+        sentinel = Sentinel(hosts, sentinel_kwargs=watching, **options)  # type: ignore[no-untyped-call]
+        for watcher in sentinel.sentinels:
+            closing.push_async_callback(watcher.aclose)
+        client = sentinel.master_for(service, db=int(database or given.get("db", "0")))
+    else:
+        ((host, port),) = hosts
+        client = Redis(host=host, port=port, db=int(parts.path[1:] or given.get("db", "0")), **options)
+    closing.push_async_callback(client.aclose)
+    return Connected(client, asyncio.Semaphore(AT_ONCE), closing)
+
+
+def _attempts(count: int, seconds: float) -> dict[str, Any]:
+    return {
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds,
+        "retry": Retry(NoBackoff(), count - 1),
+        "retry_on_error": [exceptions.ConnectionError, exceptions.TimeoutError],
+        "protocol": 2,  # which all servers speak
+    }
+
+
+def _tls(given: dict[str, str]) -> dict[str, Any]:
+    """TLS as strict as can be; host names go unchecked only where the URL says so."""
+    files = {name: given[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in given}
+    return {"ssl": True, "ssl_check_hostname": given.get("ssl_check_hostname") != "false"} | files
