@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from urllib.parse import urlsplit
 
 import httpx
 from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
 
 from camunda_entra_fastapi.authenticator import Clock
 from camunda_entra_fastapi.joined import join, required, scheme_of
@@ -24,7 +24,7 @@ from camunda_entra_fastapi.web.current_user import (
     require,
     require_any,
 )
-from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui, guard_docs
+from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui, guard_docs, redeem_codes_at
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.sessions import SessionCookies
 
@@ -240,11 +240,15 @@ class CamundaEntra:
         return required(self._joined[-1].parts)
 
     def _redeem_docs_codes_here(self, app: FastAPI, path: str) -> None:
-        # Relative to the page, so that it works under every name that the service has.
-        base_url = self.settings.base_url
-        root = urlsplit(base_url).path if base_url is not None else app.root_path.rstrip("/")
+        document = app.openapi_url or ""
+
+        def path_of(request: Request) -> str:
+            site = self._parts().sessions.site
+            return site.path(request, path, site.root_of(request, document))
+
         for bearer in (self.bearer, self.current_user, self.optional_user):
-            bearer.redeem_at(root + path)
+            bearer.redeem_at(path)
+        redeem_codes_at(app, self._scheme, path_of)
 
 
 def _log_redirect_uris(settings: EntraSettings, paths: Paths) -> None:

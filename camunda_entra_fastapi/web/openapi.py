@@ -1,16 +1,19 @@
 """What the OpenAPI document and Swagger UI say of signing in."""
 
-from collections.abc import Awaitable, Callable, Iterator
+import json
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from camunda_entra_fastapi.web.bearer import EntraBearer, Scheme
+
+Page = Callable[[Request], Awaitable[Response]]
 
 _ANSWER: Final = {
     "content": {
@@ -67,27 +70,48 @@ def document_refusals(app: FastAPI, scheme: Scheme) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
 
 
+def redeem_codes_at(app: FastAPI, scheme: Scheme, path_of: Callable[[Request], str]) -> None:
+    """Let the docs page redeem its codes at a path of ours, which may stand behind a proxy's prefix.
+
+    The prefix is known with each request only. Swagger UI takes the path as one of its own origin.
+    """
+
+    def rewrite(page: Page) -> Page:
+        async def document(request: Request) -> Response:
+            response = await page(request)
+            content = json.loads(bytes(response.body))
+            found = content.get("components", {}).get("securitySchemes", {}).get(scheme.name)
+            if found is None:  # nothing is protected
+                return response
+            found["flows"]["authorizationCode"]["tokenUrl"] = path_of(request)
+            return JSONResponse(content)
+
+        return document
+
+    _replace(app, {app.openapi_url}, rewrite)
+
+
 def guard_docs(app: FastAPI, current_user: EntraBearer) -> None:
     """Put docs pages and the OpenAPI document behind sign-in; what receives codes for them stays open."""
-    pages = {app.docs_url, app.redoc_url, app.openapi_url}
+
+    def guard(page: Page) -> Page:
+        async def guarded(request: Request) -> Response:
+            await current_user(request, SecurityScopes())
+            response = await page(request)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return guarded
+
+    _replace(app, {app.docs_url, app.redoc_url, app.openapi_url}, guard)
+
+
+def _replace(app: FastAPI, paths: Collection[str | None], change: Callable[[Page], Page]) -> None:
+    """Put another page in the place of each of FastAPI's own ones."""
     routes = app.router.routes
     for position, route in enumerate(routes):
-        if isinstance(route, Route) and not isinstance(route, APIRoute) and route.path in pages:
-            routes[position] = Route(
-                route.path, _guarded(route.endpoint, current_user), include_in_schema=False
-            )
-
-
-def _guarded(
-    page: Callable[[Request], Awaitable[Response]], current_user: EntraBearer
-) -> Callable[[Request], Awaitable[Response]]:
-    async def guarded(request: Request) -> Response:
-        await current_user(request, SecurityScopes())
-        response = await page(request)
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
-    return guarded
+        if isinstance(route, Route) and not isinstance(route, APIRoute) and route.path in paths:
+            routes[position] = Route(route.path, change(route.endpoint), include_in_schema=False)
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

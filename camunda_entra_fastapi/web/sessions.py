@@ -11,7 +11,7 @@ from camunda_entra_fastapi.login.keeper import SessionKeeper, SignedIn
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.cookies import Cookies
 from camunda_entra_fastapi.web.same_origin import check_same_origin
-from camunda_entra_fastapi.web.site import Site
+from camunda_entra_fastapi.web.site import INSTALLED_AT, Site
 
 _PENDING: Final = "camunda_entra_fastapi.set_cookie"
 """Member of the scope: ``Set-Cookie`` values that the answer will bring."""
@@ -80,6 +80,7 @@ class SessionCookies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add cookies to the answer where there are some."""
+        scope[INSTALLED_AT] = scope.get("root_path", "")
         if (
             scope["type"] != "http"
             or _PENDING in scope

@@ -6,12 +6,15 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """Those that change nothing (RFC 9110, 9.2.1)."""
 _PATH: Final = "/%:@!$&'()*+,;=~"
 """What stands in a path as it is (RFC 3986, 3.3)."""
 _SCHEMES: Final = {"ws": "http", "wss": "https"}
+INSTALLED_AT: Final = "camunda_entra_fastapi.installed_at"
+"""Member of the scope: ``root_path`` of the application that has the login pages, which may be mounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Site:
         if self._origin is not None:
             return self._root + path
         scope = connection.scope
-        before = scope.get("app_root_path", scope.get("root_path", "")) if root is None else root
+        before = scope.get(INSTALLED_AT, _outermost(scope)) if root is None else root
         return quote(before.rstrip("/"), safe=_PATH) + path
 
     def root_of(self, connection: HTTPConnection, own_path: str) -> str:
@@ -67,7 +70,7 @@ class Site:
     def asked_for(self, connection: HTTPConnection) -> str:
         """The path and query that the browser asked for, percent-encoded."""
         scope = connection.scope
-        outer = str(scope.get("app_root_path", scope.get("root_path", "")))
+        outer = _outermost(scope)
         root = self._root if self._origin is not None else outer
         path = quote(root + _inside(str(scope["path"]), outer), safe=_PATH)
         query = scope.get("query_string", b"").decode("latin-1")
@@ -80,6 +83,11 @@ def is_navigation(headers: Mapping[str, str]) -> bool:
     if mode is not None:
         return mode == "navigate"
     return "text/html" in headers.get("accept", "").lower() and "x-requested-with" not in headers
+
+
+def _outermost(scope: Scope) -> str:
+    """What the server says stands before all paths."""
+    return str(scope.get("app_root_path", scope.get("root_path", "")))
 
 
 def _inside(path: str, root: str) -> str:

@@ -67,7 +67,7 @@ THIRD_PARTY = {
     "web": {"fastapi", "starlette"},
     "web.bearer": {"fastapi", "starlette", "fastapi_azure_auth"},
     "joined": {"httpx"},
-    "plugin": {"fastapi", "httpx"},
+    "plugin": {"fastapi", "httpx", "starlette"},
     "cli": {"httpx", "rich", "typer", "uvicorn", "fastapi", "pydantic", "starlette"},
     "testing": {"cryptography", "httpx", "starlette"},
     "testing.directory": {"cryptography", "pydantic", "yaml"},
