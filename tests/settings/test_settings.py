@@ -79,6 +79,11 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
         "session_store": "cookie",
         "session_secret": (),
         "session_lifetime": timedelta(hours=8),
+        "cookie_name": "entra_session",
+        "cookie_domain": None,
+        "login_prefix": "/auth",
+        "callback_path": "/auth/login-callback",
+        "post_logout_path": "/auth/login-callback",
         "clock_skew": 60,
         "accept_v1_tokens": False,
         "allowed_tenants": (),
@@ -111,6 +116,12 @@ ROWS: list[tuple[str, str, Any]] = [
         "rediss://u:p@r.example.com:1/2?ssl_ca_certs=b",
     ),
     ("CAMUNDA_ENTRA_SESSION_SECRET", f"{LONG}, {LONGER}", (SecretStr(LONG), SecretStr(LONGER))),
+    ("CAMUNDA_ENTRA_COOKIE_NAME", "operate-2", "operate-2"),
+    ("CAMUNDA_ENTRA_COOKIE_DOMAIN", ".Apps.Example.com", "apps.example.com"),
+    ("CAMUNDA_ENTRA_LOGIN_PREFIX", "/sign-in/entra", "/sign-in/entra"),
+    ("CAMUNDA_ENTRA_CALLBACK_PATH", "/api/authentication/callback", "/api/authentication/callback"),
+    ("CAMUNDA_ENTRA_POST_LOGOUT_PATH", "/post-logout", "/post-logout"),
+    ("CAMUNDA_ENTRA_POST_LOGOUT_PATH", "/", "/"),
     ("CAMUNDA_ENTRA_SESSION_LIFETIME", "PT8H30M", timedelta(hours=8, minutes=30)),
     ("CAMUNDA_ENTRA_SESSION_LIFETIME", "P1W1DT1.5S", timedelta(days=8, seconds=1.5)),
     ("CAMUNDA_ENTRA_SESSION_LIFETIME", "60", timedelta(minutes=1)),
@@ -390,6 +401,11 @@ def test_all_mistakes_are_told_at_once() -> None:
         session_store="file",
         session_secret="short",
         session_lifetime="1",
+        cookie_name="a b",
+        cookie_domain="localhost",
+        login_prefix="auth/",
+        callback_path="https://operate.example.com/callback",
+        post_logout_path="//evil.example",
         clock_skew="301",
         accept_v1_tokens="2",
         allowed_tenants="contoso.com",
@@ -846,3 +862,81 @@ def test_nothing_is_asked_of_the_network_or_changed_in_the_environment() -> None
     before = dict(os.environ)
     settings(issuer=f"https://nowhere.invalid/{TENANT}/v2.0")
     assert dict(os.environ) == before
+
+
+# Where the login pages are
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments", "expected"),
+    [
+        ({}, (None, None), ("/auth", "/auth/login-callback", "/auth/login-callback")),
+        ({"login_prefix": "/in"}, (None, None), ("/in", "/in/login-callback", "/in/login-callback")),
+        ({}, ("/in", None), ("/in", "/in/login-callback", "/in/login-callback")),
+        ({}, (None, "/sso-callback"), ("/auth", "/sso-callback", "/sso-callback")),
+        ({"callback_path": "/sso"}, ("/in", None), ("/in", "/sso", "/sso")),
+        ({"callback_path": "/sso"}, ("/in", "/other"), ("/in", "/other", "/other")),
+        ({"post_logout_path": "/bye"}, ("/in", None), ("/in", "/in/login-callback", "/bye")),
+    ],
+)
+def test_paths_follow_the_prefix_unless_they_are_given(
+    given: dict[str, str], arguments: tuple[str | None, str | None], expected: tuple[str, str, str]
+) -> None:
+    """Code counts more than the environment, and what nobody names follows from the rest."""
+    assert settings(**given).login_paths(*arguments) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "auth", "/auth/", "//auth", "/a//b", "/a/../b", "/a/.", "/a?b", "/a b", "/ä", "/" + "a" * 3000],
+)
+def test_a_path_that_is_none_is_told(path: str) -> None:
+    """In code as in the environment."""
+    with pytest.raises(ValueError, match="is not a path"):
+        settings().login_paths(None, path)
+    with pytest.raises(ValueError, match="is not a path"):
+        settings().login_paths(path, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("cookie_name", "a;b", "is not a cookie's name"),
+        ("cookie_name", "x" * 41, "is not a cookie's name"),
+        ("cookie_domain", "com", "is not a domain"),
+        ("cookie_domain", "a..b", "is not a domain"),
+        ("cookie_domain", "x.example; Secure", "is not a domain"),
+        ("cookie_domain", 7, "is not a domain"),
+        ("login_prefix", 7, "is not a path"),
+    ],
+)
+def test_what_would_break_a_cookie_or_a_route_is_refused(name: str, value: object, told: str) -> None:
+    """The message says what to give instead."""
+    message = problem(**{name: value})
+    assert message.startswith(f"CAMUNDA_ENTRA_{name.upper()} {told}")
+    assert "for example" in message
+
+
+@pytest.mark.parametrize(
+    ("issuer", "others", "authority"),
+    [
+        (ISSUER, {}, f"https://login.microsoftonline.com/{TENANT}"),
+        (
+            "https://login.microsoftonline.com/common/v2.0",
+            {"allowed_tenants": "*"},
+            "https://login.microsoftonline.com/organizations",
+        ),
+        (
+            "https://login.microsoftonline.com/{tenantid}/v2.0",
+            {"allowed_tenants": "*"},
+            "https://login.microsoftonline.com/organizations",
+        ),
+    ],
+)
+def test_consent_and_sign_out_are_beside_the_authorization_endpoint(
+    issuer: str, others: dict[str, str], authority: str
+) -> None:
+    """The admin consent endpoint knows no ``common``."""
+    found = settings(issuer=issuer, **others)
+    assert found.admin_consent_url == f"{authority}/v2.0/adminconsent"
+    assert found.end_session_url == found.authorization_url.removesuffix("authorize") + "logout"
