@@ -389,3 +389,56 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(data)
         await writer.drain()
     writer.close()
+
+
+# Forms
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403])
+async def test_a_form_is_answered_whether_it_is_taken_or_refused(status: int) -> None:
+    """A refusal is an answer, whose document says why."""
+    http = EntraHttp(client=injected(lambda _: httpx.Response(status, json={"error": "x"})))
+    assert await http.post_form("https://entra.example/token", {"a": "1"}) == (status, {"error": "x"})
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 404, 405, 500, 502, 503])
+async def test_other_answers_to_a_form_are_failures(status: int) -> None:
+    """They come from somebody who has not looked at it."""
+    headers = {"Location": "https://evil.example"} if status == 302 else {}
+    http = EntraHttp(client=injected(lambda _: httpx.Response(status, json={}, headers=headers)))
+    with pytest.raises(FetchFailed) as caught:
+        await http.post_form("https://entra.example/token", {"secret": "s3cr3t"})
+    assert (caught.value.fault, caught.value.retry_after) == ("failed", None)
+    assert "s3cr3t" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [("60", 60.0), ("0", 0.0), ("", None), ("soon", None), ("-5", None), ("1e9", None), ("9" * 20, None)],
+)
+async def test_who_is_asked_to_come_back_later_knows_when(retry_after: str, seconds: float | None) -> None:
+    """429 is a fault of its own; a date, which Entra does not send, counts as no hint."""
+    headers = {"Retry-After": retry_after}
+    http = EntraHttp(
+        client=injected(lambda _: httpx.Response(429, text="Too Many Requests", headers=headers))
+    )
+    with pytest.raises(FetchFailed) as caught:
+        await http.post_form("https://entra.example/token", {})
+    assert (caught.value.fault, caught.value.retry_after) == ("throttled", seconds)
+
+
+async def test_faults_are_told_apart() -> None:
+    """Nobody there, and nobody answering in time."""
+    with socket.create_server((LOOPBACK, 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(FetchFailed) as caught:
+        await EntraHttp().post_form(f"http://{LOOPBACK}:{port}/token", {})
+    assert caught.value.fault == "unreachable"
+
+    async def hang(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    async with served(hang) as server:
+        with pytest.raises(FetchFailed) as caught:
+            await EntraHttp(timeout=0.2).post_form(f"{server.url}/token", {})
+    assert caught.value.fault == "timeout"

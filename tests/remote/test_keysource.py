@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from camunda_entra_fastapi.errors import EntraUnavailable
+from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.remote.refresh import FIRST_PAUSE, FORCED_LOADS
 from camunda_entra_fastapi.validation.keys import KeySet
@@ -332,3 +332,22 @@ async def test_a_key_whose_content_changed_is_a_change(
     first = source.current()
     entra.publish(jwk("other", kid=KEY_ID))
     assert await refresh(source, clock) is not first
+
+
+async def test_discovery_is_fetched_once_for_all_who_ask(source: KeySource, entra: ScriptedEntra) -> None:
+    """Signing in asks for endpoints, validating for keys; both share the document."""
+    documents = await asyncio.gather(*(source.discovery() for _ in range(10)))
+    assert len({document.jwks_uri for document in documents}) == 1
+    await source.find(KEY_ID)
+    assert entra.asked == ["discovery", "keys"]
+
+
+async def test_a_failed_discovery_tells_how_it_failed_also_within_the_pause(
+    source: KeySource, entra: ScriptedEntra
+) -> None:
+    """Who asks a moment later gets the same failure at once."""
+    entra.down()
+    for _ in range(2):
+        with pytest.raises(FetchFailed) as caught:
+            await source.discovery()
+        assert caught.value.fault == "unreachable"
