@@ -12,7 +12,7 @@ CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/pac
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: .venv/ready ## Start the local Entra and the sample API, and print lines to paste
+demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
 
 test: lint types unit lowest newest packaging ## Everything, as in CI

@@ -5,10 +5,13 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import Self
+from typing import Final, Self
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
+
+NAVIGATION: Final = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
+"""What a browser sends of itself when somebody types an address."""
 
 
 class SignInFailed(Exception):
@@ -42,7 +45,7 @@ class Application:
         return cls(
             client_id,
             flow["authorizationUrl"],
-            flow["tokenUrl"],
+            urljoin(f"{url}/", flow["tokenUrl"]),
             " ".join(flow["scopes"]),
             f"{url}/docs/oauth2-redirect",
         )
@@ -88,6 +91,20 @@ def sign_in(client: httpx.Client, application: Application, person: str) -> str:
     if answer.status_code != httpx.codes.OK:
         raise SignInFailed(f"the code was not redeemed: {answer.status_code} {answer.text[:200]}")
     return str(answer.json()["access_token"])
+
+
+def open_page(client: httpx.Client, url: str, person: str) -> httpx.Response:
+    """The page of a service, after signing in at Entra's page by pressing the button with the name.
+
+    Raises:
+        SignInFailed: Entra's page has no such button, or does not send us back.
+        httpx.HTTPError: Somebody did not answer.
+    """
+    page = client.get(url, headers=NAVIGATION, follow_redirects=True)
+    answer = _press(client, page, person)
+    if not answer.is_redirect:
+        raise SignInFailed(f"the sign-in page did not send us back ({answer.status_code})")
+    return client.get(str(answer.headers["Location"]), headers=NAVIGATION, follow_redirects=True)
 
 
 def _press(client: httpx.Client, page: httpx.Response, person: str) -> httpx.Response:

@@ -1,12 +1,14 @@
 """What ``camunda-entra demo --check`` tries, and what must come of it."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import httpx
 
-from camunda_entra_fastapi.cli.browser import Application, SignInFailed, sign_in
+from camunda_entra_fastapi.cli.browser import NAVIGATION, Application, SignInFailed, open_page, sign_in
 from camunda_entra_fastapi.cli.cast import (
     ADMINISTRATOR,
     APPLICATION,
@@ -16,6 +18,9 @@ from camunda_entra_fastapi.cli.cast import (
 )
 from camunda_entra_fastapi.cli.service import INCIDENT
 from camunda_entra_fastapi.testing import EntraEmulator
+
+_WAITING: Final = re.compile(r"<strong>(\d+)</strong> waiting")
+"""How the page tells how many incidents there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def run_checks(client: httpx.Client, emulator: EntraEmulator) -> Iterator[Outcom
     for person in (READER, ADMINISTRATOR):
         yield obtain(person, "signs in as from the docs page", partial(_sign_in, client, emulator, person))
     yield obtain(APPLICATION, "asks with its client secret", partial(_ask, client, emulator))
+    yield from _visit(client, READER)
     tokens[stranger := "a token for another API"] = token_for_another_api(emulator)
 
     yield call(READER, "GET", "/incidents", "200")
@@ -75,6 +81,28 @@ def run_checks(client: httpx.Client, emulator: EntraEmulator) -> Iterator[Outcom
     yield call(READER, "DELETE", f"/incidents/{INCIDENT}", "403 role_missing")
     yield call(ADMINISTRATOR, "DELETE", f"/incidents/{INCIDENT}", "200")
     yield call(APPLICATION, "GET", "/export", "200")
+
+
+def _visit(client: httpx.Client, person: str) -> Iterator[Outcome]:
+    """Open the page, sign in, see it, and sign out: by cookies, which nothing else here does."""
+    shown, left = f"greets {person} with 3 incidents", "asked to sign in again"
+    try:
+        page = open_page(client, "/", person)
+        found = _WAITING.search(page.text)
+        incidents = f" with {found[1]} incidents" if found else ""
+        seen = (
+            f"greets {person}{incidents}" if person in page.text else f"{page.status_code} of {page.url.path}"
+        )
+        yield Outcome(f"{person} opens the page and signs in", shown, seen)
+        client.post("/auth/logout", headers={"Origin": str(client.base_url).rstrip("/")})
+        status = client.get("/", headers=NAVIGATION).status_code
+        yield Outcome(f"{person} signs out", left, left if status == httpx.codes.FOUND else str(status))
+    except SignInFailed as error:
+        yield Outcome(f"{person} opens the page and signs in", shown, str(error))
+    except httpx.HTTPError as error:
+        yield Outcome(f"{person} opens the page and signs in", shown, _unanswered(error))
+    finally:
+        client.cookies.clear()
 
 
 def _sign_in(client: httpx.Client, emulator: EntraEmulator, person: str) -> str:

@@ -1,4 +1,4 @@
-"""The demo: a local Entra and the sample API, wired with the six variables."""
+"""The demo: a local Entra and a sample of Operate, wired with the six variables."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +23,7 @@ def run_demo(console: Console, *, port: int, emulator_port: int) -> None:
         DemoError: A port is taken, or the sample ended.
     """
     with until_interrupted(), ExitStack() as stack:
-        with console.status("Starting a local Entra and the sample API"):
+        with console.status("Starting a local Entra and the sample"):
             emulator, service = stack.enter_context(_both(port, emulator_port))
         print_instructions(console, emulator, service.url)
         service.wait()

@@ -30,8 +30,10 @@ def print_instructions(console: Console, emulator: EntraEmulator, url: str) -> N
     def to_copy(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    to_copy(f"\nA local Entra ({emulator.base_url}) and a sample API ({url}) are running.")
-    title("The API was started with these six variables. The secret is an invented one.")
+    to_copy(f"\nA local Entra ({emulator.base_url}) and a sample of Operate ({url}) are running.")
+    title("Open in a browser, pick a person, and see the page:")
+    to_copy(url)
+    title("The sample was started with these six variables. The secret is an invented one.")
     for name, value in emulator.environment().items():
         to_copy(f"{name}={value}")
 
@@ -45,7 +47,7 @@ def print_instructions(console: Console, emulator: EntraEmulator, url: str) -> N
     title(f"Another token, for the application {APPLICATION}, whose role opens /export")
     to_copy(_token_request(emulator))
 
-    title("Open in a browser, press Authorize, and sign in as one of three people:")
+    title("Its API, to try out: press Authorize and sign in as one of three people")
     to_copy(f"{url}/docs")
     console.print("\nCtrl-C ends the demo.")
 

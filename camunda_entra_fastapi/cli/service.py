@@ -1,4 +1,4 @@
-"""The sample API as a process of its own, which knows of its surroundings by the six variables alone."""
+"""The sample as a process of its own, which knows of its surroundings by the six variables alone."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running sample API.
+    """The running sample: web pages and an API.
 
     Attributes:
         url: Where it is reached. By the name localhost, for which Entra lets a redirect URI have any port.
@@ -97,9 +97,9 @@ def sample_arguments(package: Path) -> list[str]:
     Args:
         package: This package's folder. A wheel has the sample in it; in a checkout it lies beside it.
     """
-    if (package / "cli" / "operate_api.py").is_file():
-        return ["camunda_entra_fastapi.cli.operate_api:app"]
-    return ["main:app", "--app-dir", str(package.parent / "samples" / "operate_api")]
+    shipped = package / "cli" / "samples"
+    folder = shipped if shipped.is_dir() else package.parent / "samples"
+    return ["operate_web.main:app", "--app-dir", str(folder)]
 
 
 def check_port(port: int, option: str, addresses: tuple[str, ...] = ("127.0.0.1",)) -> None:
@@ -133,7 +133,7 @@ def _port_of(process: subprocess.Popen[bytes], log: Path, patience: float) -> in
         if process.poll() is not None:
             raise _ended(log)
         if time.monotonic() >= deadline:
-            raise DemoError(f"The sample API did not listen within {patience:g} seconds.")
+            raise DemoError(f"The sample did not listen within {patience:g} seconds.")
         time.sleep(0.02)
     return int(listens[1])
 
@@ -149,4 +149,4 @@ def _surroundings() -> dict[str, str]:
 
 def _ended(log: Path) -> DemoError:
     said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-20:]
-    return DemoError("\n".join(("The sample API ended. It said last:", *said)))
+    return DemoError("\n".join(("The sample ended. It said last:", *said)))

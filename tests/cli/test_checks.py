@@ -24,14 +24,14 @@ def seen_with(answer: httpx.Response | Exception) -> list[str]:
 
 def test_nobody_there_fails_every_check() -> None:
     """Each says so for itself; none is left out."""
-    assert seen_with(httpx.ConnectError("refused")) == ["no proper answer: refused"] * 9
+    assert seen_with(httpx.ConnectError("refused")) == ["no proper answer: refused"] * 10
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[]", "null", '{"detail": "Not Found"}', '{"detail": {}}'])
 def test_a_refusal_without_a_code_is_called_that(body: str) -> None:
     """Whatever the body is, the status is told and nothing breaks."""
     *_, last = seen = seen_with(httpx.Response(418, text=body))
-    assert len(seen) == 9
+    assert len(seen) == 10
     assert last == "418 without a code"
 
 
@@ -69,3 +69,43 @@ def test_an_outage_of_entra_is_seen_by_who_signs_in() -> None:
         reader, _, application, *_ = run_checks(client, emulator)
     assert reader.seen == "the sign-in page (503) has no button with the name Ben Reader"
     assert application.seen.startswith("no proper answer: Server error '503")
+
+
+def outcomes_of(answers: dict[str, httpx.Response]) -> dict[str, str]:
+    """What was seen of a service whose paths answer so; the others are 404."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        return answers.get(request.url.path, httpx.Response(404, json={}))
+
+    with httpx.Client(transport=httpx.MockTransport(handle), base_url="http://localhost:8000") as client:
+        return {each.name: each.seen for each in run_checks(client, EntraEmulator())}
+
+
+BUTTON = '<form action="/press"><button name="user" value="1">Ben Reader</button></form>'
+
+
+@pytest.mark.parametrize(
+    ("answers", "seen"),
+    [
+        ({"/press": httpx.Response(200, text="wait")}, "the sign-in page did not send us back (200)"),
+        (
+            {
+                "/press": httpx.Response(302, headers={"Location": "/back"}),
+                "/back": httpx.Response(403, text="no"),
+            },
+            "403 of /back",
+        ),
+        (
+            {
+                "/press": httpx.Response(302, headers={"Location": "/back"}),
+                "/back": httpx.Response(200, text="Hello Ben Reader"),
+            },
+            "greets Ben Reader",
+        ),
+    ],
+)
+def test_a_page_that_does_not_greet_is_told(answers: dict[str, httpx.Response], seen: str) -> None:
+    """What came instead is in the line; and who is not asked to sign in again was not signed out."""
+    outcomes = outcomes_of({"/": httpx.Response(200, text=BUTTON)} | answers)
+    assert outcomes["Ben Reader opens the page and signs in"] == seen
+    assert outcomes.get("Ben Reader signs out", "200") == "200"

@@ -163,7 +163,7 @@ def test_check_is_not_misled_by_the_surroundings(monkeypatch: pytest.MonkeyPatch
     (tmp_path / ".env").write_text("CAMUNDA_IDENTITY_CLIENTSECRET=other\n", encoding="utf-8")
     result = CliRunner().invoke(commands, ["demo", "--check"])
     assert result.exit_code == 0
-    assert result.output.endswith("All 9 checks passed.\n")
+    assert result.output.endswith("All 11 checks passed.\n")
 
 
 def test_check_fails_when_something_is_not_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ def test_check_fails_when_something_is_not_as_it_should_be(monkeypatch: pytest.M
     assert result.exit_code == 1
     told = result.output.splitlines()
     assert "\u2717 DELETE /incidents/2251799813685301 by Ada Admin: 403 role_missing (expected: 200)" in told
-    assert told[-1] == "1 of 9 checks failed."
+    assert told[-1] == "1 of 11 checks failed."
 
 
 def test_check_needs_no_unicode() -> None:

@@ -30,7 +30,7 @@ def test_says_why_it_did_not_start() -> None:
 
 def test_is_not_waited_for_without_end() -> None:
     """One that never listens is given up."""
-    with pytest.raises(DemoError, match=r"The sample API did not listen within 0 seconds\."):
+    with pytest.raises(DemoError, match=r"The sample did not listen within 0 seconds\."):
         serve_sample(ENVIRONMENT, 0, patience=0).__enter__()
 
 
@@ -38,7 +38,7 @@ def test_waiting_ends_when_it_ends() -> None:
     """One that ends by itself is no success; what it said last is told."""
     with serve_sample(ENVIRONMENT, 0) as sample:
         sample._process.terminate()
-        with pytest.raises(DemoError, match=r"The sample API ended\. It said last:\n(.|\n)*Shutting down"):
+        with pytest.raises(DemoError, match=r"The sample ended\. It said last:\n(.|\n)*Shutting down"):
             sample.wait()
 
 
@@ -46,9 +46,9 @@ def test_is_found_in_a_wheel_and_in_a_checkout(tmp_path: Path) -> None:
     """A wheel has it inside of the package; in a checkout it is the one that people copy."""
     package = tmp_path / "camunda_entra_fastapi"
     (package / "cli").mkdir(parents=True)
-    assert sample_arguments(package) == ["main:app", "--app-dir", str(tmp_path / "samples" / "operate_api")]
-    (package / "cli" / "operate_api.py").touch()
-    assert sample_arguments(package) == ["camunda_entra_fastapi.cli.operate_api:app"]
+    assert sample_arguments(package) == ["operate_web.main:app", "--app-dir", str(tmp_path / "samples")]
+    (package / "cli" / "samples").mkdir()
+    assert sample_arguments(package)[2] == str(package / "cli" / "samples")
 
 
 def test_port_0_and_free_ports_are_fine() -> None:

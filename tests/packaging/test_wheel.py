@@ -55,9 +55,14 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_what_it_needs(wheel: Path) -> None:
     """Types are announced, pages and the sample are in, tests are not."""
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("py.typed", "testing/pages/sign_in.html", "cli/operate_api.py"):
+    for needed in (
+        "py.typed",
+        "testing/pages/sign_in.html",
+        "cli/samples/operate_api/main.py",
+        "cli/samples/operate_web/templates/base.html",
+    ):
         assert f"camunda_entra_fastapi/{needed}" in names
-    assert not [name for name in names if name.startswith(("tests/", "samples/"))]
+    assert not [name for name in names if name.startswith(("tests/", "samples/")) or "__pycache__" in name]
 
 
 def test_the_changelog_begins_with_this_version(wheel: Path) -> None:

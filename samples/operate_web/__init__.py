@@ -1,0 +1,1 @@
+"""A small Operate with web pages; see README.md."""
