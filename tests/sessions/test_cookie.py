@@ -106,3 +106,8 @@ async def test_what_is_remembered_opened_is_bounded(
     handles = [await store.create(session) for session in sessions]
     for _ in range(2):
         assert [await store.read(handle) for handle in handles] == sessions
+
+
+async def test_a_session_of_another_format_is_none(store: CookieStore) -> None:
+    """After an update, or a step back, people sign in again, and nothing breaks."""
+    assert await store.read(sealer().seal(b'[99, "something", {}, null, "else"]')) is None
