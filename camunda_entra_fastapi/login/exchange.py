@@ -18,7 +18,6 @@ from camunda_entra_fastapi.errors import (
 )
 from camunda_entra_fastapi.login.protocol import Attempt
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, is_consent
-from camunda_entra_fastapi.remote.discovery import Discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.remote.token_endpoint import Client, Tokens, redeem_code, redeem_refresh_token
@@ -61,16 +60,19 @@ class Exchange:
     clock: Callable[[], float]
     lifetime: float
 
-    async def endpoints(self) -> Discovery:
-        """Where Entra's endpoints are.
+    async def authorization_endpoint(self) -> str:
+        """Where people are sent to sign in.
 
         Raises:
-            EntraUnavailable: Entra was never reached.
+            EntraUnavailable: Entra was never reached, or names no such endpoint.
         """
         try:
-            return await self.keys.discovery()
+            endpoint = (await self.keys.discovery()).authorization_endpoint
         except FetchFailed as failure:
             raise unavailable(failure) from None
+        if endpoint is None:
+            raise unavailable(FetchFailed("Entra's discovery document has no authorization_endpoint."))
+        return endpoint
 
     async def sign_in(self, attempt: Attempt, code: str, session_state: str | None) -> Session:
         """The new session for a code.
@@ -197,8 +199,11 @@ class Exchange:
                 error.message,
             )
             return claims, False
-        # An ID token has no oid unless the scope profile is asked for (Learn: ID token claims).
+        # An ID token has no oid unless the scope profile is asked for (Learn: ID token claims). In sub, both
+        # name a person alike where both are for this application, and differently where they are not.
         who = [name for name in ("oid", "tid") if name in claims]
+        if "oid" not in claims and access_claims["aud"] == self.client.client_id:
+            who.append("sub")
         if any(access_claims.get(name) != claims[name] for name in who):
             raise _untrusted("Its ID token and its access token are of different people.")
         return access_claims, True

@@ -71,11 +71,9 @@ class SignIn:
         Raises:
             EntraUnavailable: Entra was never reached, or names no authorization endpoint.
         """
-        discovery = await self.exchange.endpoints()
+        endpoint = await self.exchange.authorization_endpoint()
         attempt = Attempt.begin("login", redirect_uri, return_to, self.clock())
-        url = authorization_url(
-            discovery.authorization_endpoint or "", self.client_id, self.scopes, attempt, more
-        )
+        url = authorization_url(endpoint, self.client_id, self.scopes, attempt, more)
         return self._departure(url, attempt)
 
     async def finish(

@@ -1,7 +1,6 @@
 """A site that people sign in to, the Entra behind it, and a line between the two that can be tapped."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -296,7 +295,7 @@ def site(make_site: MakeSite) -> Site:
 
 def register(emulator: EntraEmulator, *redirect_uris: str) -> None:
     """Register more redirect URIs for the site."""
-    uris = emulator.application.redirect_uris | dict.fromkeys(redirect_uris, "web")
+    uris = {**emulator.application.redirect_uris, **dict.fromkeys(redirect_uris, "web")}
     change_application(emulator, OPERATE, redirect_uris=uris)
 
 
@@ -323,13 +322,10 @@ def code_of(response: httpx.Response) -> str:
 
 
 def texts_in(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
-    """All that was logged, tracebacks included."""
+    """All that was logged, tracebacks included, but for the addresses that browsers go to."""
     for record in caplog.records:
+        if record.name.startswith(("httpx", "httpcore")):
+            continue
         yield record.getMessage()
         if record.exc_info and record.exc_info[1]:
             yield repr(record.exc_info[1])
-
-
-def as_json(value: object) -> bytes:
-    """The value as JSON."""
-    return json.dumps(value).encode()

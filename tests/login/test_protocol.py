@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import re
 from dataclasses import replace
 from typing import Literal
@@ -117,7 +116,6 @@ ELSEWHERE = [
     "/auth/login?return_to=//evil.example",
     "/%61uth/logout",
     "/a%75th%2flogout",
-    "/page<script>".replace("/page", "//"),
     "/" + "a" * MAX_RETURN_TO,
     "/" + "ü" * (MAX_RETURN_TO // 6 + 1),
 ]
@@ -324,9 +322,3 @@ def test_the_authorization_url_has_exactly_what_the_flow_needs() -> None:
 def test_parameters_join_those_that_an_endpoint_has(endpoint: str, whole: str) -> None:
     """Azure AD B2C's endpoints have their policy in the query."""
     assert with_query(endpoint, {"x": "1/2"}) == whole
-
-
-def test_packed_attempts_are_small() -> None:
-    """Seven of them stay below what proxies take, even with the longest path to return to."""
-    assert len(replace(attempt(), return_to="/" + "a" * (MAX_RETURN_TO - 1)).pack()) < 1400
-    assert len(json.loads(attempt().pack())) == 7
