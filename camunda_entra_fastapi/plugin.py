@@ -133,7 +133,8 @@ class CamundaEntra:
     ) -> APIRouter:
         """The pages for signing in and out with a browser; from then on session cookies count.
 
-        ``install`` includes it, and brings renewed cookies with every answer besides.
+        ``install`` includes it, and brings renewed cookies with every answer besides. A prefix is given
+        here, not to ``include_router``, so that people are sent to where the pages are.
 
         Args:
             prefix: Where the pages are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.

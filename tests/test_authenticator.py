@@ -1,7 +1,9 @@
 """``Authenticator``: the one way that every token goes, and what is remembered of it."""
 
 import asyncio
+from base64 import urlsafe_b64encode
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,7 +15,18 @@ from camunda_entra_fastapi.validation.keys import SigningKey
 from camunda_entra_fastapi.validation.policy import Policy
 from tests.conftest import FakeClock
 from tests.remote.scripted import LIFETIME, ScriptedEntra
-from tests.tokens import CLIENT_ID, HEADER, KEY_ID, NOW, app_claims, jwk, token, user_claims
+from tests.tokens import (
+    ABSENT,
+    CALLER,
+    CLIENT_ID,
+    HEADER,
+    KEY_ID,
+    NOW,
+    app_claims,
+    jwk,
+    token,
+    user_claims,
+)
 from tests.validation.conftest import POLICY
 
 SKEW = int(POLICY.clock_skew)
@@ -277,3 +290,113 @@ async def test_three_hundred_first_tokens_at_once_are_one_fetch(
     verdicts = await asyncio.gather(*(verdict(authenticator, text) for text in good + bad))
     assert verdicts == ["accepted"] * 150 + ["audience_mismatch"] * 150
     assert entra.asked == ["discovery", "keys"]
+
+
+# What comes with a sign-in
+
+
+def id_token(**changes: Any) -> str:
+    """What Entra says to an application of somebody who signs in."""
+    return token(user_claims(**{"azp": ABSENT, "azpacr": ABSENT, "scp": ABSENT, "nonce": "n"} | changes))
+
+
+async def refused(authenticator: Authenticator, text: str, *, is_id_token: bool = False) -> str:
+    """The code of the refusal of what came with a sign-in, or ``accepted``."""
+    try:
+        if is_id_token:
+            await authenticator.id_claims(text, nonce="n", access_token="a.b.c")
+        else:
+            await authenticator.own_access_claims(text)
+    except EntraError as error:
+        return error.code
+    return "accepted"
+
+
+async def test_an_access_token_of_our_own_gives_its_claims(
+    authenticator: Authenticator, entra: ScriptedEntra, verified: list[str]
+) -> None:
+    """It is verified as others are, and not remembered: sessions have their own memory."""
+    claims = user_claims(azp=CLIENT_ID)
+    for _ in range(2):
+        assert await authenticator.own_access_claims(token(claims)) == claims
+    assert len(verified) == 2
+    assert entra.asked == ["discovery", "keys"]
+
+
+@pytest.mark.parametrize("client_id", [CLIENT_ID, CLIENT_ID.upper()])
+async def test_our_own_client_is_let_in_beside_those_that_are_listed(
+    source: KeySource, clock: FakeClock, client_id: str
+) -> None:
+    """A list of clients is about bearer tokens, and who signs in here comes by this client."""
+    listed = "dddddddd-1111-4222-8333-444444444444"
+    policy = replace(POLICY, client_id=client_id, allowed_clients=frozenset({listed}))
+    authenticator = made(source, clock, policy)
+    own = token(user_claims(azp=CLIENT_ID))
+    assert await refused(authenticator, own) == "accepted"
+    assert await refused(authenticator, token(user_claims(azp=CALLER))) == "client_not_allowed"
+    assert await verdict(authenticator, own) == "client_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"aud": "00000003-0000-0000-c000-000000000000"}, "graph_token"),
+        ({"aud": "api://other"}, "audience_mismatch"),
+        ({"exp": NOW - SKEW - 1}, "token_expired"),
+        ({"acct": 1}, "guest_not_allowed"),
+    ],
+)
+async def test_our_own_access_token_is_judged_like_any_other(
+    source: KeySource, clock: FakeClock, changes: dict[str, Any], code: str
+) -> None:
+    """The policy is the same for people with a token and people with a session."""
+    authenticator = made(source, clock, replace(POLICY, allow_guests=False))
+    assert await refused(authenticator, token(user_claims(**changes))) == code
+
+
+async def test_an_id_token_gives_its_claims(authenticator: Authenticator, entra: ScriptedEntra) -> None:
+    """By the same keys, with the nonce and the access token that it belongs to."""
+    at_hash = urlsafe_b64encode(sha256(b"a.b.c").digest()[:16]).rstrip(b"=").decode()
+    claims = await authenticator.id_claims(id_token(at_hash=at_hash), nonce="n", access_token="a.b.c")
+    assert claims["name"] == "Ada Example"
+    assert entra.asked == ["discovery", "keys"]
+    with pytest.raises(InvalidToken) as caught:
+        await authenticator.id_claims(id_token(at_hash=at_hash), nonce="n", access_token="a.b.d")
+    assert caught.value.code == "at_hash_mismatch"
+    renewed = id_token(nonce=ABSENT)
+    assert await authenticator.id_claims(renewed, nonce=None, access_token="a.b.c")
+    assert await refused(authenticator, renewed, is_id_token=True) == "claim_missing"
+
+
+async def test_an_id_token_is_judged_at_the_time_that_it_is(
+    authenticator: Authenticator, clock: FakeClock
+) -> None:
+    """One that has expired says nothing of who is there now."""
+    assert await refused(authenticator, id_token(), is_id_token=True) == "accepted"
+    clock.advance(3600 + SKEW)
+    assert await refused(authenticator, id_token(), is_id_token=True) == "token_expired"
+
+
+@pytest.mark.parametrize("is_id_token", [False, True])
+async def test_a_key_that_entra_has_just_changed_is_fetched_at_sign_in(
+    authenticator: Authenticator, entra: ScriptedEntra, *, is_id_token: bool
+) -> None:
+    """Whoever signs in after a change of keys does not wait for the next refresh."""
+    claims = user_claims(azp=CLIENT_ID, nonce="n")
+    assert await refused(authenticator, token(claims), is_id_token=is_id_token) == "accepted"
+    rotated = token(claims, dict(HEADER) | {"kid": "next"}, "next")
+    assert await refused(authenticator, rotated, is_id_token=is_id_token) == "key_unknown"
+    entra.publish("next")
+    assert await refused(authenticator, rotated, is_id_token=is_id_token) == "accepted"
+
+
+@pytest.mark.parametrize("is_id_token", [False, True])
+async def test_without_keys_nobody_signs_in(
+    authenticator: Authenticator, entra: ScriptedEntra, *, is_id_token: bool
+) -> None:
+    """It is told as Entra's absence; nonsense is refused without asking."""
+    entra.down()
+    for text in ("", "a.b.c", "x" * 20_000):
+        assert (await refused(authenticator, text, is_id_token=is_id_token)).startswith("token_")
+    assert entra.asked == []
+    assert await refused(authenticator, id_token(), is_id_token=is_id_token) == "keys_unavailable"

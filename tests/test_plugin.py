@@ -327,3 +327,58 @@ def test_what_is_not_overridden_stays(
             clock.now = 4_000_000_000.0
             with entra.overridden(clock=clock):
                 assert verdict(app, other.token()) == "token_expired"
+
+
+def test_a_service_without_a_client_secret_runs(
+    emulator: EntraEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Swagger UI alone is wired, straight to Entra; a session cookie means nothing there."""
+    settings = emulator.settings().model_copy(update={"client_secret": None})
+    entra = CamundaEntra(settings, http_client=emulator.http_client())
+    app = FastAPI(lifespan=entra.lifespan)
+    app.get("/current", dependencies=[Depends(entra.current_user)])(lambda: None)
+    entra.install(app)
+    with caplog.at_level(logging.INFO), TestClient(app) as client:
+        assert client.get("/auth/login").status_code == 404
+        cookie = {"Cookie": "entra_session=x", "Accept": "text/html"}
+        assert client.get("/current", headers=cookie).status_code == 401
+        assert client.get("/current", headers=bearer(emulator.token())).status_code == 200
+        flows = client.get("/openapi.json").json()["components"]["securitySchemes"]["Entra"]["flows"]
+    assert flows["authorizationCode"]["tokenUrl"] == settings.token_url
+    assert "Redirect URIs" not in caplog.text
+
+
+def test_protecting_docs_that_nobody_could_open_is_an_error(emulator: EntraEmulator) -> None:
+    """The application is left as it was."""
+    entra = CamundaEntra(emulator.settings().model_copy(update={"client_secret": None}))
+    app = FastAPI()
+    before = list(app.routes)
+    with pytest.raises(SettingsError, match="CAMUNDA_IDENTITY_CLIENT_SECRET is not set"):
+        entra.install(app, protect_docs=True)
+    assert (app.routes, app.swagger_ui_init_oauth, app.user_middleware) == (before, None, [])
+
+
+def test_redirect_uris_are_logged_once_at_start(
+    emulator: EntraEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As they have to be registered, with the public address where it is known."""
+    entra = CamundaEntra(
+        emulator.settings(base_url="https://operate.example.com"), http_client=emulator.http_client()
+    )
+    app = FastAPI(lifespan=entra.lifespan, swagger_ui_oauth2_redirect_url="/api-docs/back")
+    entra.install(app, prefix="/in", callback_path="/sso-callback")
+    with caplog.at_level(logging.INFO), TestClient(app):
+        pass
+    (line,) = [record.getMessage() for record in caplog.records if "Redirect URIs" in record.getMessage()]
+    for path in ("/sso-callback", "/api-docs/back", "/in/admin-consent-callback", "/in/front-channel-logout"):
+        assert f"https://operate.example.com{path}" in line
+
+
+@pytest.mark.parametrize("wrong", [{"prefix": "in"}, {"callback_path": "https://x.example/callback"}])
+def test_paths_that_are_none_are_refused(emulator: EntraEmulator, wrong: dict[str, str]) -> None:
+    """Where they are given, and before any request."""
+    entra = CamundaEntra(emulator.settings())
+    with pytest.raises(ValueError, match="is not a path"):
+        entra.login_router(prefix=wrong.get("prefix"), callback_path=wrong.get("callback_path"))
+    with pytest.raises(ValueError, match="is not a path"):
+        entra.install(FastAPI(), prefix=wrong.get("prefix"), callback_path=wrong.get("callback_path"))

@@ -56,7 +56,11 @@ class DocsToken:
             return _oauth_error(parts, unavailable(failure))
         except EntraError as error:
             return _oauth_error(parts, error)
-        return JSONResponse(document, status, _HEADERS)
+        try:
+            return JSONResponse(document, status, _HEADERS)
+        except ValueError:  # half a character, or a number without end, which Python's JSON lets in
+            garbled = FetchFailed("The token endpoint answered with something that JSON cannot hold.")
+            return _oauth_error(parts, unavailable(garbled))
 
     async def _grant(self, request: Request, parts: Parts) -> dict[str, str]:
         """The fields that are passed on.

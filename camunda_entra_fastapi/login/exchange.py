@@ -131,7 +131,8 @@ class Exchange:
             endpoint = await self.token_endpoint()
             tokens = await redeem_refresh_token(self.http, endpoint, self.client, str(session.refresh_token))
         except EntraRefused as refused:
-            if refused.refusal.error in _OF_OURS or explain(refused.refusal).kind is Kind.ENTRA:
+            kind = explain(refused.refusal).kind
+            if refused.refusal.error in _OF_OURS or kind in (Kind.ENTRA, Kind.REGISTRATION):
                 logger.warning("Entra refuses to renew sessions: %s", refused.message)
                 raise EntraUnavailable(
                     "entra_failed", f"The sign-in cannot be renewed. {_NOT_YOURS}", RETRY_AFTER

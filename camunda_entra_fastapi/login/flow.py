@@ -24,6 +24,8 @@ MAX_SID: Final = 256
 """Characters. Entra's are GUIDs."""
 MAX_ATTEMPTS: Final = 7
 """Sign-ins that one browser may have begun at once; older ones are dropped."""
+MAX_ATTEMPTS_CHARACTERS: Final = 3_500
+"""What their cookies may have together. Seven usual ones have 3,000, beside which a session has room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class SignIn:
         sealer: Seals attempts for their cookies.
         clock: Gives seconds since 1970.
         scopes: What is asked for.
-        end_session_url: Where people are sent to sign out; what Entra names counts more.
+        end_session_url: Where people are sent to sign out.
         admin_consent_url: Where an administrator consents.
         issuer: What ``iss`` of a front-channel sign-out must be, where there is one.
     """

@@ -16,7 +16,7 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
 )
 from camunda_entra_fastapi.login import answers
-from camunda_entra_fastapi.login.flow import MAX_ATTEMPTS, MAX_SID, Departure
+from camunda_entra_fastapi.login.flow import MAX_ATTEMPTS, MAX_ATTEMPTS_CHARACTERS, MAX_SID, Departure
 from camunda_entra_fastapi.login.parts import Parts, Paths
 from camunda_entra_fastapi.login.protocol import (
     ATTEMPT_LIFETIME,
@@ -225,14 +225,20 @@ class Login:
     def _depart(self, request: Request, parts: Parts, departure: Departure) -> Response:
         """To Entra, with the attempt in a cookie of its own; of too many, the oldest are dropped."""
         cookies = parts.sessions.cookies
-        pending = {name: parts.sign_in.peek(value) for name, value in cookies.attempts(request).items()}
-        alive = [(found.began_at, name) for name, found in pending.items() if found is not None]
-        kept = {name for _, name in sorted(alive)[-(MAX_ATTEMPTS - 1) :]}
+        pending = cookies.attempts(request)
+        opened = {name: parts.sign_in.peek(value) for name, value in pending.items()}
+        alive = sorted((found.began_at, name) for name, found in opened.items() if found is not None)
+        kept = [name for _, name in alive[-(MAX_ATTEMPTS - 1) :]]
+        while (
+            kept
+            and len(departure.sealed) + sum(len(pending[name]) for name in kept) > MAX_ATTEMPTS_CHARACTERS
+        ):
+            del kept[0]
         response = answers.redirect(departure.url)
         answers.set_cookies(
             response,
             [
-                *(cookies.drop_attempt(request, name) for name in sorted(pending.keys() - kept)),
+                *(cookies.drop_attempt(request, name) for name in sorted(pending.keys() - set(kept))),
                 cookies.keep_attempt(request, departure.attempt_id, departure.sealed, ATTEMPT_LIFETIME),
             ],
         )

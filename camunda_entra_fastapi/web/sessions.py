@@ -1,6 +1,7 @@
 """The user of a session cookie, and the cookies that an answer has to bring."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -14,7 +15,7 @@ from camunda_entra_fastapi.web.same_origin import check_same_origin
 from camunda_entra_fastapi.web.site import INSTALLED_AT, Site
 
 _PENDING: Final = "camunda_entra_fastapi.set_cookie"
-"""Member of the scope: ``Set-Cookie`` values that the answer will bring."""
+"""Member of the scope: ``Set-Cookie`` values that the answer will bring, by the session cookie's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Sessions:
         if fresh is None:
             return None
         if fresh.handle != handle and (pending := connection.scope.get(_PENDING)) is not None:
-            pending[:] = self.keep(connection, fresh)
+            pending[self.cookies.name] = self.keep(connection, fresh)
         return fresh.user
 
     async def found(self, connection: HTTPConnection) -> SignedIn | None:
@@ -88,15 +89,16 @@ class SessionCookies:
         ):
             await self._app(scope, receive, send)
             return
-        pending: list[str] = []
+        pending: dict[str, list[str]] = {}
         scope[_PENDING] = pending
 
         async def send_with_cookies(message: Message) -> None:
             if pending and message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for value in pending:
+                for value in chain.from_iterable(pending.values()):
                     headers.append("Set-Cookie", value)
-                headers.setdefault("Cache-Control", "no-store")  # no cache may give them to others
+                if "private" not in headers.get("Cache-Control", ""):
+                    headers["Cache-Control"] = "no-store"  # no cache may give them to others
             await send(message)
 
         await self._app(scope, receive, send_with_cookies)

@@ -71,7 +71,7 @@ class Site:
         """The path and query that the browser asked for, percent-encoded."""
         scope = connection.scope
         outer = _outermost(scope)
-        root = self._root if self._origin is not None else outer
+        root = self._root if self._origin is not None else outer.rstrip("/")
         path = quote(root + _inside(str(scope["path"]), outer), safe=_PATH)
         query = scope.get("query_string", b"").decode("latin-1")
         return f"{path}?{query}" if query else path
@@ -92,8 +92,9 @@ def _outermost(scope: Scope) -> str:
 
 def _inside(path: str, root: str) -> str:
     """The path without the root, which some servers leave in and others take out (ASGI, root_path)."""
-    if root and (path == root or path.startswith(root.rstrip("/") + "/")):
-        return path[len(root.rstrip("/")) :]
+    for before in (root, root.rstrip("/")):  # with a slash at its end, uvicorn puts it before another one
+        if before and (path == before or path.startswith(before + "/")):
+            return path[len(before) :]
     return path
 
 

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
+from camunda_entra_fastapi.login.keeper import SessionKeeper
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE
 from tests.conftest import FakeClock
@@ -297,6 +298,13 @@ def register(emulator: EntraEmulator, *redirect_uris: str) -> None:
     """Register more redirect URIs for the site."""
     uris = {**emulator.application.redirect_uris, **dict.fromkeys(redirect_uris, "web")}
     change_application(emulator, OPERATE, redirect_uris=uris)
+
+
+def keeper_of(site: Site) -> SessionKeeper:
+    """What keeps the site's sessions."""
+    parts = site.entra._joined[-1].parts
+    assert parts is not None
+    return parts.sessions.keeper
 
 
 def query_of(address: str) -> dict[str, str]:

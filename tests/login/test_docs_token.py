@@ -156,6 +156,40 @@ async def test_entras_faults_are_told_as_such(site: Site, trouble: str, status: 
     assert "login.entra" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "content", [b'{"access_token": NaN}', b'{"expires_in": 1e999}', b'{"scope": "\\ud800"}', b"[]"]
+)
+async def test_what_cannot_be_handed_through_is_entras_fault(site: Site, content: bytes) -> None:
+    """Python reads more than JSON has; it does not become an error of ours."""
+    site.wire.answer("/token", 200, content=content)
+    answer = await ask(site.browser(), code="c")
+    assert (answer.status_code, answer.json()["code"]) == (502, "entra_failed")
+
+
+async def test_an_entra_that_hangs_is_given_up(make_site: MakeSite) -> None:
+    """After the time that the settings give it."""
+    site = make_site(http_timeout=0.2)
+    released = site.wire.hang("/token")
+    answer = await ask(site.browser(), code="c")
+    released.set()
+    assert (answer.status_code, answer.json()["error"]) == (504, "temporarily_unavailable")
+
+
+async def test_being_throttled_is_passed_on(site: Site) -> None:
+    """With the time that Entra asks for."""
+    site.wire.answer("/token", 429, headers={"Retry-After": "37"})
+    answer = await ask(site.browser(), code="c")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "37")
+
+
+@pytest.mark.parametrize("direct_docs", [False, True])
+async def test_the_token_url_is_no_part_of_the_api(make_site: MakeSite, *, direct_docs: bool) -> None:
+    """OpenAPI does not list it, and it takes nothing but POST."""
+    site = make_site(install={"direct_docs": direct_docs})
+    assert not [path for path in site.app.openapi()["paths"] if path.startswith("/auth")]
+    assert (await site.browser().http.get("/auth/token", headers=OURS)).status_code == 405
+
+
 async def test_the_redirect_uri_is_that_of_the_docs_page(make_site: MakeSite) -> None:
     """Behind a base URL with a path, that is where the docs page is."""
     site = make_site(base_url="https://apps.example/operate", url="https://apps.example")

@@ -30,6 +30,7 @@ from tests.login.conftest import (
     Wire,
     code_of,
     guarded,
+    keeper_of,
     kept_cookies,
     set_cookies,
     texts_in,
@@ -40,13 +41,6 @@ HOUR: Final = 3600
 EXPIRES: Final = HOUR - 1
 """Seconds after signing in, as ``expires_in`` says."""
 EIGHT_HOURS: Final = 8 * HOUR
-
-
-def keeper_of(site: Site) -> SessionKeeper:
-    """What keeps the site's sessions."""
-    parts = site.entra._joined[-1].parts
-    assert parts is not None
-    return parts.sessions.keeper
 
 
 async def settle(condition: Callable[[], bool]) -> None:
@@ -593,6 +587,7 @@ async def test_another_person_of_the_same_browser_is_another_session(make_site: 
     for _ in range(3):
         assert (await ada.http.get("/api")).json()["name"] == ADA
         assert (await ben.http.get("/api")).json()["name"] == BEN
+    assert len(keeper_of(site)._known) == 1
 
 
 async def found_by(keeper: SessionKeeper, browser: Browser) -> SignedIn:

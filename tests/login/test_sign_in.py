@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.directory import BILLING, OPERATE
+from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, OptionalClaims
 from camunda_entra_fastapi.testing.directory.default import FABRIKAM, UNRELATED
 from tests.conftest import FakeClock
 from tests.login.conftest import (
@@ -32,6 +32,7 @@ from tests.login.conftest import (
     Store,
     code_of,
     guarded,
+    keeper_of,
     kept_cookies,
     query_of,
     register,
@@ -144,6 +145,7 @@ async def test_deep_links_keep_their_query(site: Site, path: str) -> None:
         "return_to=/%5Cevil.example",
         "return_to=/auth/logout",
         "return_to=/page&return_to=//evil.example",
+        "return_to=//evil.example&return_to=/page",
         "return_to=",
         "",
     ],
@@ -349,13 +351,20 @@ async def test_an_answer_with_neither_error_nor_code_is_refused(site: Site) -> N
     assert not browser.attempts
 
 
-@pytest.mark.parametrize("size", [257, 300])
-async def test_a_session_state_that_is_none_is_left_out(site: Site, size: int) -> None:
-    """It is of use for front-channel sign-out alone."""
+@pytest.mark.parametrize(("size", "is_kept"), [(0, False), (1, True), (256, True), (257, False)])
+async def test_a_session_state_that_is_none_is_left_out(
+    make_site: MakeSite, emulator: EntraEmulator, size: int, *, is_kept: bool
+) -> None:
+    """It is of use for front-channel sign-out alone, and nobody may fill cookies with it."""
+    change_application(emulator, OPERATE, optional_claims=OptionalClaims())
+    site = make_site()
     browser = site.browser()
     back = await browser.come_back()
-    mine = query_of(back)["session_state"]
-    assert (await browser.open(back.replace(mine, "s" * size))).status_code == 303
+    given = "s" * size
+    assert (await browser.open(back.replace(query_of(back)["session_state"], given))).status_code == 303
+    found = await keeper_of(site).find(browser.session)
+    assert found is not None
+    assert found.session.sid == (given if is_kept else None)
 
 
 @Store
@@ -581,9 +590,7 @@ async def test_the_router_alone_signs_people_in(emulator: EntraEmulator, clock: 
     """Without ``install``; also under a prefix of the application's own."""
     entra = CamundaEntra(emulator.settings(), http_client=emulator.http_client(), clock=clock)
     app = guarded(entra, FastAPI())
-    outer = APIRouter(prefix="/v1")
-    outer.include_router(entra.login_router())
-    app.include_router(outer)
+    app.include_router(entra.login_router(), prefix="/v1")
     register(emulator, f"{HOME}/v1{CALLBACK}")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=HOME) as http, emulator.http_client() as other:
@@ -1023,3 +1030,14 @@ async def test_nothing_secret_is_logged_on_the_way(
     log = "\n".join(texts_in(caplog))
     assert "redirect URI" in log
     assert not [secret for secret in secrets if secret in log]
+
+
+async def test_attempts_with_long_ways_back_leave_room_for_a_session(site: Site) -> None:
+    """Links of another site cannot fill the browser's requests with our cookies until proxies refuse them."""
+    browser = site.browser()
+    for number in range(9):
+        await browser.depart(f"/incidents/{number}?q={'x' * 900}")
+        assert sum(len(value) for name, value in browser.cookies.items() if ATTEMPT in name) <= 3_500
+    assert len(browser.attempts) == 2
+    answer = await browser.open(await browser.come_back(f"/incidents/8?q={'x' * 900}"))
+    assert answer.status_code == 303

@@ -24,6 +24,7 @@ from tests.login.conftest import (
     Site,
     Store,
     code_of,
+    keeper_of,
     kept_cookies,
     query_of,
     register,
@@ -272,9 +273,7 @@ async def stranded(make_site: MakeSite) -> Browser:
     """Somebody signed in whose session store is away; at a site of its own."""
     site = make_site(session_store="memory")
     browser = await site.browser().signed_in()
-    parts = site.entra._joined[-1].parts
-    assert parts is not None
-    parts.sessions.keeper.store = Away()
+    keeper_of(site).store = Away()
     return browser
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, Security, WebSocket
 from fastapi.testclient import TestClient
+from starlette.responses import Response
 from starlette.testclient import WebSocketDenialResponse
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser, SettingsError
@@ -22,6 +23,7 @@ from tests.login.conftest import (
     Site,
     code_of,
     guarded,
+    register,
     set_cookies,
     signing_key,
 )
@@ -185,6 +187,15 @@ async def test_websockets_take_the_cookie_of_pages_of_ours(site: Site) -> None:
         assert caught.value.status_code == 403
 
 
+async def test_a_session_that_entra_ended_is_none(site: Site) -> None:
+    """A program is told so, a person signs in again; neither is an error."""
+    browser = await site.browser().signed_in()
+    site.wire.answer("/token", 400, json={"error": "invalid_grant", "error_description": "AADSTS50173: x"})
+    site.clock.advance(4000)
+    assert await browser.status() == 401
+    assert (await browser.open("/page")).status_code == 302
+
+
 async def test_me_tells_who_is_signed_in(site: Site) -> None:
     """As JSON, for people too; 401 for nobody, never a redirect."""
     browser = site.browser()
@@ -308,6 +319,56 @@ async def test_two_services_in_one_application(make_site: MakeSite, emulator: En
     site.clock.advance(4000)
     renewed = await browser.http.get("/api")
     assert list(set_cookies(renewed)) == [COOKIE]
+
+
+async def test_two_sessions_can_be_renewed_in_one_request(
+    make_site: MakeSite, emulator: EntraEmulator
+) -> None:
+    """The browser gets both; neither takes the other's place."""
+    site = make_site()
+    settings = emulator.settings(cookie_name="second", login_prefix="/second")
+    http = emulator.http_client()
+    second = CamundaEntra(settings, http_client=http, clock=site.clock, scheme_name="Second")
+    register(emulator, f"{HOME}/second/login-callback")
+
+    @site.app.get("/both")
+    async def both(
+        one: Annotated[EntraUser, Depends(site.entra.current_user)],
+        other: Annotated[EntraUser, Depends(second.current_user)],
+    ) -> list[str | None]:
+        return [one.name, other.name]
+
+    second.install(site.app)
+    browser = await site.browser().signed_in(person=ADA)
+    browser.entra.cookies.clear()
+    begun = await browser.open("/second/login")
+    await browser.open(await browser.at_entra(begun.headers["location"], BEN))
+    site.clock.advance(4000)
+    answer = await browser.http.get("/both")
+    assert answer.json() == [ADA, BEN]
+    assert set(set_cookies(answer)) == {COOKIE, "second"}
+
+
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [
+        ({}, "no-store"),
+        ({"Cache-Control": "max-age=60"}, "no-store"),
+        ({"Cache-Control": "public, max-age=60"}, "no-store"),
+        ({"Cache-Control": "private, max-age=60"}, "private, max-age=60"),
+    ],
+)
+async def test_renewed_cookies_are_in_nobody_elses_cache(site: Site, own: dict[str, str], sent: str) -> None:
+    """What a route says of caching counts again when there is no cookie in the answer."""
+
+    @site.app.get("/cached", dependencies=[Depends(site.entra.current_user)])
+    async def cached() -> Response:
+        return Response(headers=own)
+
+    browser = await site.browser().signed_in()
+    site.clock.advance(4000)
+    assert (await browser.http.get("/cached")).headers["cache-control"] == sent
+    assert (await browser.http.get("/cached")).headers.get("cache-control") == own.get("Cache-Control")
 
 
 async def test_docs_can_be_for_those_who_signed_in(make_site: MakeSite) -> None:

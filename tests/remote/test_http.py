@@ -427,6 +427,32 @@ async def test_who_is_asked_to_come_back_later_knows_when(retry_after: str, seco
     assert (caught.value.fault, caught.value.retry_after) == ("throttled", seconds)
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (httpx.Response(200, content=b"<html>"), "something that is not JSON"),
+        (httpx.Response(400, content=b"<html>"), "something that is not JSON"),
+        (httpx.Response(200, json=["a"]), "JSON that is not an object"),
+        (httpx.Response(200, content=b'{"a":' + b"[" * 100_000), "something that is not JSON"),
+        (httpx.Response(200, content=b" " * (MAX_BODY_BYTES + 1)), "more than"),
+        (httpx.Response(200, json={}, headers={"Content-Encoding": "br"}), "a compressed body"),
+        (httpx.Response(307, headers={"Location": "https://evil.example"}), "a redirect"),
+    ],
+)
+async def test_answers_to_forms_are_bounded_like_others(answer: httpx.Response, told: str) -> None:
+    """The same rules hold, so that a form with a secret goes to one address alone."""
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return answer
+
+    with pytest.raises(FetchFailed, match=told) as caught:
+        await EntraHttp(client=injected(handler)).post_form("https://entra.example/token", {"a": "1"})
+    assert caught.value.fault == "failed"
+    assert asked == ["https://entra.example/token"]
+
+
 async def test_faults_are_told_apart() -> None:
     """Nobody there, and nobody answering in time."""
     with socket.create_server((LOOPBACK, 0)) as closed:

@@ -903,10 +903,16 @@ def test_a_path_that_is_none_is_told(path: str) -> None:
     [
         ("cookie_name", "a;b", "is not a cookie's name"),
         ("cookie_name", "x" * 41, "is not a cookie's name"),
+        ("cookie_name", "sitzung-ä", "is not a cookie's name"),
+        ("cookie_name", "__Host-entra", "is not a cookie's name"),
+        ("cookie_name", 7, "is not a cookie's name"),
         ("cookie_domain", "com", "is not a domain"),
         ("cookie_domain", "a..b", "is not a domain"),
         ("cookie_domain", "x.example; Secure", "is not a domain"),
         ("cookie_domain", 7, "is not a domain"),
+        ("cookie_domain", "https://x.example", "is not a domain"),
+        ("cookie_domain", "x.example:8000", "is not a domain"),
+        ("cookie_domain", "a." * 127 + "example", "is not a domain"),
         ("login_prefix", 7, "is not a path"),
     ],
 )

@@ -12,12 +12,16 @@ from starlette.websockets import WebSocket
 from camunda_entra_fastapi import (
     AccessDenied,
     CredentialsMissing,
+    CrossOrigin,
     EntraError,
     EntraUnavailable,
     InsufficientClaims,
     InvalidRequest,
     InvalidToken,
+    SessionsUnavailable,
+    SignInFailed,
 )
+from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.web.challenges import Challenger
 
 CHALLENGER = Challenger("tenant", "https://login.example/t/oauth2/v2.0/authorize", "client")
@@ -93,6 +97,55 @@ def test_unavailable_says_when_to_come_back(seconds: float, header: str) -> None
         "error": "temporarily_unavailable",
         "code": "keys_unavailable",
         "message": "Later.",
+    }
+
+
+def test_a_store_that_is_away_says_when_to_come_back() -> None:
+    """It is our own fault, so nobody is challenged."""
+    answer = _refuse(SessionsUnavailable("Later.", 2.5))
+    assert (answer.status_code, answer.headers) == (503, {"Retry-After": "3"})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "name"),
+    [
+        (CrossOrigin("Another page."), 403, "forbidden"),
+        (SignInFailed("login_expired", "Too slow."), 400, "invalid_request"),
+        (SignInFailed("login_refused", "No."), 400, "access_denied"),
+        (SignInFailed("consent_required", "Not yet."), 403, "consent_required"),
+    ],
+)
+def test_what_no_token_would_help_has_no_challenge(error: EntraError, status: int, name: str) -> None:
+    """Clients would throw good tokens away, or ask for others in vain."""
+    answer = _refuse(error)
+    assert (answer.status_code, answer.headers) == (status, {})
+    assert body_of(answer) == {"error": name, "code": error.code, "message": error.message}
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("entra_unreachable", 503),
+        ("entra_failed", 502),
+        ("id_token_invalid", 502),
+        ("entra_timeout", 504),
+    ],
+)
+def test_entras_faults_have_the_status_of_a_gateways(code: str, status: int) -> None:
+    """RFC 9110, 15.6.3 to 15.6.5: it answered wrongly, is away, or did not answer in time."""
+    answer = _refuse(EntraUnavailable(code, "Later.", 5))
+    assert (answer.status_code, answer.headers) == (status, {"Retry-After": "5"})
+
+
+def test_what_entra_said_stands_beside_what_it_means() -> None:
+    """Support asks for its identifiers; what it did not say is left out."""
+    refusal = Refusal("invalid_grant", aadsts=70008, trace_id="t-1", correlation_id="c-1")
+    answer = _refuse(SignInFailed("login_refused", "Sign in again.", refusal))
+    assert body_of(answer) == {
+        "error": "invalid_grant",
+        "code": "login_refused",
+        "message": "Sign in again.",
+        "entra": {"aadsts": 70008, "trace_id": "t-1", "correlation_id": "c-1"},
     }
 
 

@@ -71,6 +71,7 @@ def test_addresses_of_ours_have_what_stands_before_them(
         ("/operate/auth/login", "/operate", "/operate"),
         ("/auth/login", "/operate", "/operate"),
         ("/operate/sub/auth/login", "/operate/sub", "/operate/sub"),
+        ("/operate//auth/login", "/operate/", "/operate/"),
         ("/included/auth/login", "", "/included"),
     ],
 )
@@ -90,6 +91,12 @@ def test_the_root_is_what_stands_before_an_own_path(path: str, root_path: str, r
         ("https://x.example/outer", "/x", {}, "/outer/x"),
         ("https://x.example/outer", "/inner/x", {"root_path": "/inner"}, "/outer/x"),
         (None, "/sub/x", {"root_path": "/sub", "app_root_path": ""}, "/sub/x"),
+        (None, "/operate//x", {"root_path": "/operate/"}, "/operate/x"),
+        (None, "/operate/x", {"root_path": "/operate/"}, "/operate/x"),
+        (None, "/x", {"root_path": "/operate/"}, "/operate/x"),
+        (None, "//x", {"root_path": "/"}, "/x"),
+        (None, "/x", {"root_path": "/"}, "/x"),
+        (None, "/operate", {"root_path": "/operate"}, "/operate"),
     ],
 )
 def test_what_was_asked_for_is_told_as_the_browser_asked(
