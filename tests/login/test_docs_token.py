@@ -14,6 +14,7 @@ VERIFIER: Final = "v" * 43
 
 REDIRECT: Final = f"{HOME}/docs/oauth2-redirect"
 OURS: Final = {"Sec-Fetch-Site": "same-origin", "Origin": HOME}
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
 FORM: Final = {
     "grant_type": "authorization_code",
     "code": "to be filled in",
@@ -112,20 +113,22 @@ async def test_a_form_that_the_docs_page_would_not_send_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
+    ("body", "kind", "told"),
     [
-        (b"a" * (MAX_FORM + 1), "application/x-www-form-urlencoded"),
-        (b"grant_type=\xff", "application/x-www-form-urlencoded; charset=utf-8"),
-        (b"&".join(b"a%d=1" % number for number in range(101)), "application/x-www-form-urlencoded"),
-        (b"{}", "application/json"),
-        (b"grant_type=refresh_token", ""),
+        (b"a" * (MAX_FORM + 1), FORM_TYPE, "larger than 16384 bytes"),
+        (b"grant_type=\xff", f"{FORM_TYPE}; charset=utf-8", "not UTF-8"),
+        (b"&".join(b"a%d=1" % number for number in range(101)), FORM_TYPE, "too many fields"),
+        (b"{}", "application/json", "must be a form"),
+        (b"grant_type=refresh_token", "", "must be a form"),
     ],
 )
-async def test_a_body_that_is_no_small_form_is_refused(site: Site, body: bytes, kind: str) -> None:
+async def test_a_body_that_is_no_small_form_is_refused(site: Site, body: bytes, kind: str, told: str) -> None:
     """Whatever it is, it is bounded and never an error of ours."""
     headers = OURS | {"Content-Type": kind}
     answer = await site.browser().http.post("/auth/token", content=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "login_request_invalid")
+    assert told in answer.json()["error_description"]
+    assert site.wire.forms == []
 
 
 async def test_entras_refusal_is_handed_through(site: Site) -> None:

@@ -232,19 +232,20 @@ async def test_another_deployments_cookie_is_none(make_site: MakeSite, emulator:
     """Not even with the same secret: issuer and client are part of the key."""
     secret = "a secret of thirty-two characters"
     browser = await make_site(session_secret=secret).browser().signed_in()
-    tenant = emulator.directory.tenants[1]
-    for changes in (
-        {"client_id": "11111111-2222-4333-8444-555555555555", "audience": None},
-        {"issuer": emulator.settings().issuer.replace(emulator.tenant.id, tenant.id)},
-    ):
-        settings = emulator.settings().model_dump(exclude={"issuer_backend_url", "scopes"}) | changes
-        settings |= {"session_secret": secret, "client_secret": "x"}
-        entra = CamundaEntra(type(emulator.settings())(**settings))
-        app = guarded(entra, FastAPI())
-        entra.install(app)
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=HOME, cookies=browser.cookies) as other:
-            assert (await other.get("/api")).status_code == 401
+    own, other = emulator.settings(), emulator.directory.tenants[1].id
+    others: dict[str, dict[str, str]] = {
+        "itself": {},
+        "another client": {"client_id": "11111111-2222-4333-8444-555555555555"},
+        "another tenant": {
+            "issuer": own.issuer.replace(emulator.tenant.id, other),
+            "issuer_backend_url": own.issuer_backend_url.replace(emulator.tenant.id, other),
+        },
+    }
+    verdicts = {
+        name: await make_site(session_secret=secret, **changes).browser(like=browser).status()
+        for name, changes in others.items()
+    }
+    assert verdicts == {"itself": 200, "another client": 401, "another tenant": 401}
 
 
 async def test_secrets_rotate(make_site: MakeSite) -> None:
@@ -297,6 +298,9 @@ async def test_a_test_may_swap_what_people_sign_in_to(site: Site) -> None:
     bare = other.settings().model_copy(update={"client_secret": None})
     with pytest.raises(SettingsError, match="CLIENT_SECRET"), site.entra.overridden(bare):
         pytest.fail("nobody could sign in")
+    assert await browser.status() == 200
+    assert (await site.browser().open("/auth/login")).status_code == 302
+    assert site.entra.settings == site.emulator.settings()
 
 
 async def test_two_services_in_one_application(make_site: MakeSite, emulator: EntraEmulator) -> None:
