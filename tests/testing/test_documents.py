@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -245,7 +246,8 @@ async def test_being_slow(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPat
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("camunda_entra_fastapi.testing.faults.asyncio.sleep", sleep)
+    # There alone: a server of another test may be sleeping in its own thread.
+    monkeypatch.setattr("camunda_entra_fastapi.testing.faults.asyncio", SimpleNamespace(sleep=sleep))
     emulator.slow(1.5)
     await client.http.get("/common/discovery/instance")
     assert waits == [1.5]
