@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from camunda_entra_fastapi.plugin import CamundaEntra
     from camunda_entra_fastapi.settings import EntraSettings
     from camunda_entra_fastapi.user import EntraUser
+    from camunda_entra_fastapi.web.gateway_identity import GatewayIdentity
 else:  # so that an unknown name is an error to type checkers
 
     def __getattr__(name: str) -> Any:
@@ -44,6 +45,7 @@ __all__ = [
     "EntraSettings",
     "EntraUnavailable",
     "EntraUser",
+    "GatewayIdentity",
     "InsufficientClaims",
     "InvalidRequest",
     "InvalidToken",
@@ -52,7 +54,12 @@ __all__ = [
     "SignInFailed",
 ]
 
-_HOMES: Final = {"CamundaEntra": "plugin", "EntraSettings": "settings", "EntraUser": "user"}
+_HOMES: Final = {
+    "CamundaEntra": "plugin",
+    "EntraSettings": "settings",
+    "EntraUser": "user",
+    "GatewayIdentity": "web.gateway_identity",
+}
 """Where a public name is defined; those that are not here are in ``errors``."""
 _PARTS: Final = (
     "authenticator",

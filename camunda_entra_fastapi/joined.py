@@ -18,6 +18,7 @@ from camunda_entra_fastapi.sessions.opening import open_store
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.validation.entra import is_tenant_id, v1_issuer_of
+from camunda_entra_fastapi.validation.identity import IdentitySigner
 from camunda_entra_fastapi.validation.policy import Policy
 from camunda_entra_fastapi.web.bearer import Judge, Scheme
 from camunda_entra_fastapi.web.challenges import Challenger
@@ -37,6 +38,8 @@ class Joined:
     judge: Judge
     parts: Parts | None
     """For signing in with a browser; None without a client secret."""
+    identity_signer: IdentitySigner | None
+    """Signs identities for backends; None without any secret."""
 
 
 def join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: Clock) -> Joined:
@@ -62,7 +65,9 @@ def join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: 
     )
     judge = Judge(authenticator, challenger)
     parts = _parts(settings, http, keys, judge, clock)
-    return Joined(settings, http_client, clock, keys, judge, parts)
+    secrets = _secrets(settings)
+    signer = IdentitySigner(secrets, _deployment(settings)) if secrets else None
+    return Joined(settings, http_client, clock, keys, judge, parts, signer)
 
 
 def _provider(settings: EntraSettings) -> Provider:
@@ -115,9 +120,7 @@ def _parts(
     if settings.client_secret is None:
         return None
     secret = settings.client_secret.get_secret_value()
-    # Who has the client secret can sign in as this service anyway: sealing with it gives nothing away.
-    secrets = [one.get_secret_value() for one in settings.session_secret] or [secret]
-    deployment = f"{settings.issuer} {settings.client_id}"
+    secrets, deployment = _secrets(settings), _deployment(settings)
     exchange = Exchange(
         http=http,
         keys=keys,
@@ -141,6 +144,18 @@ def _parts(
     )
     cookies = Cookies(settings.cookie_name, settings.cookie_domain, site)
     return Parts(sign_in, Sessions(keeper, cookies, site), judge.challenger)
+
+
+def _secrets(settings: EntraSettings) -> list[str]:
+    """What our own keys are derived from, the newest first."""
+    # Who has the client secret can sign in as this service anyway: sealing with it gives nothing away.
+    secrets = settings.session_secret or (settings.client_secret,)
+    return [secret.get_secret_value() for secret in secrets if secret is not None]
+
+
+def _deployment(settings: EntraSettings) -> str:
+    """For whom keys are derived: with the same secret, another deployment has others."""
+    return f"{settings.issuer} {settings.client_id}"
 
 
 def scheme_of(settings: EntraSettings, name: str) -> Scheme:

@@ -15,18 +15,21 @@ from camunda_entra_fastapi.login.docs_token import DocsToken
 from camunda_entra_fastapi.login.parts import Parts, Paths
 from camunda_entra_fastapi.login.router import Login
 from camunda_entra_fastapi.settings import EntraSettings
-from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.current_user import (
     Browsers,
     CurrentUser,
     UserDependency,
+    access_token_of,
     require,
     require_any,
 )
+from camunda_entra_fastapi.web.forward_auth import Demand, ForwardAuth
+from camunda_entra_fastapi.web.health import Health
 from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui, guard_docs, redeem_codes_at
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.sessions import SessionCookies
+from camunda_entra_fastapi.web.signed_identity import SignedIdentities
 
 
 class CamundaEntra:
@@ -49,6 +52,8 @@ class CamundaEntra:
         current_user: A dependency that gives the user who asks, or refuses: by bearer token, or else
             by the session cookie of who signed in with a browser.
         optional_user: The same, giving None to who brings no credentials at all.
+        access_token: A dependency that gives the current user's access token, to call on with. A
+            session's is renewed in time, and obtained anew where cookies had no room for it.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class CamundaEntra:
         self.bearer = EntraBearer(own.judge, self._scheme)
         self.current_user = CurrentUser(own.judge, self._scheme)
         self.optional_user = CurrentUser(own.judge, self._scheme, optional=True)
+        self.access_token = access_token_of(self.current_user)
 
     @property
     def settings(self) -> EntraSettings:
@@ -107,7 +113,7 @@ class CamundaEntra:
         """
         joined = self._joined[-1]
         if self._paths is not None:
-            _log_redirect_uris(joined.settings, self._paths)
+            self._paths.log_redirect_uris(joined.settings.base_url)
         await joined.keys.prefetch()
         tasks = [
             asyncio.create_task(joined.keys.keep_discovery_fresh()),
@@ -150,7 +156,46 @@ class CamundaEntra:
         self._paths = Paths(*self.settings.login_paths(prefix, callback_path), docs_redirect_path)
         self._appoint()
         docs = DocsToken(self._parts, self._paths)
-        return Login(self._parts, self._paths, self.current_user, docs.token).router()
+        router = Login(self._parts, self._paths, self.current_user, docs.token).router()
+        self._add_health(router, self._paths.prefix)
+        return router
+
+    def forward_auth_router(
+        self,
+        *,
+        prefix: str | None = None,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        groups: Iterable[str] = (),
+        redirect: bool = False,
+        token: bool = False,
+        identity: str | None = None,
+    ) -> APIRouter:
+        """``/auth/verify``, where gateways ask whether a request may pass, and ``/auth/health``.
+
+        What is given here holds for every request; the query of ``/auth/verify`` demands more. For Envoy,
+        whose requests to ``/auth/ext-authz`` have the original's query, this is the only place.
+
+        Args:
+            prefix: Where the endpoints are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
+            scopes: Delegated permissions that everybody needs.
+            roles: Application roles that everybody needs.
+            groups: Object IDs of groups that everybody must be in.
+            redirect: Whether browsers are sent to sign in; needs the login pages.
+            token: Whether the answer has the access token.
+            identity: The backend that the answer has a signed identity for.
+
+        Raises:
+            ValueError: What is given as prefix is no path.
+        """
+        prefix, _, _ = self.settings.login_paths(prefix, None)
+        demand = Demand(
+            all_of=Permissions.named(scopes, roles, groups), redirect=redirect, token=token, identity=identity
+        )
+        identities = SignedIdentities(lambda: self._joined[-1])
+        router = ForwardAuth(self.current_user, identities, demand, prefix).router()
+        self._add_health(router, prefix)
+        return router
 
     def install(
         self,
@@ -237,6 +282,9 @@ class CamundaEntra:
             browsers = Browsers(self._parts().sessions, self._paths.of("login"))
             self.current_user.browsers = self.optional_user.browsers = browsers
 
+    def _add_health(self, router: APIRouter, prefix: str) -> None:
+        router.add_route(f"{prefix}/health", Health(lambda: self._joined[-1]).health, include_in_schema=False)
+
     def _parts(self) -> Parts:
         return required(self._joined[-1].parts)
 
@@ -250,13 +298,3 @@ class CamundaEntra:
         for bearer in (self.bearer, self.current_user, self.optional_user):
             bearer.redeem_at(path)
         redeem_codes_at(app, self._scheme, path_of)
-
-
-def _log_redirect_uris(settings: EntraSettings, paths: Paths) -> None:
-    base_url = settings.base_url or "<address of this service>"
-    logger.info(
-        "Redirect URIs to register in Entra, platform Web: %s. Front-channel logout URL: %s%s",
-        ", ".join(f"{base_url}{path}" for path in paths.redirect_uris),
-        base_url,
-        paths.of("front-channel-logout"),
-    )

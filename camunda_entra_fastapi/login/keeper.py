@@ -17,6 +17,9 @@ PATIENCE: Final = 1.0
 PAUSE: Final = 10.0
 """Seconds until renewing is tried again after it failed, or took too long, while the token was still good."""
 
+MAX_WITH_TOKEN: Final = 1_000
+"""Sessions whose cookies are too small for their access token, which is kept here."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
@@ -53,6 +56,7 @@ class SessionKeeper:
         self._clock = clock
         self._remember = remember
         self._known: dict[str, SignedIn] = {}
+        self._with_token: dict[str, SignedIn] = {}
         self._ended = Marks(clock)
         self._flights: dict[str, _Flight] = {}
         self._paused = Marks(clock)
@@ -107,6 +111,33 @@ class SessionKeeper:
             self._paused.add(session.id, PAUSE)
             return found
 
+    async def with_access_token(self, found: SignedIn) -> SignedIn | None:
+        """The session with its access token, which cookies may be too small for. None when it is over.
+
+        Raises:
+            AccessDenied: There is none, and no refresh token to get another one.
+            EntraUnavailable: Entra cannot be asked.
+            SessionsUnavailable: The store cannot be asked.
+        """
+        if found.session.access_token:
+            return found
+        if found.session.refresh_token is None:
+            raise AccessDenied(
+                "access_token_unavailable",
+                "The session's access token was too large for its cookies, and there is no refresh token. "
+                "Set CAMUNDA_ENTRA_SESSION_STORE to a redis:// URL, or add offline_access to "
+                "CAMUNDA_ENTRA_SCOPES.",
+            )
+        kept = self._with_token.get(found.session.id)
+        if kept is not None and kept.session.renew_at > self._clock():
+            return kept
+        renewed = await self._land(self._take_off(found))
+        if renewed is not None:
+            if len(self._with_token) >= MAX_WITH_TOKEN:
+                self._with_token.clear()
+            self._with_token[renewed.session.id] = renewed
+        return renewed
+
     async def end(self, found: SignedIn) -> None:
         """End the session, here and, as far as the store can, everywhere.
 
@@ -115,6 +146,7 @@ class SessionKeeper:
         """
         self._ended.add(found.session.id, self.seconds_left(found.session))
         self._known.pop(found.session.id, None)
+        self._with_token.pop(found.session.id, None)
         await self.store.end(found.handle)
 
     def seconds_left(self, session: Session) -> float:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from camunda_entra_fastapi.login.flow import SignIn
+from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.sessions import Sessions
 
@@ -21,6 +22,16 @@ class Paths:
     def redirect_uris(self) -> tuple[str, ...]:
         """The paths of all redirect URIs to register in Entra."""
         return self.callback, self.docs_redirect, self.of("admin-consent-callback")
+
+    def log_redirect_uris(self, base_url: str | None) -> None:
+        """Tell once what to register; with a placeholder where the address shows itself only later."""
+        base = base_url or "<address of this service>"
+        logger.info(
+            "Redirect URIs to register in Entra, platform Web: %s. Front-channel logout URL: %s%s",
+            ", ".join(f"{base}{path}" for path in self.redirect_uris),
+            base,
+            self.of("front-channel-logout"),
+        )
 
     def of(self, name: str) -> str:
         """The page of that name."""

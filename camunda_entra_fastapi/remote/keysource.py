@@ -49,6 +49,17 @@ class KeySource:
             keys = self._keys.current() or keys
         return keys.find(key_id), keys
 
+    async def check(self) -> None:
+        """Return when there are keys; they are fetched when there were none yet.
+
+        Raises:
+            EntraUnavailable: No keys were ever fetched, and none can be fetched now.
+        """
+        try:
+            await self._keys.get()
+        except FetchFailed as failure:
+            raise self._unavailable(failure) from None
+
     async def discovery(self) -> Discovery:
         """Where Entra's endpoints are.
 

@@ -62,7 +62,7 @@ class UnverifiedToken:
                     "Request a token for this API instead, with the scope <client ID of this API>/.default.",
                 )
             raise InvalidToken("signature_invalid", "The token's signature does not fit its content.")
-        return _parse_object(self._payload, "payload")
+        return parse_object(self._payload, "payload")
 
 
 def parse(text: str) -> UnverifiedToken:
@@ -88,8 +88,8 @@ def parse(text: str) -> UnverifiedToken:
         key_id=key_id,
         graph_nonce=graph_nonce,
         _signing_input=header_part + b"." + payload_part,
-        _signature=_decode(signature_part, "signature"),
-        _payload=_decode(payload_part, "payload"),
+        _signature=decode(signature_part, "signature"),
+        _payload=decode(payload_part, "payload"),
     )
 
 
@@ -99,7 +99,7 @@ def _read_header(part: bytes) -> tuple[str, bool]:
 
     It says RS256, and has nothing that names a key or changes how the token is read.
     """
-    header = _parse_object(_decode(part, "header"), "header")
+    header = parse_object(decode(part, "header"), "header")
     if "enc" in header:
         raise InvalidToken("token_encrypted", "The token is encrypted (JWE); this API expects a signed one.")
     algorithm = header.get("alg")
@@ -122,7 +122,7 @@ def _read_header(part: bytes) -> tuple[str, bool]:
     return key_id, "nonce" in header
 
 
-def _decode(part: bytes, name: str) -> bytes:
+def decode(part: bytes, name: str) -> bytes:
     """Strict base64url (RFC 7515, 2): no padding, no foreign characters, no bits left over.
 
     The standard library's decoder passes over what it does not know, so one token could be written
@@ -137,7 +137,7 @@ def _decode(part: bytes, name: str) -> bytes:
         raise _malformed(f"has a {name} that is not canonical base64url") from None
 
 
-def _parse_object(data: bytes, name: str) -> dict[str, Any]:
+def parse_object(data: bytes, name: str) -> dict[str, Any]:
     """A JSON object in UTF-8 whose member names are unique (RFC 7515, 4; RFC 7519, 4)."""
     try:
         value = _STRICT_JSON.decode(data.decode("utf-8"))

@@ -88,9 +88,13 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """The exception to raise for the error, which is logged in one line."""
+        self.log(error)
+        return self.judge.challenger.refusal(error, request)
+
+    def log(self, error: EntraError) -> None:
+        """One line for who runs this service."""
         level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
         logger.log(level, "Request refused: %s: %s", error.code, error.message)
-        return self.judge.challenger.refusal(error, request)
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:
         """The bearer token as it was sent; None without one (RFC 6750, 2.1).

@@ -62,11 +62,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """Turns errors into answers. Its fields tell clients where tokens for this API come from."""
+    """Turns errors into answers. Its fields tell clients where tokens for this API come from.
+
+    Those that are empty are left out.
+    """
 
     realm: str
     authorization_uri: str
     client_id: str
+    scheme: str = "Bearer"
 
     def refusal(self, error: EntraError, connection: HTTPConnection) -> HTTPException | WebSocketException:
         """The exception that makes FastAPI send the answer, for HTTP and WebSocket alike.
@@ -110,7 +114,8 @@ class Challenger:
             parameters["scope"] = " ".join(error.scopes) or f"{self.client_id}/.default"
         if isinstance(error, InsufficientClaims):
             parameters["claims"] = _encode_claims(error.claims)
-        return "Bearer " + ", ".join(f'{key}="{_printable(value)}"' for key, value in parameters.items())
+        told = (f'{key}="{_printable(value)}"' for key, value in parameters.items() if value)
+        return f"{self.scheme} {', '.join(told)}"
 
 
 def _printable(value: str) -> str:

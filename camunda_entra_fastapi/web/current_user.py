@@ -69,6 +69,19 @@ class CurrentUser(EntraBearer):
         """The user of the session cookie."""
         return None if self.browsers is None else await self.browsers.sessions.user(request)
 
+    async def access_token(self, request: HTTPConnection, user: EntraUser) -> str:
+        """The access token of the user whom ``identify`` gave for this request.
+
+        Raises:
+            EntraError: The session has none, and none can be had.
+        """
+        if user.access_token or self.browsers is None:
+            return user.access_token
+        found = await self.browsers.sessions.user(request, with_access_token=True)
+        if found is None:  # ended meanwhile
+            raise CredentialsMissing
+        return found.access_token
+
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """As for bearer tokens; but people who want a page and have not signed in are sent to do so."""
         if (
@@ -79,6 +92,20 @@ class CurrentUser(EntraBearer):
         ):
             return self.browsers.to_login(request)
         return super().refuse(error, request)
+
+
+def access_token_of(current_user: CurrentUser) -> Callable[..., Awaitable[str]]:
+    """A dependency that gives the current user's access token."""
+
+    async def access_token(
+        request: HTTPConnection, user: Annotated[EntraUser, Security(current_user)]
+    ) -> str:
+        try:
+            return await current_user.access_token(request, user)
+        except EntraError as error:
+            raise current_user.refuse(error, request) from None
+
+    return access_token
 
 
 def require(current_user: EntraBearer, permissions: Permissions) -> UserDependency:

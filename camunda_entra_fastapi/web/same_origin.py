@@ -18,6 +18,15 @@ def check_same_origin(connection: HTTPConnection, site: Site) -> None:
     """
     if connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS:
         return
+    require_same_origin(connection, site)
+
+
+def require_same_origin(connection: HTTPConnection, site: Site) -> None:
+    """Return for requests of our own pages.
+
+    Raises:
+        CrossOrigin: Another site's page made it, or nothing tells whose it is.
+    """
     if not is_same_origin(connection, site):
         raise CrossOrigin(
             "A request that changes something and is authenticated by the session cookie must come from "

@@ -14,7 +14,7 @@ from camunda_entra_fastapi.web.cookies import Cookies
 from camunda_entra_fastapi.web.same_origin import check_same_origin
 from camunda_entra_fastapi.web.site import INSTALLED_AT, Site
 
-_PENDING: Final = "camunda_entra_fastapi.set_cookie"
+PENDING: Final = "camunda_entra_fastapi.set_cookie"
 """Member of the scope: ``Set-Cookie`` values that the answer will bring, by the session cookie's name."""
 
 
@@ -32,10 +32,15 @@ class Sessions:
     cookies: Cookies
     site: Site
 
-    async def user(self, connection: HTTPConnection) -> EntraUser | None:
+    async def user(self, connection: HTTPConnection, *, with_access_token: bool = False) -> EntraUser | None:
         """The user who is signed in; None without a cookie, or with one that is good no longer.
 
+        Args:
+            connection: Has the cookie.
+            with_access_token: Whether to get the access token anew where the store did not keep it.
+
         Raises:
+            AccessDenied: It was not kept, and there is no refresh token to get another one.
             CrossOrigin: The cookie is good, but another site's page sent it.
             EntraUnavailable: The session must be renewed, and Entra cannot be asked.
             SessionsUnavailable: The store cannot be asked.
@@ -48,9 +53,11 @@ class Sessions:
             return None
         check_same_origin(connection, self.site)
         fresh = await self.keeper.fresh(found)
+        if fresh is not None and with_access_token:
+            fresh = await self.keeper.with_access_token(fresh)
         if fresh is None:
             return None
-        if fresh.handle != handle and (pending := connection.scope.get(_PENDING)) is not None:
+        if fresh.handle != handle and (pending := connection.scope.get(PENDING)) is not None:
             pending[self.cookies.name] = self.keep(connection, fresh)
         return fresh.user
 
@@ -84,13 +91,13 @@ class SessionCookies:
         scope[INSTALLED_AT] = scope.get("root_path", "")
         if (
             scope["type"] != "http"
-            or _PENDING in scope
+            or PENDING in scope
             or not any(name == b"cookie" for name, _ in scope["headers"])
         ):
             await self._app(scope, receive, send)
             return
         pending: dict[str, list[str]] = {}
-        scope[_PENDING] = pending
+        scope[PENDING] = pending
 
         async def send_with_cookies(message: Message) -> None:
             if pending and message["type"] == "http.response.start":

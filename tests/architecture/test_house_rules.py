@@ -21,6 +21,7 @@ PUBLIC_NAMES = [
     "EntraSettings",
     "EntraUnavailable",
     "EntraUser",
+    "GatewayIdentity",
     "InsufficientClaims",
     "InvalidRequest",
     "InvalidToken",

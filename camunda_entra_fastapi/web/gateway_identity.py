@@ -1,0 +1,124 @@
+"""For backends behind a gateway: the user by its signed identity, whatever network it came through."""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import httpx
+from jose.backends.base import Key
+from starlette.requests import HTTPConnection
+
+from camunda_entra_fastapi.authenticator import Clock
+from camunda_entra_fastapi.errors import (
+    CredentialsMissing,
+    EntraError,
+    EntraUnavailable,
+    FetchFailed,
+    InvalidRequest,
+    InvalidToken,
+)
+from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.remote.refresh import Refreshed
+from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.urls import is_usable
+from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.validation.identity import parse_identity, parse_identity_keys
+from camunda_entra_fastapi.web.challenges import Challenger
+from camunda_entra_fastapi.web.signed_identity import IDENTITY
+
+KEYS_LIFETIME: Final = 300.0
+"""Seconds until the gateway's keys are fetched again, in the background."""
+
+
+class GatewayIdentity:
+    """A dependency that gives the user whom the gateway vouches for, for HTTP routes and WebSockets.
+
+    ``X-Entra-Identity`` alone counts; nothing that could be forged on the way is looked at. The gateway
+    names this backend in its question: ``/auth/verify?identity=<audience>``. Keys are fetched when they
+    are first needed; known ones stay good while the gateway is away.
+
+    Args:
+        keys_url: Where the verify endpoint publishes its keys: ``…/auth/identity-keys``.
+        audience: This backend's name, so that no other backend can use here what it was sent.
+        allow_http: Whether plain http is fine for ``keys_url`` beyond this machine. Who can change what
+            passes on that network can be anybody.
+        http_client: Used to fetch the keys instead of clients of our own, and never closed.
+        clock: What time it is; the module ``time`` or something like it.
+
+    Raises:
+        ValueError: ``keys_url`` or ``audience`` cannot be right.
+    """
+
+    def __init__(
+        self,
+        keys_url: str,
+        audience: str,
+        *,
+        allow_http: bool = False,
+        http_client: httpx.AsyncClient | None = None,
+        clock: Clock = time,
+    ) -> None:
+        if not is_usable(keys_url, allow_http=allow_http):
+            raise ValueError(
+                f"keys_url must be an https URL such as https://operate.example.com/auth/identity-keys, "
+                f"not {keys_url!r}. Within a network that you trust, allow_http=True lets plain http in."
+            )
+        if not audience:
+            raise ValueError("audience must be this backend's name, as the gateway has it in identity=.")
+        self._keys_url = keys_url
+        self._audience = audience
+        self._http = EntraHttp(client=http_client)
+        self._clock = clock
+        self._challenger = Challenger(audience, "", "", scheme="EntraIdentity")
+        self._keys: Refreshed[Mapping[str, Key]] = Refreshed(
+            "identity keys", self._load, lifetime=KEYS_LIFETIME, monotonic=clock.monotonic
+        )
+
+    async def __call__(self, request: HTTPConnection) -> EntraUser:
+        """The user.
+
+        Raises:
+            HTTPException: The request is refused; for WebSockets WebSocketException where the server
+                cannot send an answer.
+        """
+        try:
+            return await self._identify(request)
+        except EntraError as error:
+            logger.info("Request refused: %s: %s", error.code, error.message)
+            raise self._challenger.refusal(error, request) from None
+
+    async def _identify(self, request: HTTPConnection) -> EntraUser:
+        values = request.headers.getlist(IDENTITY)
+        if not values:
+            raise CredentialsMissing(f"This needs {IDENTITY}, which the gateway sets. Ask by way of it.")
+        if len(values) > 1:
+            raise InvalidRequest("authorization_repeated", f"The request has more than one {IDENTITY}.")
+        identity = parse_identity(values[0])
+        key = await self._find(identity.key_id)
+        claims = identity.open(key, self._audience, self._clock.time())
+        return EntraUser.from_claims(claims, "")
+
+    async def _find(self, key_id: str) -> Key:
+        try:
+            keys = await self._keys.get()
+        except FetchFailed as failure:
+            logger.warning("The gateway's keys cannot be fetched: %s", failure.message)
+            raise EntraUnavailable(
+                "keys_unavailable",
+                "This backend could not fetch the gateway's keys yet, so it cannot judge any identity. "
+                "The fault is not in your request; try again shortly.",
+                self._keys.due_in,
+            ) from None
+        if key_id not in keys:
+            await self._keys.force(lambda fetched: key_id in fetched)
+            keys = self._keys.current() or keys
+        if key_id not in keys:
+            raise InvalidToken("key_unknown", "The identity is signed with a key that is not the gateway's.")
+        return keys[key_id]
+
+    async def _load(self) -> Mapping[str, Key]:
+        document = await self._http.get_json(self._keys_url)
+        try:
+            return parse_identity_keys(document)
+        except ValueError as error:
+            raise FetchFailed(f"{self._keys_url} answered with unusable keys: {error}.") from None

@@ -1,0 +1,95 @@
+"""Signs identities for backends that do not trust their network, and publishes the keys to verify them."""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from camunda_entra_fastapi.authenticator import Clock
+from camunda_entra_fastapi.errors import InvalidRequest
+from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.validation.entra import has_group_overage
+from camunda_entra_fastapi.validation.identity import IdentitySigner
+
+IDENTITY: Final = "X-Entra-Identity"
+REUSED: Final = 30.0
+"""Seconds that an identity is handed out for; it is good for as long again, and signing takes a while."""
+KEPT: Final = 1_000
+MAX_LIST: Final = 4_096
+"""Characters of all members of a list together."""
+
+_CLAIMS: Final = (
+    *("sub", "oid", "tid", "name", "preferred_username", "email"),
+    *("scp", "azp", "appid", "idtyp", "acct", "ver"),
+)
+
+
+class Signing(Protocol):
+    """What it takes to sign."""
+
+    @property
+    def identity_signer(self) -> IdentitySigner | None:
+        """None where there is no secret to derive a key from."""
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+
+
+class SignedIdentities:
+    """What backends are told of a user, signed.
+
+    Args:
+        signing: Gives what to sign with at the moment.
+    """
+
+    def __init__(self, signing: Callable[[], Signing]) -> None:
+        self._signing = signing
+        self._kept: dict[tuple[int, str], tuple[EntraUser, IdentitySigner, float, str]] = {}
+
+    def sign(self, user: EntraUser, audience: str) -> str:
+        """The user's identity, for that backend alone.
+
+        Raises:
+            InvalidRequest: There is no secret to sign with.
+        """
+        signing = self._signing()
+        signer = signing.identity_signer
+        if signer is None:
+            raise InvalidRequest(
+                "verify_request_invalid",
+                "Signed identities need a secret to derive their key from: "
+                "set CAMUNDA_ENTRA_SESSION_SECRET or CAMUNDA_IDENTITY_CLIENT_SECRET on this service.",
+            )
+        now = signing.clock.time()
+        kept = self._kept.get((id(user), audience))
+        if kept is not None and kept[0] is user and kept[1] is signer and now < kept[2]:
+            return kept[3]
+        text = signer.sign(_claims(user), audience, now, float(user.exp))
+        if len(self._kept) >= KEPT:
+            self._kept.clear()
+        until = min(now + REUSED, float(user.exp))
+        self._kept[id(user), audience] = (user, signer, until, text)
+        return text
+
+    async def keys(self, _: Request) -> Response:
+        """The public keys, as JSON Web Key Set (RFC 7517)."""
+        signer = self._signing().identity_signer
+        document = {"keys": []} if signer is None else signer.jwks()
+        return JSONResponse(document, headers={"Cache-Control": "public, max-age=300"})
+
+
+def _claims(user: EntraUser) -> dict[str, Any]:
+    claims: dict[str, Any] = {name: user.claims[name] for name in _CLAIMS if name in user.claims}
+    incomplete = ["groups"] if has_group_overage(user.claims) else []
+    for name in ("roles", "groups"):
+        values = list(getattr(user, name))
+        while sum(map(len, values)) > MAX_LIST:
+            del values[len(values) // 2 :]
+            incomplete.append(name)
+        if values:
+            claims[name] = values
+    if incomplete:
+        claims["incomplete"] = sorted(set(incomplete))
+    return claims
