@@ -15,7 +15,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from camunda_entra_fastapi.errors import CredentialsMissing, EntraError, InvalidRequest, quoted
+from camunda_entra_fastapi.errors import (
+    CredentialsMissing,
+    EntraError,
+    InvalidRequest,
+    SessionsUnavailable,
+    quoted,
+)
 from camunda_entra_fastapi.login.protocol import safe_return_to
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
@@ -36,6 +42,7 @@ _LISTS: Final = ("scope", "role", "group", "any_scope", "any_role", "any_group")
 _SINGLE: Final = {
     "redirect": re.compile("true|false"),
     "token": re.compile("true|false"),
+    "refusal": re.compile("true|false"),
     "identity": re.compile(r"[!-~]{1,256}"),
 }
 _FLAGS: Final[Mapping[str | None, bool]] = {"true": True, "false": False}
@@ -56,6 +63,8 @@ class Demand:
     """Whether the access token is handed on."""
     identity: str | None = None
     """The backend that a signed identity is for; None without one."""
+    refusal: bool = False
+    """Whether the gateway was refused a moment ago, and asks for the words: then nothing passes any more."""
 
     def check(self, user: EntraUser) -> None:
         """The user has what is demanded.
@@ -86,7 +95,7 @@ class Demand:
                     "verify_request_invalid",
                     f"The gateway asks with {quoted(name)}={quoted(value)}. There are role, scope, group, "
                     "any_role, any_scope and any_group, each with a value and as often as need be, and once "
-                    "redirect and token, which are true or false, and identity, which names a backend. "
+                    "redirect, token and refusal (true or false) and identity, which names a backend. "
                     "The original request's query does not belong here.",
                 )
         return Demand(
@@ -101,6 +110,7 @@ class Demand:
             redirect=_FLAGS.get(single.get("redirect"), self.redirect),
             token=_FLAGS.get(single.get("token"), self.token),
             identity=single.get("identity", self.identity),
+            refusal=_FLAGS.get(single.get("refusal"), self.refusal),
         )
 
 
@@ -156,6 +166,8 @@ class ForwardAuth:
             if demanding is not None:
                 demand = demand.with_query(demanding)
             headers = await self._headers(request, demand, methods)
+            if demand.refusal:
+                raise SessionsUnavailable("It was refused a moment ago, and would pass now. Try again.")
             response = Response(headers=_NO_STORE | headers)
         except EntraError as error:
             response = self._refuse(request, demand, error, methods, address)

@@ -191,6 +191,18 @@ async def test_a_slip_in_the_gateways_configuration_is_no_door(
     assert "any_role" in answer.json()["detail"]["message"]
 
 
+async def test_a_refusal_that_is_asked_for_again_never_becomes_a_pass(
+    site: Site, emulator: EntraEmulator
+) -> None:
+    """nginx has to ask twice for the words, and shows the second answer to the client."""
+    answer = await ask(site, "?refusal=true", emulator.token())
+    assert (answer.status_code, code_of(answer)) == (503, "sessions_unavailable")
+    assert told(answer) == {}
+    assert (await ask(site, "?refusal=true")).status_code == 401
+    assert (await ask(site, "?refusal=true&role=A", emulator.token())).status_code == 403
+    assert (await ask(site, "?refusal=false", emulator.token())).status_code == 200
+
+
 async def test_the_token_is_handed_on_when_asked_for(site: Site, emulator: EntraEmulator) -> None:
     """And otherwise stays here."""
     token = emulator.token()
