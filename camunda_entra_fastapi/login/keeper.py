@@ -67,7 +67,7 @@ class SessionKeeper:
         Raises:
             SessionsUnavailable: The store cannot be asked.
         """
-        return self._know(session, await self.store.create(session))
+        return await self._keep(session, await self.store.create(session))
 
     async def find(self, handle: str) -> SignedIn | None:
         """The session as it is, perhaps in want of renewal; None for a handle that stands for none.
@@ -131,12 +131,7 @@ class SessionKeeper:
         kept = self._with_token.get(found.session.id)
         if kept is not None and kept.session.renew_at > self._clock():
             return kept
-        renewed = await self._land(self._take_off(found))
-        if renewed is not None:
-            if len(self._with_token) >= MAX_WITH_TOKEN:
-                self._with_token.clear()
-            self._with_token[renewed.session.id] = renewed
-        return renewed
+        return await self._land(self._take_off(found))
 
     async def end(self, found: SignedIn) -> None:
         """End the session, here and, as far as the store can, everywhere.
@@ -152,6 +147,16 @@ class SessionKeeper:
     def seconds_left(self, session: Session) -> float:
         """Until the session ends."""
         return session.expires_at - self._clock()
+
+    async def _keep(self, session: Session, handle: str) -> SignedIn:
+        """Know a session with its new tokens; its access token for itself if the store has no room for it."""
+        known = self._know(session, handle)
+        stored = None if self.store.server_side else await self.store.read(handle)
+        if stored is not None and not stored.access_token:
+            if len(self._with_token) >= MAX_WITH_TOKEN:
+                self._with_token.clear()
+            self._with_token[session.id] = known
+        return known
 
     def _know(self, session: Session, handle: str) -> SignedIn:
         make = EntraUser.from_claims if session.of_access_token else EntraUser.from_id_token
@@ -201,4 +206,4 @@ class SessionKeeper:
             handle = await self.store.replace(found.handle, renewed)
         if handle is None or renewed.id in self._ended:
             return None
-        return self._know(renewed, handle)
+        return await self._keep(renewed, handle)

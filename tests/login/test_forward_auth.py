@@ -213,24 +213,45 @@ async def test_the_token_is_handed_on_when_asked_for(site: Site, emulator: Entra
     assert told(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
 
 
-async def test_a_token_that_cookies_had_no_room_for_is_obtained_anew_once(
-    site: Site, emulator: EntraEmulator
+def cookies_of(browser: Browser) -> dict[str, str]:
+    """What the browser sends, for another one to send it, too."""
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+
+
+async def test_a_token_that_cookies_had_no_room_for_is_remembered(
+    site: Site, emulator: EntraEmulator, clock: FakeClock
+) -> None:
+    """By the process that got it, at sign-in and at renewal, with the old cookie and the new one."""
+    a_lot(emulator, groups=190)
+    browser = await site.browser().signed_in()
+    answer = await browser.http.get(f"{VERIFY}?token=true")
+    assert told(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
+    assert (site.renewals(), "set-cookie" in answer.headers) == (0, False)
+    old = cookies_of(browser)
+    clock.advance(6000)
+    await browser.http.get(VERIFY)
+    for cookies in (cookies_of(browser), old):
+        answer = await site.browser().http.get(f"{VERIFY}?token=true", headers=cookies)
+        assert told(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
+    assert site.renewals() == 1
+
+
+async def test_a_process_that_never_saw_the_token_obtains_it_anew_once(
+    site: Site, gated: Callable[..., Site], emulator: EntraEmulator
 ) -> None:
     """Not with every request; neither before nor after the browser has the new cookie."""
     a_lot(emulator, groups=190)
-    browser = await site.browser().signed_in()
-    old = dict(browser.cookies)
-    first = await browser.http.get(f"{VERIFY}?token=true")
+    old = cookies_of(await site.browser().signed_in())
+    other = gated()
+    browser = other.browser()
+    first = await browser.http.get(f"{VERIFY}?token=true", headers=old)
     token = told(first)["access-token"]
-    assert token == site.wire.tokens[-1]["access_token"]
-    assert site.renewals() == 1
-    for cookies in (browser.cookies, old):
-        http = site.browser().http
-        answer = await http.get(
-            f"{VERIFY}?token=true", headers={"Cookie": "; ".join(f"{a}={b}" for a, b in cookies.items())}
-        )
+    assert token == other.wire.tokens[-1]["access_token"]
+    assert other.renewals() == 1
+    for cookies in (cookies_of(browser), old):
+        answer = await other.browser().http.get(f"{VERIFY}?token=true", headers=cookies)
         assert told(answer)["access-token"] == token
-    assert site.renewals() == 1
+    assert other.renewals() == 1
 
 
 async def test_a_token_that_cannot_be_had_is_said_to_be_missing(
@@ -247,13 +268,14 @@ async def test_a_token_that_cannot_be_had_is_said_to_be_missing(
 
 
 async def test_the_token_of_a_session_that_just_ended_is_not_there(
-    site: Site, emulator: EntraEmulator
+    site: Site, gated: Callable[..., Site], emulator: EntraEmulator
 ) -> None:
     """Entra refuses to renew it, so somebody has to sign in again."""
     a_lot(emulator, groups=190)
-    browser = await site.browser().signed_in()
-    site.wire.answer("/token", 400, json={"error": "invalid_grant", "error_codes": [50173]})
-    answer = await browser.http.get(f"{VERIFY}?token=true")
+    cookies = cookies_of(await site.browser().signed_in())
+    other = gated()
+    other.wire.answer("/token", 400, json={"error": "invalid_grant", "error_codes": [50173]})
+    answer = await other.browser().http.get(f"{VERIFY}?token=true", headers=cookies)
     assert (answer.status_code, code_of(answer)) == (401, "credentials_missing")
 
 
@@ -293,9 +315,9 @@ async def test_the_token_is_there_for_routes_as_well(site: Site, emulator: Entra
     browser = await site.browser().signed_in()
     answer = await browser.http.get("/call")
     assert answer.json() == site.wire.tokens[-1]["access_token"]
-    other = await site.browser().signed_in()
+    site.clock.advance(6000)
     site.wire.answer("/token", 400, json={"error": "invalid_grant", "error_codes": [50173]})
-    assert (await other.http.get("/call")).status_code == 401
+    assert (await browser.http.get("/call")).status_code == 401
 
 
 @pytest.mark.parametrize(

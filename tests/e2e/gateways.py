@@ -1,0 +1,171 @@
+"""The recipes of ``samples/gateways``, run as they are: only addresses are replaced by free ones."""
+
+import importlib.util
+import os
+import pwd
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+RECIPES: Final = Path(__file__).parents[2] / "samples" / "gateways"
+
+
+@dataclass
+class Upstream:
+    """What stands for Operate: it records all that reaches it, and answers what it is told to."""
+
+    requests: list[Request] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    handshakes: list[Mapping[str, str]] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        """The application; ``?status=`` and ``?set-cookie=`` of a request say what it answers."""
+        methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+        return Starlette(
+            routes=[
+                WebSocketRoute("/socket", self._echo),
+                Route("/{path:path}", self._record, methods=methods),
+            ]
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What reached it last: names in lower case, with ``-`` for ``_`` as many programs read them."""
+        (*_, last) = self.requests
+        names = [name.replace("_", "-") for name in last.headers]
+        assert len(names) == len(last.headers.items()), "A name came twice."
+        return dict(zip(names, last.headers.values(), strict=True))
+
+    async def _record(self, request: Request) -> JSONResponse:
+        self.requests.append(request)
+        self.bodies.append(await request.body())
+        status = int(request.query_params.get("status", "200"))
+        answer = JSONResponse({"operate": str(request.url.path), "query": request.url.query}, status)
+        if status == 401:
+            answer.headers["WWW-Authenticate"] = 'Bearer realm="operate"'
+        for value in request.query_params.getlist("set-cookie"):
+            answer.headers.append("Set-Cookie", value)
+        return answer
+
+    async def _echo(self, socket: WebSocket) -> None:
+        self.handshakes.append(dict(socket.headers))
+        await socket.accept()
+        try:
+            while True:
+                await socket.send_text(await socket.receive_text())
+        except WebSocketDisconnect:
+            pass
+
+
+def load_service() -> ModuleType:
+    """``service.py`` of the recipes, set up by the environment of this moment."""
+    spec = importlib.util.spec_from_file_location("gateway_service", RECIPES / "service.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where things are in a test."""
+
+    port: int
+    """Of the gateway."""
+    service: str
+    upstream: str
+
+    def into(self, text: str, listen: str) -> str:
+        """The recipe with these addresses for its own."""
+        for recipe, here in {
+            "127.0.0.1:8000": urlsplit(self.service).netloc,
+            "127.0.0.1:9000": urlsplit(self.upstream).netloc,
+            listen: listen.replace("8080", str(self.port)),
+        }.items():
+            assert recipe in text, f"The recipe does not say {recipe!r}."
+            text = text.replace(recipe, here)
+        return text
+
+
+@contextmanager
+def _running(command: list[str], folder: Path, port: int, environment: dict[str, str]) -> Iterator[None]:
+    log = folder / "log"
+    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=folder, env=clean | environment, stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.02)
+        yield
+        assert process.poll() is None, log.read_text()
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def nginx(addresses: Addresses, folder: Path) -> Iterator[None]:
+    """nginx with its recipe, and files of its own in that folder."""
+    recipe = addresses.into((RECIPES / "nginx.conf").read_text(), "listen 8080;")
+    own = [
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    ]
+    own.append(f"access_log {folder}/access.log;")
+    assert "http {" in recipe
+    (folder / "nginx.conf").write_text(recipe.replace("http {", "http {\n" + "\n".join(own)))
+    outside = f"daemon off; pid {folder}/pid; error_log stderr;"
+    if os.getuid() == 0:
+        outside += f" user {pwd.getpwuid(0).pw_name};"
+    command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", outside]
+    with _running(command, folder, addresses.port, {}):
+        yield
+
+
+@contextmanager
+def caddy(addresses: Addresses, folder: Path) -> Iterator[None]:
+    """Caddy with its recipe."""
+    recipe = addresses.into((RECIPES / "Caddyfile").read_text(), ":8080 {")
+    (folder / "Caddyfile").write_text(recipe)
+    homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    command = ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    with _running(command, folder, addresses.port, homes):
+        yield
+
+
+@contextmanager
+def haproxy(addresses: Addresses, folder: Path) -> Iterator[None]:
+    """HAProxy with its recipe."""
+    (folder / "haproxy.cfg").write_text(addresses.into((RECIPES / "haproxy.cfg").read_text(), "bind :8080"))
+    (folder / "verify.lua").write_text((RECIPES / "verify.lua").read_text())
+    with _running(["haproxy", "-db", "-f", "haproxy.cfg"], folder, addresses.port, {}):
+        yield
+
+
+GATEWAYS: Final = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
