@@ -2,8 +2,10 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := chromium nodejs npm redis-server
-COMMANDS := chromium node npm redis-server
+PACKAGES := caddy chromium haproxy nginx-light nodejs npm redis-server wrk
+COMMANDS := caddy chromium haproxy nginx node npm redis-server wrk
+# Where Debian has nginx and HAProxy, and an ordinary user's PATH does not look.
+export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
 
 .DEFAULT_GOAL := help

@@ -169,12 +169,12 @@ class CamundaEntra:
         groups: Iterable[str] = (),
         redirect: bool = False,
         token: bool = False,
+        authorization: bool = False,
         identity: str | None = None,
     ) -> APIRouter:
         """``/auth/verify``, where gateways ask whether a request may pass, and ``/auth/health``.
 
-        What is given here holds for every request; the query of ``/auth/verify`` demands more. For Envoy,
-        whose requests to ``/auth/ext-authz`` have the original's query, this is the only place.
+        This holds for every request; the query of ``/auth/verify`` demands more, Envoy's is the client's.
 
         Args:
             prefix: Where the endpoints are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
@@ -183,15 +183,15 @@ class CamundaEntra:
             groups: Object IDs of groups that everybody must be in.
             redirect: Whether browsers are sent to sign in; needs the login pages.
             token: Whether the answer has the access token.
+            authorization: Whether it has it as ``Authorization``, too, for gateways that only copy headers.
             identity: The backend that the answer has a signed identity for.
 
         Raises:
             ValueError: What is given as prefix is no path.
         """
         prefix, _, _ = self.settings.login_paths(prefix, None)
-        demand = Demand(
-            all_of=Permissions.named(scopes, roles, groups), redirect=redirect, token=token, identity=identity
-        )
+        everybody = Permissions.named(scopes, roles, groups)
+        demand = Demand(everybody, Permissions(), redirect, token, authorization, identity)
         identities = SignedIdentities(lambda: self._joined[-1])
         router = ForwardAuth(self.current_user, identities, demand, prefix).router()
         self._add_health(router, prefix)

@@ -42,6 +42,7 @@ _LISTS: Final = ("scope", "role", "group", "any_scope", "any_role", "any_group")
 _SINGLE: Final = {
     "redirect": re.compile("true|false"),
     "token": re.compile("true|false"),
+    "authorization": re.compile("true|false"),
     "refusal": re.compile("true|false"),
     "identity": re.compile(r"[!-~]{1,256}"),
 }
@@ -61,6 +62,8 @@ class Demand:
     """Whether people who have not signed in are sent to do so."""
     token: bool = False
     """Whether the access token is handed on."""
+    authorization: bool = False
+    """Whether it is handed on as ``Authorization``, for gateways that copy headers but cannot make them."""
     identity: str | None = None
     """The backend that a signed identity is for; None without one."""
     refusal: bool = False
@@ -95,7 +98,8 @@ class Demand:
                     "verify_request_invalid",
                     f"The gateway asks with {quoted(name)}={quoted(value)}. There are role, scope, group, "
                     "any_role, any_scope and any_group, each with a value and as often as need be, and once "
-                    "redirect, token and refusal (true or false) and identity, which names a backend. "
+                    "redirect, token, authorization and refusal (true or false) and identity, which names "
+                    "a backend. "
                     "The original request's query does not belong here.",
                 )
         return Demand(
@@ -109,6 +113,7 @@ class Demand:
             ),
             redirect=_FLAGS.get(single.get("redirect"), self.redirect),
             token=_FLAGS.get(single.get("token"), self.token),
+            authorization=_FLAGS.get(single.get("authorization"), self.authorization),
             identity=single.get("identity", self.identity),
             refusal=_FLAGS.get(single.get("refusal"), self.refusal),
         )
@@ -188,8 +193,10 @@ class ForwardAuth:
         headers = identity_headers(user)
         if headers[INCOMPLETE]:
             logger.info("The identity headers of a user do not hold everything: %s", headers[INCOMPLETE])
-        if demand.token:
-            headers[ACCESS_TOKEN] = await self._current_user.access_token(request, user)
+        if demand.token or demand.authorization:
+            token = await self._current_user.access_token(request, user)
+            headers |= {ACCESS_TOKEN: token} if demand.token else {}
+            headers |= {"Authorization": f"Bearer {token}"} if demand.authorization else {}
         if demand.identity is not None:
             headers[IDENTITY] = self._identities.sign(user, demand.identity)
         return headers

@@ -11,4 +11,7 @@ from camunda_entra_fastapi import CamundaEntra
 entra = CamundaEntra()
 app = FastAPI(lifespan=entra.lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 entra.install(app)
-app.include_router(entra.forward_auth_router())
+
+# Browsers are sent to sign in, and whoever passes has an access token that Operate accepts. The gateway's
+# configuration may demand roles, scopes and groups besides.
+app.include_router(entra.forward_auth_router(redirect=True, authorization=True))

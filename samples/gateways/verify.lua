@@ -12,6 +12,7 @@ local ASKED = {
 
 -- What the upstream gets to know.
 local TOLD = {
+  "authorization",
   "x-auth-request-user", "x-auth-request-email", "x-auth-request-preferred-username",
   "x-auth-request-roles", "x-auth-request-groups", "x-auth-request-incomplete",
 }
@@ -19,7 +20,7 @@ local TOLD = {
 -- What a client gets to see of a refusal.
 local SHOWN = {"content-type", "www-authenticate", "location", "retry-after", "cache-control", "set-cookie"}
 
--- Lua's values begin at 0 in HAProxy's lists of headers.
+-- HAProxy's lists of a header's values begin at 0.
 local function each(list)
   local values, number = {}, 0
   while list and list[number] do
@@ -65,7 +66,7 @@ core.register_action("verify", {"http-req"}, function(txn, service)
   end
 
   local answer = core.httpclient():get{
-    url = "http://" .. service .. "/auth/verify?" .. txn:get_var("txn.demand") .. "redirect=true&token=true",
+    url = "http://" .. service .. "/auth/verify?" .. txn:get_var("txn.demand"),
     headers = question,
     timeout = 10000,
   }
@@ -86,7 +87,6 @@ core.register_action("verify", {"http-req"}, function(txn, service)
   for _, name in ipairs(TOLD) do
     txn.http:req_set_header(name, answer.headers[name] and answer.headers[name][0] or "")
   end
-  txn.http:req_set_header("authorization", "Bearer " .. answer.headers["x-auth-request-access-token"][0])
   if sent["cookie"] then
     local kept = other_cookies(table.concat(each(sent["cookie"]), "; "))
     txn.http:req_del_header("cookie")

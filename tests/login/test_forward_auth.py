@@ -213,6 +213,19 @@ async def test_the_token_is_handed_on_when_asked_for(site: Site, emulator: Entra
     assert told(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
 
 
+async def test_the_token_comes_ready_for_gateways_that_only_copy(
+    site: Site, gated: Callable[..., Site], emulator: EntraEmulator
+) -> None:
+    """As Authorization, by the query or for every request; nobody gets it unasked."""
+    token = emulator.token()
+    answer = await ask(site, "?authorization=true", token)
+    assert (answer.headers["Authorization"], "access-token" in told(answer)) == (f"Bearer {token}", False)
+    both = await ask(gated({"authorization": True}), "?token=true", token)
+    assert (both.headers["Authorization"], told(both)["access-token"]) == (f"Bearer {token}", token)
+    for query in ("", "?token=true", "?authorization=false"):
+        assert "Authorization" not in (await ask(site, query, token)).headers
+
+
 def cookies_of(browser: Browser) -> dict[str, str]:
     """What the browser sends, for another one to send it, too."""
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
