@@ -1,0 +1,1 @@
+"""A gateway in Python, in front of Operate; see README.md."""
