@@ -40,7 +40,7 @@ async def page(request: Request, user: CurrentUser) -> Response:
     seen = reached(request)
     rows = "".join(
         f"<tr><th scope=row>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in [("", f"{seen['method']} {seen['path']}"), *seen["headers"]]
+        for name, value in [("request", f"{seen['method']} {seen['path']}"), *seen["headers"]]
     )
     return HTMLResponse(PAGE.substitute(name=html.escape(user.name or "Application"), rows=rows))
 

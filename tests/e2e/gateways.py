@@ -21,6 +21,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 RECIPES: Final = Path(__file__).parents[2] / "samples" / "gateways"
+NGINX = (RECIPES / "nginx.conf").read_text()
 
 
 @dataclass
@@ -133,7 +134,7 @@ def _running(command: list[str], folder: Path, port: int, environment: dict[str,
 @contextmanager
 def nginx(addresses: Addresses, folder: Path) -> Iterator[None]:
     """nginx with its recipe, and files of its own in that folder."""
-    recipe = addresses.into((RECIPES / "nginx.conf").read_text(), "listen 8080;")
+    recipe = addresses.into(NGINX, "listen 8080;")
     own = [
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     ]

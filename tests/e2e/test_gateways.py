@@ -167,13 +167,14 @@ async def test_a_forged_token_is_refused(gateway: Gateway) -> None:
 
 async def test_a_bearer_token_passes_with_its_identity(gateway: Gateway) -> None:
     """The upstream gets the request as it was, the token, and who it is."""
-    token = gateway.emulator.token(user=ADA)
+    token = gateway.emulator.token(user=ADA, email="ada@contoso.example")
     forged = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "ftp"}
     answer = await gateway.get("/orders/a%2Fb?x=1&y=%20z", token, Cookie="theme=dark", **forged)
     assert answer.json() == {"operate": "/orders/a/b", "query": "x=1&y=%20z"}
     headers = gateway.upstream.headers
     assert headers["authorization"] == f"Bearer {token}"
     assert headers["x-auth-request-user"] == ADA
+    assert headers["x-auth-request-email"] == "ada@contoso.example"
     assert headers["x-auth-request-preferred-username"] == "ada@contoso.example"
     assert headers["x-auth-request-roles"] == "Operate.Admin"
     assert headers["x-auth-request-groups"].count(",") == 1
