@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit lowest newest packaging system-packages format bench clean
+.PHONY: help demo test check lint types unit lowest newest packaging system-packages format bench bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ format: .venv/ready ## Format the code
 
 bench: .venv/ready ## Measure, side by side with the peers
 	@$(BIN)/python tests/benchmarks/run.py
+
+bench-gateways: .venv/ready ## Measure gateways, side by side; needs Apache with mod_auth_openidc, too
+	@$(BIN)/python tests/benchmarks/gateways.py
 
 clean: ## Remove what was made
 	@rm -rf .venv .venv-lowest .venv-newest .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

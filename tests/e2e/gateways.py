@@ -21,7 +21,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 RECIPES: Final = Path(__file__).parents[2] / "samples" / "gateways"
-NGINX = (RECIPES / "nginx.conf").read_text()
+RATE: Final = "rate=1000r/s"
+"""How much the nginx recipe lets through."""
 
 
 @dataclass
@@ -109,11 +110,20 @@ class Addresses:
 
 
 @contextmanager
-def _running(command: list[str], folder: Path, port: int, environment: dict[str, str]) -> Iterator[None]:
+def running(
+    command: list[str],
+    folder: Path,
+    port: int,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[None]:
+    """A program that listens on that port, and writes its log to the folder."""
     log = folder / "log"
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, env=clean | environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, cwd=cwd or folder, env=clean | dict(environment or {}), stdout=output, stderr=output
+        )
     try:
         deadline = time.monotonic() + 20
         while True:
@@ -132,9 +142,11 @@ def _running(command: list[str], folder: Path, port: int, environment: dict[str,
 
 
 @contextmanager
-def nginx(addresses: Addresses, folder: Path) -> Iterator[None]:
-    """nginx with its recipe, and files of its own in that folder."""
-    recipe = addresses.into(NGINX, "listen 8080;")
+def nginx(addresses: Addresses, folder: Path, rate: str = RATE) -> Iterator[None]:
+    """nginx with its recipe, another limit if there is one, and files of its own in that folder."""
+    recipe = addresses.into((RECIPES / "nginx.conf").read_text(), "listen 8080;")
+    assert RATE in recipe
+    recipe = recipe.replace(RATE, rate)
     own = [
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     ]
@@ -145,7 +157,7 @@ def nginx(addresses: Addresses, folder: Path) -> Iterator[None]:
     if os.getuid() == 0:
         outside += f" user {pwd.getpwuid(0).pw_name};"
     command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", outside]
-    with _running(command, folder, addresses.port, {}):
+    with running(command, folder, addresses.port):
         yield
 
 
@@ -156,7 +168,7 @@ def caddy(addresses: Addresses, folder: Path) -> Iterator[None]:
     (folder / "Caddyfile").write_text(recipe)
     homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     command = ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
-    with _running(command, folder, addresses.port, homes):
+    with running(command, folder, addresses.port, homes):
         yield
 
 
@@ -165,7 +177,7 @@ def haproxy(addresses: Addresses, folder: Path) -> Iterator[None]:
     """HAProxy with its recipe."""
     (folder / "haproxy.cfg").write_text(addresses.into((RECIPES / "haproxy.cfg").read_text(), "bind :8080"))
     (folder / "verify.lua").write_text((RECIPES / "verify.lua").read_text())
-    with _running(["haproxy", "-db", "-f", "haproxy.cfg"], folder, addresses.port, {}):
+    with running(["haproxy", "-db", "-f", "haproxy.cfg"], folder, addresses.port):
         yield
 
 

@@ -34,6 +34,13 @@ class Gateway(Protocol):
         """The headers that the upstream gets, or None; and the answer without what the upstream adds."""
 
 
+def matches(rule: str, path: str) -> bool:
+    """Whether one of Traefik's matchers fits a path."""
+    found = re.fullmatch(r"(PathPrefix|PathRegexp)\(`([^`]+)`\)", rule)
+    assert found
+    return path.startswith(found[2]) if found[1] == "PathPrefix" else re.search(found[2], path) is not None
+
+
 class Traefik:
     """The ForwardAuth middleware of Traefik 3."""
 
@@ -48,7 +55,7 @@ class Traefik:
         router = next(
             router
             for router in self.routers
-            if any(request.url.path.startswith(each) for each in re.findall(r"`([^`]+)`", router["rule"]))
+            if any(matches(each, request.url.path) for each in router["rule"].split(" || "))
         )
         if router["service"] == "entra":
             blocked = [self.middlewares[name]["ipAllowList"] for name in router.get("middlewares", ())]
@@ -88,6 +95,13 @@ def is_one_of(name: str, patterns: list[Mapping[str, str]]) -> bool:
     return any(name == each.get("exact") or name.startswith(each.get("prefix", "\0")) for each in patterns)
 
 
+def is_for(match: Mapping[str, Any], path: str) -> bool:
+    """Whether a route of Envoy's is for a path."""
+    if "prefix" in match:
+        return path.startswith(match["prefix"])
+    return re.fullmatch(match["safe_regex"]["regex"], path) is not None
+
+
 class Envoy:
     """The ``ext_authz`` filter of Envoy with an HTTP service, and ``rbac`` behind it."""
 
@@ -107,9 +121,7 @@ class Envoy:
     async def forward(self, request: httpx.Request) -> tuple[httpx.Headers | None, httpx.Response]:
         """Drop headers, ask, replace headers, judge by roles, and route."""
         passed = httpx.Headers([each for each in request.headers.multi_items() if "_" not in each[0]])
-        route = next(
-            each for each in self.host["routes"] if request.url.path.startswith(each["match"]["prefix"])
-        )
+        route = next(each for each in self.host["routes"] if is_for(each["match"], request.url.path))
         (guard,) = route.get("typed_per_filter_config", {"": {}}).values()
         if guard.get("disabled"):
             return None, httpx.Response(route.get("direct_response", {"status": 200})["status"])
@@ -237,6 +249,15 @@ async def test_the_role_for_administration_is_demanded(gateway: Gateway, emulato
             assert (passed, answer.status_code) == (None, 403)
         request = asked(path.partition("?")[0], emulator.token(user=OID, roles=["A", "Operate.Admin", "B"]))
         assert (await gateway.forward(request))[0] is not None
+
+
+@pytest.mark.parametrize("path", ["/x/..;/admin", "/.;a=b/admin", "/;/admin"])
+async def test_a_path_that_means_another_one_to_tomcat_goes_nowhere(
+    gateway: Gateway, emulator: EntraEmulator, path: str
+) -> None:
+    """So that nobody gets round the role."""
+    passed, answer = await gateway.forward(asked(path, emulator.token(user=OID, roles=["Operate.User"])))
+    assert (passed, answer.status_code in {400, 404}) == (None, True)
 
 
 async def test_a_renewed_session_reaches_the_browser_alone(
