@@ -1,9 +1,12 @@
 """Requests on their way to Operate, and its answers on their way back; neither is ever held in memory."""
 
+import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import unquote, urlsplit
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import unquote
 
 import httpx
 from fastapi import Request, Response
@@ -19,6 +22,9 @@ logger = logging.getLogger("operate_gateway")
 TIMEOUT = httpx.Timeout(connect=5, read=60, write=60, pool=5)
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50)
 
+ORIGIN = re.compile(r"https?://[^/?#\\]*", re.IGNORECASE)
+HIGHEST_PORT = 65535
+
 
 class Upstream:
     """Operate.
@@ -32,27 +38,36 @@ class Upstream:
     """
 
     def __init__(self, url: str, scrubber: Scrubber) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        where = address(url)
+        # A name and a password in it would take the place of the user's token.
+        if where is None or where.userinfo or "?" in url or "#" in url:
             raise ValueError(
-                "OPERATE_URL says where Operate is, such as http://operate:8080 or https://host/operate."
+                "OPERATE_URL says where Operate is, such as http://operate:8080 or https://host/operate, "
+                "without a password, a query or a fragment."
             )
-        self.origin = f"{parts.scheme}://{parts.netloc}"
-        self.prefix = parts.path.rstrip("/")
+        self.where = where
+        self.origin = f"{where.scheme}://{where.netloc.decode()}"
+        self.prefix = where.raw_path.decode().rstrip("/")
         self.scrubber = scrubber
         self._client: httpx.AsyncClient
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         """Have connections while the block runs."""
+        # The cookies of all those people are theirs; this client must not collect them.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         # No proxy or password of the environment's gets between this gateway and Operate.
-        async with httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, trust_env=False) as self._client:
+        async with httpx.AsyncClient(
+            timeout=TIMEOUT, limits=LIMITS, trust_env=False, cookies=no_cookies
+        ) as self._client:
             yield
 
     def target(self, connection: HTTPConnection) -> bytes | None:
         """Path and query for Operate, byte by byte as they came; None if the path may leave its prefix."""
         path: bytes = connection.scope["raw_path"]
-        if not path.startswith(b"/") or {".", ".."} & set(unquote(path.decode("latin-1")).split("/")):
+        # Java servers read "..;x" and some others "..\" as "..", too.
+        segments = re.split(r"[/\\]", unquote(path.decode("latin-1")))
+        if not path.startswith(b"/") or any(each.partition(";")[0] in {".", ".."} for each in segments):
             return None
         query: bytes = connection.scope["query_string"]
         return self.prefix.encode() + path + (b"?" + query if query else b"")
@@ -73,6 +88,13 @@ class Upstream:
         if target is None:
             return refusal(400, "path_not_allowed", "The path has a segment . or .. in it.")
         has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+        sent = asyncio.Event()
+
+        async def body() -> AsyncIterator[bytes]:
+            async for chunk in request.stream():
+                yield chunk
+            sent.set()
+
         outgoing = httpx.Request(
             request.method,
             self.origin,
@@ -80,11 +102,13 @@ class Upstream:
                 (name.encode("latin-1"), value.encode("latin-1"))
                 for name, value in self.headers(request, token)
             ],
-            content=request.stream() if has_body else None,
+            content=body() if has_body else None,
             extensions={"target": target, "timeout": TIMEOUT.as_dict()},
         )
+        if not has_body:
+            sent.set()
         try:
-            answer = await self._client.send(outgoing, stream=True)
+            answer = await self._ask(outgoing, request, sent)
         except httpx.TransportError as error:
             return self._fault(error)
         except ClientDisconnect:
@@ -94,6 +118,26 @@ class Upstream:
             await answer.aclose()
             return self.refused(answer.headers.get("www-authenticate", "no challenge"))
         return Forwarded(answer, self._answer_headers(answer))
+
+    async def _ask(self, outgoing: httpx.Request, request: Request, sent: asyncio.Event) -> httpx.Response:
+        """The head of the answer, for which a client that went away does not wait."""
+
+        async def gone() -> None:
+            await sent.wait()  # until then, whoever reads the body hears of it
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+
+        asking = asyncio.create_task(self._client.send(outgoing, stream=True))
+        leaving = asyncio.create_task(gone())
+        try:
+            await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise ClientDisconnect
+            return asking.result()
+        finally:
+            asking.cancel()
+            leaving.cancel()
+            await asyncio.gather(asking, leaving, return_exceptions=True)
 
     def refused(self, challenge: str) -> Response:
         """For a token that is good here and not there. To sign in again would not help."""
@@ -121,10 +165,38 @@ class Upstream:
 
     def _public(self, location: str) -> str:
         """The address under which a browser finds what Operate redirects to."""
-        path = location.removeprefix(self.origin)
-        if path.startswith("//") or not path.startswith(f"{self.prefix}/"):
+        origin = ORIGIN.match(location)
+        if origin is None and re.match(r"/(?![/\\\t])", location) is None:
             return location
-        return path.removeprefix(self.prefix)
+        path = location[origin.end() :] if origin else location
+        rest = path.removeprefix(self.prefix)
+        if (origin and not self._is_here(origin[0])) or not path.startswith(self.prefix):
+            return location
+        if rest[:1] not in {"", "/", "?", "#"}:
+            return location
+        # "//host" would be another site, also to browsers that read "\" as "/" and pass over tabs.
+        start = "/." if rest[:1] == "/" and rest[1:2] in {"/", "\\", "\t"} else ""
+        return f"{start}{rest}" if rest.startswith("/") else f"/{rest}"
+
+    def _is_here(self, origin: str) -> bool:
+        there = address(origin)
+        return there is not None and host_and_port(there) == host_and_port(self.where)
+
+
+def address(url: str) -> httpx.URL | None:
+    """The address of a web server in its normal form; None if it is none."""
+    try:
+        found = httpx.URL(url)
+    except httpx.InvalidURL:
+        return None
+    if " " in url or found.scheme not in {"http", "https"} or not found.host:
+        return None
+    return found if (found.port or 1) <= HIGHEST_PORT else None
+
+
+def host_and_port(url: httpx.URL) -> tuple[str, str, int]:
+    """What makes two addresses the same server, with the port that goes without saying."""
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}[url.scheme]
 
 
 class Forwarded(StreamingResponse):

@@ -24,6 +24,9 @@ SAID_BY_GATEWAYS = re.compile(r"x-auth-request-.*|x-entra-.*|x-forwarded-.*|x-re
 # The new connection has its own.
 OURS_TO_SAY = {"authorization", "cookie", "expect", "host"}
 
+# The server that runs this gateway says them of itself.
+SERVERS_TO_SAY = {"date", "server"}
+
 
 class Scrubber:
     """Takes out what must not go on.
@@ -38,9 +41,12 @@ class Scrubber:
     def request(self, headers: Iterable[Header]) -> list[Header]:
         """What the upstream gets of a client's headers."""
         kept = []
+        # A length beside chunks is wrong, and an attempt at smuggling (RFC 9112, 6.3).
+        chunked = any(name.lower() == "transfer-encoding" for name, _ in headers)
+        dropped = OURS_TO_SAY | ({"content-length"} if chunked else set())
         for name, value in end_to_end(headers):
             plain = name.lower().replace("_", "-")
-            if plain not in OURS_TO_SAY and not SAID_BY_GATEWAYS.fullmatch(plain):
+            if plain not in dropped and not SAID_BY_GATEWAYS.fullmatch(plain):
                 kept.append((name, value))
         cookies = [
             cookie.strip()
@@ -56,11 +62,14 @@ class Scrubber:
         return [
             (name, value)
             for name, value in end_to_end(headers)
-            if name.lower() != "set-cookie" or not self._is_ours(value)
+            if name.lower() not in SERVERS_TO_SAY
+            and (name.lower() != "set-cookie" or not self._is_ours(value))
         ]
 
     def _is_ours(self, cookie: str) -> bool:
-        return self._ours.fullmatch(cookie.partition("=")[0].strip()) is not None
+        # Browsers keep "=name=value" as a value without a name, and send it as name=value.
+        name = cookie.partition(";")[0].lstrip("= \t").partition("=")[0].strip()
+        return self._ours.fullmatch(name) is not None
 
 
 def end_to_end(headers: Iterable[Header]) -> list[Header]:

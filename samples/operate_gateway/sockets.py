@@ -6,7 +6,7 @@ from contextlib import suppress
 import httpx
 from fastapi import Response, WebSocket
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from operate_gateway.forwarding import Upstream, refusal
 
@@ -18,6 +18,14 @@ PATIENCE = 10
 NO_CODE, ABNORMAL, INTERNAL_ERROR = 1005, 1006, 1011
 
 
+class StraightConnect(connect):
+    """Follows no redirect: what a client sends is meant for Operate and for nobody else."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """It is a refusal like any other."""
+        return exc
+
+
 async def forward_socket(socket: WebSocket, upstream: Upstream, token: str) -> None:
     """Open the same socket at Operate, then pass on what either side says, until one of them closes."""
     try:
@@ -27,7 +35,7 @@ async def forward_socket(socket: WebSocket, upstream: Upstream, token: str) -> N
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             answer = upstream.refused(error.response.headers.get("WWW-Authenticate", "no challenge"))
         await socket.send_denial_response(answer)
-    except (ValueError, OSError, InvalidHandshake):  # TimeoutError is an OSError
+    except (ValueError, OSError, WebSocketException):  # TimeoutError is an OSError
         answer = refusal(502, "upstream_unreachable", "Operate does not open the WebSocket.")
         await socket.send_denial_response(answer)
     else:
@@ -47,7 +55,7 @@ async def open_socket(socket: WebSocket, upstream: Upstream, token: str) -> Clie
         for name, value in upstream.headers(socket, token)
         if not name.lower().startswith("sec-websocket-")
     ]
-    return await connect(
+    return await StraightConnect(
         upstream.origin.replace("http", "ws", 1) + target.decode("latin-1"),
         additional_headers=headers,
         subprotocols=socket.scope["subprotocols"] or None,

@@ -184,7 +184,10 @@ def test_no_path_leaves_operates_prefix(before: Callable[..., str], emulator: En
     upstream = Recorder()
     gateway = before(upstream, "/operate/")
     with httpx.Client(trust_env=False) as client:
-        for path in (b"/../admin", b"/x/%2e%2E/admin", b"/./x", b"/x/..", b"/x/.%2e/y"):
+        for path in (
+            *(b"/../admin", b"/x/%2e%2E/admin", b"/./x", b"/x/..", b"/x/.%2e/y"),
+            *(b"/..;/admin", b"/x/..;a=b/admin", b"/%2e%2e%3b/admin", b"/..\\admin", b"/..%5cadmin"),
+        ):
             refused = client.get(gateway, headers=bearer(emulator), extensions={"target": path})
             assert (refused.status_code, refused.json()["detail"]["code"]) == (400, "path_not_allowed")
         assert upstream.requests == []
@@ -222,6 +225,7 @@ def test_the_sessions_cookies_stay_here(before: Callable[..., str], emulator: En
         (b"set-cookie", b"operate=1; Path=/"),
         (b"set-cookie", b"entra_session=stolen; Path=/"),
         (b"set-cookie", b"__Host-entra_session-1=stolen"),
+        (b"set-cookie", b"=entra_session=stolen; Path=/"),
         (b"set-cookie", b"lang=en"),
     )
     ours = "__Host-entra_session=a; __Secure-entra_session-1=b; entra_session_attempt_x=c; entra_session=d"
@@ -232,6 +236,8 @@ def test_the_sessions_cookies_stay_here(before: Callable[..., str], emulator: En
         assert answer.headers.get_list("set-cookie") == ["operate=1; Path=/", "lang=en"]
         client.get("/", headers=bearer(emulator) | {"Cookie": ours})
         assert "cookie" not in upstream.last()
+        main: Any = sys.modules["operate_gateway.main"]
+        assert list(main.upstream._client.cookies.jar) == []
 
 
 def test_bytes_of_headers_and_body_go_on_as_they_are(
@@ -244,6 +250,7 @@ def test_bytes_of_headers_and_body_go_on_as_they_are(
         (b"x-name", "Zoë 中".encode()),
         (b"connection", b"x-hop"),
         (b"x-hop", b"1"),
+        (b"date", b"Sun, 06 Nov 1994 08:49:37 GMT"),
     )
     with httpx.Client(base_url=before(upstream), trust_env=False) as client:
         headers = [(name.encode(), value.encode()) for name, value in bearer(emulator).items()]
@@ -253,6 +260,7 @@ def test_bytes_of_headers_and_body_go_on_as_they_are(
         assert (answer.status_code, answer.headers["content-encoding"]) == (203, "made-up")
         assert dict(answer.headers.raw)[b"x-name"] == "Zoë 中".encode()
         assert "x-hop" not in answer.headers
+        assert [len(answer.headers.get_list(name)) for name in ("date", "server")] == [1, 1]
     assert dict(upstream.requests[0]["headers"])[b"x-name"] == "Zoë 中".encode()
 
 
@@ -286,9 +294,36 @@ def test_redirects_of_operate_lead_to_the_gateway(
             "https://other.example/operate/x": "https://other.example/operate/x",
             "//other.example/operate/x": "//other.example/operate/x",
             "x": "x",
+            f"http://{upstream.last()['host']}/operate": "/",
+            "/operate?x=1": "/?x=1",
+            "/operated": "/operated",
         }.items():
             upstream.headers = ((b"location", location.encode()),)
             assert client.get("/", headers=bearer(emulator)).headers["location"] == public
+
+
+def test_no_redirect_of_operate_becomes_one_to_another_site(
+    before: Callable[..., str], emulator: EntraEmulator
+) -> None:
+    """A path such as /operate//evil.example is a path still when the prefix is gone."""
+    upstream = Recorder(302)
+    with httpx.Client(base_url=before(upstream, "/operate"), trust_env=False) as client:
+        client.get("/", headers=bearer(emulator))
+        for start in ("/operate", f"http://{upstream.last()['host']}/operate"):
+            for rest in ("//evil.example/x/", "/\\evil.example/x"):
+                upstream.headers = ((b"location", (start + rest).encode()),)
+                location = client.get("/", headers=bearer(emulator)).headers["location"]
+                assert location == "/." + rest
+
+
+def test_operates_address_is_known_in_every_spelling(load: Callable[..., ModuleType]) -> None:
+    """The port that goes without saying and capital letters make no other address."""
+    public = load("main", "http://Operate:80/x").upstream._public
+    assert public("http://operate/x/y") == "/y"
+    assert public("HTTP://OPERATE:80/x/y") == "/y"
+    assert public("http://operate:81/x/y") == "http://operate:81/x/y"
+    assert public("http://operate:port/x/y") == "http://operate:port/x/y"
+    assert public("/x/\t/evil.example") == "/./\t/evil.example"
 
 
 def test_a_stream_arrives_while_it_goes_on(address: str, emulator: EntraEmulator) -> None:
@@ -320,6 +355,27 @@ def test_operate_hears_when_a_client_goes_away(before: Callable[..., str], emula
         body = answer.iter_raw()
         assert next(body) == b"x"
         assert not gone.wait(0.1)
+    assert gone.wait(5)
+
+
+@pytest.mark.parametrize("content", [None, b"a body"])
+def test_operate_hears_when_a_client_does_not_wait_for_the_answer(
+    before: Callable[..., str], emulator: EntraEmulator, content: bytes | None
+) -> None:
+    """Not only when it has begun; nobody holds a connection that nobody waits for."""
+    gone = threading.Event()
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+
+    with (
+        httpx.Client(base_url=before(silent), trust_env=False, timeout=httpx.Timeout(5, read=0.3)) as client,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        client.post("/", headers=bearer(emulator), content=content)
     assert gone.wait(5)
 
 
@@ -410,7 +466,13 @@ async def test_operate_that_hangs_is_told_apart(
     assert (answer.status_code, answer.json()["detail"]["code"]) == (status, code)
 
 
-@pytest.mark.parametrize("url", ["", "operate:8080", "ftp://operate", "http://", "http://operate?x=1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "operate:8080", "ftp://operate", "http://", "http://operate?x=1", "http://op erate"),
+        *("http://operate:port", "http://operate:99999", "http://gateway:secret@operate", "http://operate/?"),
+    ],
+)
 def test_an_address_that_is_none_is_told_at_start(load: Callable[..., ModuleType], url: str) -> None:
     """With the variable's name and what a right one looks like."""
     with pytest.raises(ValueError, match="OPERATE_URL says where Operate is, such as http://operate:8080"):
@@ -482,6 +544,35 @@ async def test_a_websocket_that_operate_refuses_the_token_for_is_502(
             await connect(f"{address}/{status}", additional_headers=bearer(emulator))
 
 
+@pytest.mark.parametrize("location", ["{elsewhere}/x", "/x", "https://login.example/"])
+async def test_a_websocket_goes_to_operate_and_to_nobody_else(
+    before: Callable[..., str], emulator: EntraEmulator, location: str
+) -> None:
+    """A redirect is not followed: the token and all that the client says are meant for Operate."""
+    asked: list[str] = []
+
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            asked.append("elsewhere")
+            await receive()
+            await send({"type": "websocket.close"})
+
+    with serving(elsewhere) as address:
+        target = location.format(elsewhere=address.replace("http", "ws"))
+
+        async def moving(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "websocket":
+                asked.append(scope["path"])
+                await receive()
+                headers = [(b"location", target.encode())]
+                await send({"type": "websocket.http.response.start", "status": 302, "headers": headers})
+                await send({"type": "websocket.http.response.body", "body": b""})
+
+        with refused(302):
+            await connect(before(moving).replace("http", "ws") + "/here", additional_headers=bearer(emulator))
+    assert asked == ["/here"]
+
+
 async def test_a_websocket_needs_who_it_is_and_operate(
     address: str, browser: httpx.Client, load: Callable[..., ModuleType], emulator: EntraEmulator
 ) -> None:
@@ -504,3 +595,12 @@ async def test_a_websocket_needs_who_it_is_and_operate(
         refused(502),
     ):
         await connect(nowhere.replace("http", "ws"), additional_headers=bearer(emulator))
+
+
+def test_a_length_beside_chunks_does_not_go_on(load: Callable[..., ModuleType]) -> None:
+    """It is wrong (RFC 9112, 6.3), and the length of what Operate gets is told by the chunks."""
+    load("main", "http://operate")
+    headers: Any = sys.modules["operate_gateway.headers"]
+    scrubber = headers.Scrubber("entra_session")
+    assert scrubber.request([("Content-Length", "3"), ("Transfer-Encoding", "chunked")]) == []
+    assert scrubber.request([("Content-Length", "3")]) == [("Content-Length", "3")]
