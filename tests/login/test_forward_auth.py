@@ -314,13 +314,19 @@ async def test_a_token_that_is_there_is_not_obtained_anew(site: Site) -> None:
     assert site.renewals() == 0
 
 
-async def test_the_token_is_there_for_routes_as_well(site: Site, emulator: EntraEmulator) -> None:
-    """By a dependency, for sessions and bearers; refused like everything else."""
+def calls_on(site: Site) -> Site:
+    """The site with a route that calls on."""
 
     @site.app.get("/call")
     async def call(token: Annotated[str, Depends(site.entra.access_token)]) -> str:
         return token
 
+    return site
+
+
+async def test_the_token_is_there_for_routes_as_well(site: Site, emulator: EntraEmulator) -> None:
+    """By a dependency, for sessions and bearers."""
+    calls_on(site)
     token = emulator.token()
     assert (await ask(site, token=token, path="/call")).json() == token
     assert (await ask(site, path="/call")).status_code == 401
@@ -328,9 +334,17 @@ async def test_the_token_is_there_for_routes_as_well(site: Site, emulator: Entra
     browser = await site.browser().signed_in()
     answer = await browser.http.get("/call")
     assert answer.json() == site.wire.tokens[-1]["access_token"]
-    site.clock.advance(6000)
-    site.wire.answer("/token", 400, json={"error": "invalid_grant", "error_codes": [50173]})
-    assert (await browser.http.get("/call")).status_code == 401
+
+
+async def test_without_a_token_to_call_on_a_route_refuses(
+    site: Site, gated: Callable[..., Site], emulator: EntraEmulator
+) -> None:
+    """Like everything else: Entra does not renew the sign-in, so the person has to sign in again."""
+    a_lot(emulator, groups=190)
+    cookies = cookies_of(await site.browser().signed_in())
+    other = calls_on(gated())
+    other.wire.answer("/token", 400, json={"error": "invalid_grant", "error_codes": [50173]})
+    assert (await other.browser().http.get("/call", headers=cookies)).status_code == 401
 
 
 @pytest.mark.parametrize(
