@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         CredentialsMissing,
         CrossOrigin,
         EntraError,
+        EntraRefused,
         EntraUnavailable,
         InsufficientClaims,
         InvalidRequest,
@@ -42,6 +43,7 @@ __all__ = [
     "CredentialsMissing",
     "CrossOrigin",
     "EntraError",
+    "EntraRefused",
     "EntraSettings",
     "EntraUnavailable",
     "EntraUser",
@@ -63,6 +65,8 @@ _HOMES: Final = {
 """Where a public name is defined; those that are not here are in ``errors``."""
 _PARTS: Final = (
     "authenticator",
+    "calling",
+    "downstream",
     "errors",
     "frozen",
     "joined",

@@ -12,7 +12,7 @@
     ├── EntraUnavailable      Entra cannot be asked, or answers wrongly; never the caller's fault
     ├── SessionsUnavailable   the session store cannot be asked
     ├── FetchFailed           one exchange with Entra went wrong; never reaches a client
-    └── EntraRefused          Entra's token endpoint said no; never reaches a client
+    └── EntraRefused          Entra's token endpoint said no, as to who asks it for tokens to call on
 
 These are errors of the domain. What a client is told of them (status, headers, body, close code)
 is decided in ``web.challenges`` and nowhere else.

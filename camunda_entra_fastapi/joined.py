@@ -1,10 +1,15 @@
 """Everything that depends on settings, client and clock, joined into one value."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import httpx
 
 from camunda_entra_fastapi.authenticator import Authenticator, Clock
+from camunda_entra_fastapi.downstream.app_token import AppToken, AppTokens
 from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.login.exchange import Exchange
 from camunda_entra_fastapi.login.flow import SignIn
@@ -26,6 +31,8 @@ from camunda_entra_fastapi.web.cookies import Cookies
 from camunda_entra_fastapi.web.sessions import Sessions
 from camunda_entra_fastapi.web.site import Site
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Joined:
@@ -40,6 +47,27 @@ class Joined:
     """For signing in with a browser; None without a client secret."""
     identity_signer: IdentitySigner | None
     """Signs identities for backends; None without any secret."""
+    app_tokens: AppTokens | None
+    """This application's own tokens for other services; None without a client secret."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Fetch the keys, keep them fresh, and let go of the session store's connections in the end."""
+        await self.keys.prefetch()
+        tasks = [
+            asyncio.create_task(self.keys.keep_discovery_fresh()),
+            asyncio.create_task(self.keys.keep_keys_fresh()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+            if self.parts is not None:
+                await self.parts.sessions.keeper.store.close()
 
 
 def join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: Clock) -> Joined:
@@ -64,10 +92,20 @@ def join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: 
         client_id=settings.client_id,
     )
     judge = Judge(authenticator, challenger)
-    parts = _parts(settings, http, keys, judge, clock)
+    client = _client(settings)
+    parts = None if client is None else _parts(settings, http, keys, judge, clock, client=client)
     secrets = _secrets(settings)
     signer = IdentitySigner(secrets, _deployment(settings)) if secrets else None
-    return Joined(settings, http_client, clock, keys, judge, parts, signer)
+    tokens = None
+    if client is not None:
+        tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time))
+    return Joined(settings, http_client, clock, keys, judge, parts, signer, tokens)
+
+
+def _client(settings: EntraSettings) -> Client | None:
+    """Who we are to Entra's token endpoint; None where nothing proves it."""
+    secret = settings.client_secret
+    return None if secret is None else Client(settings.client_id, secret.get_secret_value())
 
 
 def _provider(settings: EntraSettings) -> Provider:
@@ -97,16 +135,16 @@ def _policy(settings: EntraSettings) -> Policy:
     )
 
 
-def required(parts: Parts | None) -> Parts:
-    """The parts for signing in with a browser.
+def required(parts: T | None, what: str = "Signing in with a browser needs") -> T:
+    """What there is for who has a client secret.
 
     Raises:
-        SettingsError: There are none, for want of a client secret.
+        SettingsError: There is none.
     """
     if parts is None:
         raise SettingsError(
             [
-                "CAMUNDA_IDENTITY_CLIENT_SECRET is not set. Signing in with a browser needs it: "
+                f"CAMUNDA_IDENTITY_CLIENT_SECRET is not set. {what} it: "
                 "add a secret in the app registration, under Certificates & secrets, and set its Value."
             ]
         )
@@ -114,18 +152,15 @@ def required(parts: Parts | None) -> Parts:
 
 
 def _parts(
-    settings: EntraSettings, http: EntraHttp, keys: KeySource, judge: Judge, clock: Clock
-) -> Parts | None:
-    """What signing in with a browser takes; None without a client secret."""
-    if settings.client_secret is None:
-        return None
-    secret = settings.client_secret.get_secret_value()
+    settings: EntraSettings, http: EntraHttp, keys: KeySource, judge: Judge, clock: Clock, *, client: Client
+) -> Parts:
+    """What signing in with a browser takes."""
     secrets, deployment = _secrets(settings), _deployment(settings)
     exchange = Exchange(
         http=http,
         keys=keys,
         authenticator=judge.authenticator,
-        client=Client(settings.client_id, secret),
+        client=client,
         clock=clock.time,
         lifetime=settings.session_lifetime.total_seconds(),
     )

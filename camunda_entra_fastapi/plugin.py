@@ -1,15 +1,15 @@
 """``CamundaEntra``: the one place where the parts are joined."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 
 from camunda_entra_fastapi.authenticator import Clock
+from camunda_entra_fastapi.calling import CallsOn
 from camunda_entra_fastapi.joined import join, required, scheme_of
 from camunda_entra_fastapi.login.docs_token import DocsToken
 from camunda_entra_fastapi.login.parts import Parts, Paths
@@ -32,7 +32,7 @@ from camunda_entra_fastapi.web.sessions import SessionCookies
 from camunda_entra_fastapi.web.signed_identity import SignedIdentities
 
 
-class CamundaEntra:
+class CamundaEntra(CallsOn):
     """Makes a FastAPI service trust one Entra application registration.
 
     Several may stand side by side in one application; give each a ``scheme_name`` of its own.
@@ -114,21 +114,8 @@ class CamundaEntra:
         joined = self._joined[-1]
         if self._paths is not None:
             self._paths.log_redirect_uris(joined.settings.base_url)
-        await joined.keys.prefetch()
-        tasks = [
-            asyncio.create_task(joined.keys.keep_discovery_fresh()),
-            asyncio.create_task(joined.keys.keep_keys_fresh()),
-        ]
-        try:
+        async with joined.running():
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
-            if joined.parts is not None:
-                await joined.parts.sessions.keeper.store.close()
 
     def login_router(
         self,

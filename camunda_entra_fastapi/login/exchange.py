@@ -91,7 +91,7 @@ class Exchange:
         try:
             tokens = await redeem_code(
                 self.http,
-                await self.token_endpoint(),
+                await self.keys.token_endpoint(),
                 self.client,
                 code=code,
                 redirect_uri=attempt.redirect_uri,
@@ -128,7 +128,7 @@ class Exchange:
                 or it refuses this service as such. The session may be renewed later.
         """
         try:
-            endpoint = await self.token_endpoint()
+            endpoint = await self.keys.token_endpoint()
             tokens = await redeem_refresh_token(self.http, endpoint, self.client, str(session.refresh_token))
         except EntraRefused as refused:
             kind = explain(refused.refusal).kind
@@ -146,17 +146,6 @@ class Exchange:
             if id_claims["sub"] != session.subject:
                 raise SignInFailed("login_refused", "Entra renewed the sign-in for somebody else.")
         return await self._with(session, tokens, id_claims)
-
-    async def token_endpoint(self) -> str:
-        """Where codes and refresh tokens are redeemed, on the back channel.
-
-        Raises:
-            FetchFailed: Entra was never reached, or names no such endpoint.
-        """
-        endpoint = (await self.keys.discovery()).token_endpoint
-        if endpoint is None:
-            raise FetchFailed("Entra's discovery document has no token_endpoint.")
-        return endpoint
 
     async def _id_claims(self, token: str, nonce: str | None, access_token: str) -> dict[str, Any]:
         try:

@@ -68,6 +68,17 @@ class KeySource:
         """
         return await self._discovery.get()
 
+    async def token_endpoint(self) -> str:
+        """Where tokens are issued, on the back channel.
+
+        Raises:
+            FetchFailed: Entra was never reached, or names no such endpoint.
+        """
+        endpoint = (await self.discovery()).token_endpoint
+        if endpoint is None:
+            raise FetchFailed("Entra's discovery document has no token_endpoint.")
+        return endpoint
+
     async def prefetch(self) -> None:
         """Fetch discovery and keys now; what fails is logged and tried again later."""
         with suppress(FetchFailed):

@@ -1,4 +1,4 @@
-"""Entra's token endpoint (RFC 6749, 4.1.3 and 6): one function sends, others judge what comes back."""
+"""Entra's token endpoint (RFC 6749, 4.1.3, 4.4 and 6): one function sends, others judge what comes back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,6 +36,8 @@ class Tokens:
     """Seconds that the access token is good for."""
     refresh_token: str | None = field(repr=False)
     id_token: str | None = field(repr=False)
+    refresh_in: float | None = None
+    """Seconds after which Entra would like to be asked for another one; None if it does not say."""
 
 
 async def redeem_code(
@@ -70,6 +72,19 @@ async def redeem_refresh_token(http: EntraHttp, endpoint: str, client: Client, r
     return await _ask(http, endpoint, client, grant)
 
 
+async def request_app_token(
+    http: EntraHttp, endpoint: str, client: Client, *, scope: str, claims: str
+) -> Tokens:
+    """A token of the client itself (RFC 6749, 4.4; Learn: client credentials flow).
+
+    Raises:
+        EntraRefused: Entra says no.
+        FetchFailed: It gives no answer, or none that makes sense.
+    """
+    grant = {"grant_type": "client_credentials", "scope": scope, "claims": claims}
+    return await _ask(http, endpoint, client, grant)
+
+
 async def _ask(http: EntraHttp, endpoint: str, client: Client, grant: Mapping[str, str]) -> Tokens:
     status, document = await http.post_form(endpoint, {**client.form, **grant})
     if status != _OK:
@@ -83,12 +98,8 @@ def read_tokens(document: Mapping[str, Any], endpoint: str) -> Tokens:
     Raises:
         FetchFailed: There is no bearer token in it, or its members are not of the right kind.
     """
-    expires_in = document.get("expires_in")
-    if isinstance(expires_in, str) and expires_in.isdecimal():  # as B2C has it
-        expires_in = int(expires_in[:12])
-    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
-        raise _garbled(endpoint, "expires_in")
-    if not 0 < expires_in < _LONGEST_LIFE:
+    expires_in = _seconds(document.get("expires_in"))
+    if expires_in is None:
         raise _garbled(endpoint, "expires_in")
     if str(document.get("token_type")).lower() != "bearer":
         raise _garbled(endpoint, "token_type")
@@ -97,10 +108,20 @@ def read_tokens(document: Mapping[str, Any], endpoint: str) -> Tokens:
         raise _garbled(endpoint, "access_token")
     return Tokens(
         access_token=access_token,
-        expires_in=float(expires_in),
+        expires_in=expires_in,
         refresh_token=_token(document, "refresh_token", endpoint),
         id_token=_token(document, "id_token", endpoint),
+        refresh_in=_seconds(document.get("refresh_in")),
     )
+
+
+def _seconds(value: object) -> float | None:
+    """A number of seconds that makes sense, or None."""
+    if isinstance(value, str) and value.isdecimal():  # as B2C has it
+        value = int(value[:12])
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LONGEST_LIFE:
+        return None
+    return float(value)
 
 
 def _token(document: Mapping[str, Any], name: str, endpoint: str) -> str | None:

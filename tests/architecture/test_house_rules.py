@@ -18,6 +18,7 @@ PUBLIC_NAMES = [
     "CredentialsMissing",
     "CrossOrigin",
     "EntraError",
+    "EntraRefused",
     "EntraSettings",
     "EntraUnavailable",
     "EntraUser",

@@ -33,8 +33,10 @@ LEVELS = {
     "login.parts": 3,
     "login.router": 3,
     "web": 3,
+    "downstream": 3,
     "joined": 4,
     "plugin": 4,
+    "calling": 4,
     "cli": 5,
 }
 """Part or module to level; it imports from its own level and from below. ``testing`` stands aside."""
@@ -66,9 +68,12 @@ THIRD_PARTY = {
     "login.pages": {"jinja2"},
     "login.router": {"fastapi", "starlette"},
     "web": {"fastapi", "starlette"},
+    "downstream": set(),
+    "downstream.http_auth": {"httpx", "httpx2"},
     "web.bearer": {"fastapi", "starlette", "fastapi_azure_auth"},
     "web.gateway_identity": {"httpx", "jose", "starlette"},
     "joined": {"httpx"},
+    "calling": set(),
     "plugin": {"fastapi", "httpx", "starlette"},
     "cli": {"httpx", "rich", "typer", "uvicorn", "fastapi", "pydantic", "starlette"},
     "testing": {"cryptography", "httpx", "starlette"},

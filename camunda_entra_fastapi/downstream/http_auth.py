@@ -1,0 +1,136 @@
+"""What HTTP clients and Camunda's SDK ask for headers: httpx, httpx2, synchronous and asynchronous."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import httpx
+
+from camunda_entra_fastapi.errors import EntraError
+
+_UNAUTHORIZED: Final = 401
+_MAX_CLAIMS: Final = 8 * 1024
+_PARAMETER: Final = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+
+
+class Tokens(Protocol):
+    """Where the tokens come from."""
+
+    async def get(self) -> str:
+        """A token that is good for a while."""
+
+    def get_blocking(self) -> str:
+        """The same, for callers without an event loop."""
+
+    def give_up(self, token: str, claims: str | None) -> bool:
+        """Not to use a token any more that an API refused; whether another one is worth asking for."""
+
+
+if TYPE_CHECKING:
+    _Auth = httpx.Auth
+else:
+    # Each client looks for a class of its own. httpx2 is used where it is, and never asked for.
+    _LIBRARIES = [import_module(name) for name in ("httpx", "httpx2") if find_spec(name)]
+    _Auth = type("_Auth", tuple(library.Auth for library in _LIBRARIES), {})
+
+
+class BearerAuth(_Auth):
+    """Sends an access token along, and another one when the API refuses it (RFC 6750, 2.1).
+
+    Fits ``auth=`` of the clients of httpx and httpx2, and ``auth_provider=`` of Camunda's SDK.
+
+    Args:
+        tokens: Gives what to send.
+    """
+
+    def __init__(self, tokens: Callable[[], Tokens]) -> None:
+        self._tokens = tokens
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    async def token(self) -> str:
+        """The access token, for whatever is no HTTP client.
+
+        Raises:
+            EntraRefused: Entra says no; ``refusal`` has its AADSTS code and the correlation ID.
+            EntraUnavailable: Entra cannot be asked, and no token is left that is good.
+        """
+        return await self._tokens().get()
+
+    def token_blocking(self) -> str:
+        """The same, for programs without an event loop."""
+        return self._tokens().get_blocking()
+
+    async def aget_headers(self) -> dict[str, str]:
+        """The header, as the asynchronous client of Camunda's SDK asks for it."""
+        return {"Authorization": f"Bearer {await self.token()}"}
+
+    def get_headers(self) -> dict[str, str]:
+        """The header, as the synchronous client of Camunda's SDK asks for it."""
+        return {"Authorization": f"Bearer {self.token_blocking()}"}
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send the token along; after 401 send once more, with another one."""
+        tokens = self._tokens()
+        token = tokens.get_blocking()
+        response = yield _bearing(request, token)
+        if _is_worth_repeating(request, response, token, tokens):
+            with suppress(EntraError):  # then the API's own word is the answer
+                token = tokens.get_blocking()
+                yield _bearing(request, token)
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """The same for asynchronous clients."""
+        tokens = self._tokens()
+        token = await tokens.get()
+        response = yield _bearing(request, token)
+        if _is_worth_repeating(request, response, token, tokens):
+            with suppress(EntraError):
+                token = await tokens.get()
+                yield _bearing(request, token)
+
+
+def _bearing(request: httpx.Request, token: str) -> httpx.Request:
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+def _is_worth_repeating(request: httpx.Request, response: httpx.Response, token: str, tokens: Tokens) -> bool:
+    if response.status_code != _UNAUTHORIZED:
+        return False
+    claims = claims_wanted(response.headers.get_list("WWW-Authenticate"))
+    if not tokens.give_up(token, claims):
+        return False
+    try:
+        request.content  # noqa: B018 - raises for a body that is gone once it was sent
+    except RuntimeError:
+        return False
+    return True
+
+
+def claims_wanted(challenges: list[str]) -> str | None:
+    """The claims that an API wants to see in a token, as JSON; None if it says nothing of them.
+
+    See https://learn.microsoft.com/entra/identity-platform/claims-challenge.
+    """
+    for challenge in challenges:
+        if not challenge.lower().startswith("bearer "):
+            continue
+        parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(challenge)}
+        claims = parameters.get("claims", "")
+        if parameters.get("error") != "insufficient_claims" or not 0 < len(claims) <= _MAX_CLAIMS:
+            continue
+        try:
+            document: Any = json.loads(base64.b64decode(claims, validate=True))
+        except (binascii.Error, ValueError, RecursionError):
+            continue
+        if isinstance(document, dict):
+            return json.dumps(document, separators=(",", ":"))
+    return None
