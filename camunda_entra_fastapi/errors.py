@@ -76,8 +76,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "entra_throttled": "Entra asks to come back later.",
         "entra_failed": "Entra answered with an error of its own, or with something that cannot be right.",
         "sessions_unavailable": "The session store cannot be reached.",
+        "entra_refused": "Entra gives this service no token for another one.",
         "fetch_failed": "One exchange with Entra failed.",
-        "entra_refused": "Entra's token endpoint refused a request.",
     }
 )
 """Every code there is and what it means, for clients and operators to rely on."""

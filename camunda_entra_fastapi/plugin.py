@@ -24,6 +24,7 @@ from camunda_entra_fastapi.web.current_user import (
     require,
     require_any,
 )
+from camunda_entra_fastapi.web.faults import answer_faults
 from camunda_entra_fastapi.web.forward_auth import Demand, ForwardAuth
 from camunda_entra_fastapi.web.health import Health
 from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui, guard_docs, redeem_codes_at
@@ -222,6 +223,7 @@ class CamundaEntra(CallsOn):
                 self._redeem_docs_codes_here(app, self._paths.of("token"))
         fill_swagger_ui(app, self._scheme)
         document_refusals(app, self._scheme)
+        answer_faults(app, lambda: self._joined[-1].judge.challenger)
         if protect_docs:
             guard_docs(app, self.current_user)
 

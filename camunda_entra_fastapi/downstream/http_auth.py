@@ -32,10 +32,13 @@ class Tokens(Protocol):
         """Not to use a token any more that an API refused; whether another one is worth asking for."""
 
 
+# Each client looks for a class of its own. httpx2 is used where it is, and never asked for.
 if TYPE_CHECKING:
-    _Auth = httpx.Auth
+    import httpx2
+
+    class _Auth(httpx.Auth, httpx2.Auth):  # type: ignore[misc]
+        """Both."""
 else:
-    # Each client looks for a class of its own. httpx2 is used where it is, and never asked for.
     _LIBRARIES = [import_module(name) for name in ("httpx", "httpx2") if find_spec(name)]
     _Auth = type("_Auth", tuple(library.Auth for library in _LIBRARIES), {})
 
@@ -76,7 +79,7 @@ class BearerAuth(_Auth):
         """The header, as the synchronous client of Camunda's SDK asks for it."""
         return {"Authorization": f"Bearer {self.token_blocking()}"}
 
-    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         """Send the token along; after 401 send once more, with another one."""
         tokens = self._tokens()
         token = tokens.get_blocking()
@@ -86,7 +89,7 @@ class BearerAuth(_Auth):
                 token = tokens.get_blocking()
                 yield _bearing(request, token)
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """The same for asynchronous clients."""
         tokens = self._tokens()
         token = await tokens.get()
@@ -97,12 +100,12 @@ class BearerAuth(_Auth):
                 yield _bearing(request, token)
 
 
-def _bearing(request: httpx.Request, token: str) -> httpx.Request:
+def _bearing(request: Any, token: str) -> Any:
     request.headers["Authorization"] = f"Bearer {token}"
     return request
 
 
-def _is_worth_repeating(request: httpx.Request, response: httpx.Response, token: str, tokens: Tokens) -> bool:
+def _is_worth_repeating(request: Any, response: Any, token: str, tokens: Tokens) -> bool:
     if response.status_code != _UNAUTHORIZED:
         return False
     claims = claims_wanted(response.headers.get_list("WWW-Authenticate"))

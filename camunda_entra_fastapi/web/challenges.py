@@ -19,6 +19,7 @@ from camunda_entra_fastapi.errors import (
     CredentialsMissing,
     CrossOrigin,
     EntraError,
+    EntraRefused,
     EntraUnavailable,
     InsufficientClaims,
     InvalidRequest,
@@ -36,6 +37,7 @@ _STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
     CrossOrigin: (403, "forbidden"),
     SignInFailed: (400, "invalid_request"),
     EntraUnavailable: (503, "temporarily_unavailable"),
+    EntraRefused: (502, "server_error"),
     SessionsUnavailable: (503, "temporarily_unavailable"),
 }
 _STATUS_OF_CODE: Final[Mapping[str, tuple[int, str]]] = {
@@ -97,7 +99,7 @@ class Challenger:
     def _headers(self, error: EntraError, name: str) -> dict[str, str]:
         if isinstance(error, EntraUnavailable | SessionsUnavailable):
             return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
-        if isinstance(error, CrossOrigin | SignInFailed):
+        if isinstance(error, CrossOrigin | SignInFailed | EntraRefused):
             return {}  # no token would help
         return {"WWW-Authenticate": self._challenge(error, name)}
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from camunda_entra_fastapi import CamundaEntra, EntraRefused, EntraUnavailable, SettingsError
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -417,3 +418,29 @@ async def test_without_a_token_endpoint_it_is_entras_fault(entra: CamundaEntra, 
     wire.change("/openid-configuration", lambda document: {**document, "token_endpoint": None})
     with pytest.raises(EntraUnavailable, match="no token_endpoint"):
         await entra.client_credentials(SCOPE).token()
+
+
+async def test_a_route_without_a_token_to_call_on_is_no_fault_of_its_caller(
+    entra: CamundaEntra, wire: Wire, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 while Entra is away; 502 where it refuses this service, and why is in the log alone."""
+    app = FastAPI()
+    entra.install(app)
+    auth = entra.client_credentials(SCOPE)
+
+    @app.get("/")
+    async def call_on() -> str:
+        return await auth.token()
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        wire.fail("/token")
+        away = await client.get("/")
+        clock.advance(15)
+        wire.answer("/token", 401, json={"error": "invalid_client", "error_codes": [7000222]})
+        refused = await client.get("/")
+    assert (away.status_code, away.json()["detail"]["code"]) == (503, "entra_unreachable")
+    assert int(away.headers["Retry-After"]) >= 1
+    assert (refused.status_code, refused.json()["detail"]["code"]) == (502, "entra_refused")
+    assert refused.json()["detail"]["message"].startswith("This service got no token")
+    assert "WWW-Authenticate" not in refused.headers
+    assert "expired" in caplog.text
