@@ -152,7 +152,8 @@ async def test_without_credentials_a_program_gets_the_challenge(gateway: Gateway
     for path in ("/orders?x=1", "/admin/", "/"):
         answer = await gateway.get(path)
         assert (answer.status_code, code_of(answer)) == (401, "credentials_missing")
-        assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+        (challenge,) = answer.headers.get_list("WWW-Authenticate")
+        assert challenge.startswith("Bearer ")
     assert gateway.upstream.requests == []
 
 
@@ -161,7 +162,8 @@ async def test_a_forged_token_is_refused(gateway: Gateway) -> None:
     token = gateway.emulator.token()
     answer = await gateway.get("/orders", token[:-8] + "AAAAAAAA")
     assert (answer.status_code, code_of(answer)) == (401, "signature_invalid")
-    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    (challenge,) = answer.headers.get_list("WWW-Authenticate")
+    assert 'error="invalid_token"' in challenge
     assert gateway.upstream.requests == []
 
 
@@ -226,6 +228,8 @@ async def test_a_missing_role_is_403(gateway: Gateway) -> None:
     answer = await gateway.get("/admin/users", gateway.emulator.token(user=ADA, roles=["Operate.User"]))
     assert (answer.status_code, code_of(answer)) == (403, "role_missing")
     assert "Operate.Admin" in answer.json()["detail"]["message"]
+    (challenge,) = answer.headers.get_list("WWW-Authenticate")
+    assert 'error="insufficient_scope"' in challenge
     assert gateway.upstream.requests == []
     assert (await gateway.get("/admin/users", gateway.emulator.token(user=ADA))).status_code == 200
 
@@ -342,8 +346,11 @@ async def test_a_role_missing_in_a_session_is_403_for_the_browser_too(gateway: G
     async with gateway.browser() as browser:
         await gateway.sign_in(browser, "/orders", "Ben")
         gateway.upstream.requests.clear()
+        gateway.clock.ahead += 6000
         answer = await browser.get(f"{gateway.address}/admin/", headers=NAVIGATION)
         assert (answer.status_code, code_of(answer)) == (403, "role_missing")
+        assert len(answer.headers.get_list("set-cookie")) == 1
+        assert "set-cookie" not in (await browser.get(f"{gateway.address}/admin/")).headers
     assert gateway.upstream.requests == []
 
 
