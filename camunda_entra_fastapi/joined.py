@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import httpx
 
@@ -15,10 +15,19 @@ from camunda_entra_fastapi.login.exchange import Exchange
 from camunda_entra_fastapi.login.flow import SignIn
 from camunda_entra_fastapi.login.keeper import SessionKeeper
 from camunda_entra_fastapi.login.parts import Parts
+from camunda_entra_fastapi.remote.certificates import CertificateFile
+from camunda_entra_fastapi.remote.credentials import (
+    Asserted,
+    AssertionSource,
+    Client,
+    ClientCertificate,
+    ClientSecret,
+    Credential,
+    FederatedToken,
+)
 from camunda_entra_fastapi.remote.discovery import Provider
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
-from camunda_entra_fastapi.remote.token_endpoint import Client
 from camunda_entra_fastapi.sessions.opening import open_store
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.settings import EntraSettings
@@ -32,6 +41,12 @@ from camunda_entra_fastapi.web.sessions import Sessions
 from camunda_entra_fastapi.web.site import Site
 
 T = TypeVar("T")
+
+_WAYS: Final = (
+    "add a secret in the app registration, under Certificates & secrets, and set its Value. "
+    "With a certificate or workload identity instead, signing in needs CAMUNDA_ENTRA_SESSION_SECRET besides, "
+    "of 32 characters or more."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,11 +85,16 @@ class Joined:
                 await self.parts.sessions.keeper.store.close()
 
 
-def join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: Clock) -> Joined:
+def join(
+    settings: EntraSettings,
+    http_client: httpx.AsyncClient | None,
+    clock: Clock,
+    client_assertion: AssertionSource | None = None,
+) -> Joined:
     """The parts for these settings; nothing is asked of Entra yet.
 
     Raises:
-        SettingsError: The session store's package is not installed.
+        SettingsError: The session store's package is not installed, or the certificate is unusable.
     """
     http = EntraHttp(
         timeout=settings.http_timeout,
@@ -92,8 +112,11 @@ def join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: 
         client_id=settings.client_id,
     )
     judge = Judge(authenticator, challenger)
-    client = _client(settings)
-    parts = None if client is None else _parts(settings, http, keys, judge, clock, client=client)
+    client = _client(settings, clock, client_assertion)
+    can_seal = bool(_secrets(settings))
+    parts = (
+        None if client is None or not can_seal else _parts(settings, http, keys, judge, clock, client=client)
+    )
     secrets = _secrets(settings)
     signer = IdentitySigner(secrets, _deployment(settings)) if secrets else None
     tokens = None
@@ -102,10 +125,29 @@ def join(settings: EntraSettings, http_client: httpx.AsyncClient | None, clock: 
     return Joined(settings, http_client, clock, keys, judge, parts, signer, tokens)
 
 
-def _client(settings: EntraSettings) -> Client | None:
+def _client(settings: EntraSettings, clock: Clock, assertion: AssertionSource | None) -> Client | None:
     """Who we are to Entra's token endpoint; None where nothing proves it."""
-    secret = settings.client_secret
-    return None if secret is None else Client(settings.client_id, secret.get_secret_value())
+    credential = _credential(settings, clock) if assertion is None else Asserted(assertion)
+    return None if credential is None else Client(settings.client_id, credential)
+
+
+def _credential(settings: EntraSettings, clock: Clock) -> Credential | None:
+    if settings.client_secret is not None:
+        return ClientSecret(settings.client_secret.get_secret_value())
+    if settings.federated_token_file is not None:
+        return FederatedToken(settings.federated_token_file)
+    if settings.client_certificate is None:
+        return None
+    password = settings.client_certificate_password
+    try:
+        file = CertificateFile(
+            settings.client_certificate,
+            None if password is None else password.get_secret_value(),
+            settings.client_assertion_algorithm,
+        )
+    except ValueError as error:
+        raise SettingsError([f"CAMUNDA_ENTRA_CLIENT_CERTIFICATE {error}"]) from None
+    return ClientCertificate(file, settings.client_id, settings.token_url, clock.time)
 
 
 def _provider(settings: EntraSettings) -> Provider:
@@ -136,18 +178,13 @@ def _policy(settings: EntraSettings) -> Policy:
 
 
 def required(parts: T | None, what: str = "Signing in with a browser needs") -> T:
-    """What there is for who has a client secret.
+    """What there is for who can prove to Entra who they are.
 
     Raises:
         SettingsError: There is none.
     """
     if parts is None:
-        raise SettingsError(
-            [
-                f"CAMUNDA_IDENTITY_CLIENT_SECRET is not set. {what} it: "
-                "add a secret in the app registration, under Certificates & secrets, and set its Value."
-            ]
-        )
+        raise SettingsError([f"CAMUNDA_IDENTITY_CLIENT_SECRET is not set. {what} it: {_WAYS}"])
     return parts
 
 

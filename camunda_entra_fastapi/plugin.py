@@ -14,6 +14,7 @@ from camunda_entra_fastapi.joined import join, required, scheme_of
 from camunda_entra_fastapi.login.docs_token import DocsToken
 from camunda_entra_fastapi.login.parts import Parts, Paths
 from camunda_entra_fastapi.login.router import Login
+from camunda_entra_fastapi.remote.credentials import AssertionSource
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.current_user import (
@@ -43,6 +44,8 @@ class CamundaEntra(CallsOn):
         http_client: Used for calls to Entra instead of clients of our own, and never closed.
         clock: What time it is; the module ``time`` or something like it.
         scheme_name: The name of the security scheme in the OpenAPI document.
+        client_assertion: Gives signed assertions that prove who this service is (RFC 7523), for where neither
+            a secret, a certificate nor a file does; a function or a coroutine function without parameters.
 
     Raises:
         SettingsError: The environment lacks a setting or has a wrong one, or the session store's
@@ -64,8 +67,10 @@ class CamundaEntra(CallsOn):
         http_client: httpx.AsyncClient | None = None,
         clock: Clock = time,
         scheme_name: str = "Entra",
+        client_assertion: AssertionSource | None = None,
     ) -> None:
-        own = join(settings or EntraSettings(), http_client, clock)
+        self._client_assertion = client_assertion
+        own = join(settings or EntraSettings(), http_client, clock, client_assertion)
         self._joined = [own]
         self._paths: Paths | None = None
         self._scheme = scheme_of(own.settings, scheme_name)
@@ -212,7 +217,7 @@ class CamundaEntra(CallsOn):
         """
         if protect_docs:
             self._parts()  # or nobody would ever see them
-        if self.settings.client_secret is not None:
+        if self._joined[-1].parts is not None:
             docs_redirect_path = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
             router = self.login_router(
                 prefix=prefix, callback_path=callback_path, docs_redirect_path=docs_redirect_path
@@ -251,7 +256,10 @@ class CamundaEntra(CallsOn):
         """
         before = self._joined[-1]
         meanwhile = join(
-            settings or before.settings, http_client or before.http_client, clock or before.clock
+            settings or before.settings,
+            http_client or before.http_client,
+            clock or before.clock,
+            None if settings else self._client_assertion,
         )
         if self._paths is not None:
             required(meanwhile.parts)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from camunda_entra_fastapi.errors import EntraError, EntraRefused, EntraUnavailable, FetchFailed
+from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
-from camunda_entra_fastapi.remote.token_endpoint import Client, Tokens, request_app_token
+from camunda_entra_fastapi.remote.token_endpoint import Tokens, request_app_token
 from camunda_entra_fastapi.telemetry import logger
 
 RENEW_AFTER: Final = 0.75

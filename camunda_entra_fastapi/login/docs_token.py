@@ -50,7 +50,7 @@ class DocsToken:
         try:
             grant = await self._grant(request, parts)
             status, document = await exchange.http.post_form(
-                await exchange.keys.token_endpoint(), {**exchange.client.form, **grant}
+                await exchange.keys.token_endpoint(), {**await exchange.client.form(), **grant}
             )
         except FetchFailed as failure:
             return _oauth_error(parts, unavailable(failure))

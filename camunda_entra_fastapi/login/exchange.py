@@ -18,9 +18,10 @@ from camunda_entra_fastapi.errors import (
 )
 from camunda_entra_fastapi.login.protocol import Attempt
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, is_consent
+from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
-from camunda_entra_fastapi.remote.token_endpoint import Client, Tokens, redeem_code, redeem_refresh_token
+from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code, redeem_refresh_token
 from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.telemetry import logger
 

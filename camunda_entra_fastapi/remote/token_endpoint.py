@@ -6,25 +6,13 @@ from typing import Any, Final
 
 from camunda_entra_fastapi.errors import EntraError, EntraRefused, FetchFailed
 from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
+from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 
 MAX_TOKEN_CHARACTERS: Final = 16 * 1024
 """As for bearer tokens. Entra's refresh tokens have 1 to 2 KiB."""
 _OK: Final = 200
 _LONGEST_LIFE: Final = 10 * 365 * 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who we are to Entra (Learn: authorization code flow, request an access token with a client_secret)."""
-
-    client_id: str
-    secret: str = field(repr=False)
-
-    @property
-    def form(self) -> dict[str, str]:
-        """The fields that prove it."""
-        return {"client_id": self.client_id, "client_secret": self.secret}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +74,7 @@ async def request_app_token(
 
 
 async def _ask(http: EntraHttp, endpoint: str, client: Client, grant: Mapping[str, str]) -> Tokens:
-    status, document = await http.post_form(endpoint, {**client.form, **grant})
+    status, document = await http.post_form(endpoint, {**await client.form(), **grant})
     if status != _OK:
         raise read_refused(document, endpoint)
     return read_tokens(document, endpoint)

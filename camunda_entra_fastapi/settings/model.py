@@ -1,5 +1,6 @@
 """``EntraSettings``: what the environment says, checked once, as frozen values."""
 
+import os
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -43,6 +44,22 @@ def _backend_url(value: object, info: ValidationInfo) -> str:
 
 def _base_url(value: object, info: ValidationInfo) -> str | None:
     return urls.read_base_url(value, allow_http=_allows_http(info))
+
+
+def _certificate(value: object, info: ValidationInfo) -> Path | None:
+    return values.read_credential_file(value, _credentials(info, "client_secret"))
+
+
+def _federated_token_file(value: object, info: ValidationInfo) -> Path | None:
+    others = _credentials(info, "client_secret", "client_certificate")
+    # Kubernetes sets Azure's variable for every process; what was set for this one goes first.
+    return values.read_credential_file(
+        value or (None if others else os.environ.get("AZURE_FEDERATED_TOKEN_FILE") or None), others
+    )
+
+
+def _credentials(info: ValidationInfo, *fields: str) -> list[str]:
+    return [spellings_of(field)[0] for field in fields if info.data.get(field) is not None]
 
 
 def _audience(value: object, info: ValidationInfo) -> tuple[str, ...]:
@@ -108,6 +125,16 @@ class EntraSettings(BaseSettings):
     """Needed for signing in and for tokens of other services, not for protecting an API."""
     audience: Annotated[tuple[str, ...], BeforeValidator(_audience)] = ()
     """What ``aud`` of a token may be; the client ID if nothing is given."""
+    client_certificate: Annotated[Path | None, BeforeValidator(_certificate)] = None
+    """Instead of a secret: a file with a certificate and its private key, PEM or PKCS#12."""
+    client_certificate_password: Annotated[SecretStr | None, BeforeValidator(values.read_secret)] = None
+    """What the private key is encrypted with."""
+    client_assertion_algorithm: Annotated[
+        Literal["PS256", "RS256"], BeforeValidator(values.read_assertion_algorithm)
+    ] = "PS256"
+    """How the certificate's key signs; RS256, with ``x5t``, for clouds that do not know PS256 yet."""
+    federated_token_file: Annotated[Path | None, BeforeValidator(_federated_token_file)] = None
+    """Instead of a secret: a file with a workload's own token, as Kubernetes mounts it."""
     base_url: Annotated[str | None, BeforeValidator(_base_url)] = None
     """The public root of this service, without a slash at its end; None: as the request has it."""
     scopes: Annotated[tuple[str, ...], BeforeValidator(_scopes)] = ()

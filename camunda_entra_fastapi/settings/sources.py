@@ -134,7 +134,14 @@ class VariablesSource(PydanticBaseSettingsSource):
             value, name, _ = self.get_field_value(info, field)
             if value is not None:
                 values[name] = value
-        return values
+        return self._of_workload() | values
+
+    def _of_workload(self) -> dict[str, Any]:
+        """What Azure's workload identity says of the application, for what nothing else says it."""
+        client_id, tenant = self._variables.get("AZURE_CLIENT_ID"), self._variables.get("AZURE_TENANT_ID")
+        host = str(self._variables.get("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com"))
+        found = {"client_id": client_id, "issuer": tenant and f"{host.rstrip('/')}/{tenant}/v2.0"}
+        return {name: SecretStr(str(value)) for name, value in found.items() if value}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         """The one value that the field's variables have; None without one."""

@@ -235,6 +235,28 @@ def read_clients(value: object) -> tuple[str, ...]:
     return clients
 
 
+def read_credential_file(value: object, others: list[str]) -> Path | None:
+    """The path of a file that proves who we are; what is in it is looked at when it is used."""
+    if value is None:
+        return None
+    if others:
+        raise ValueError(
+            f"and {' and '.join(others)} are set, but one proof of who this service is must be enough. "
+            "Keep one of them."
+        )
+    if not isinstance(value, str | Path):
+        raise ValueError(f"is {quoted(value)}, not the path of a file.")
+    return Path(value)
+
+
+def read_assertion_algorithm(value: object) -> str:
+    """``PS256`` or ``RS256``."""
+    algorithm = str(value).upper()
+    if algorithm not in {"PS256", "RS256"}:
+        raise ValueError("is neither PS256 nor RS256. Leave it out, or set RS256 where Entra wants that.")
+    return algorithm
+
+
 def read_ca_bundle(value: object) -> Path | None:
     """A file with certificates in PEM form, looked into once so that a wrong one is found at start."""
     if value is None:

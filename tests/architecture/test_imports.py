@@ -53,6 +53,7 @@ THIRD_PARTY = {
     "validation.identity": {"cryptography", "jose"},
     "remote": set(),
     "remote.http": {"httpx"},
+    "remote.certificates": {"cryptography"},
     "sessions": set(),
     "sessions.sealing": {"cryptography", "jose"},
     "sessions.redis": {"redis"},

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import traceback
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -444,3 +445,34 @@ async def test_a_route_without_a_token_to_call_on_is_no_fault_of_its_caller(
     assert refused.json()["detail"]["message"].startswith("This service got no token")
     assert "WWW-Authenticate" not in refused.headers
     assert "expired" in caplog.text
+
+
+async def test_secrets_and_tokens_are_shown_nowhere(
+    entra: CamundaEntra, wire: Wire, api: Api, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in logs of any level, nor in what objects say of themselves, nor in errors and their causes."""
+    shown: list[str] = []
+    with caplog.at_level(logging.DEBUG):
+        auth = entra.client_credentials(SCOPE)
+        await call(httpx, False, api, auth)
+        api.refused = lambda _: True
+        await call(httpx, False, api, auth)
+        for change in (
+            lambda document: {**document, "token_type": document["access_token"]},
+            lambda document: {"error": "invalid_client", "error_description": document["access_token"]},
+            lambda document: {"error": document["access_token"]},
+        ):
+            clock.advance(100_000)
+            wire.change("/token", change)
+            with pytest.raises((EntraRefused, EntraUnavailable)) as error:
+                await auth.token()
+            shown += traceback.format_exception(error.value)
+        tokens: Any = auth._tokens()
+        shown += [
+            repr(each) for each in (auth, tokens, tokens._client, tokens._client.credential, entra.settings)
+        ]
+        shown.append(repr(tokens._held))
+    secrets = wire.secrets() - {"None"}
+    assert len(secrets) > 5
+    said = caplog.text + "".join(shown)
+    assert not [secret for secret in secrets if secret in said]

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from camunda_entra_fastapi.errors import EntraRefused, FetchFailed
+from camunda_entra_fastapi.remote.credentials import Client, ClientSecret
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.token_endpoint import (
     MAX_TOKEN_CHARACTERS,
-    Client,
     read_refused,
     read_tokens,
     redeem_code,
@@ -18,7 +18,7 @@ from camunda_entra_fastapi.remote.token_endpoint import (
 
 URL = "https://login.example/t/oauth2/v2.0/token"
 GOOD: dict[str, Any] = {"token_type": "Bearer", "expires_in": 3599, "access_token": "a.b.c"}
-CLIENT = Client("client", "client's secret")
+CLIENT = Client("client", ClientSecret("client's secret"))
 
 
 def answering(status: int, document: object) -> tuple[EntraHttp, list[httpx.Request]]:
