@@ -1,13 +1,22 @@
 """What ``CamundaEntra`` offers to services that call others."""
 
+from collections.abc import Awaitable, Callable
+from typing import Final
+
 from camunda_entra_fastapi.downstream.app_token import AppToken, read_app_scope
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
+from camunda_entra_fastapi.downstream.on_behalf_of import on_behalf_of, read_user_scope
+from camunda_entra_fastapi.downstream.user_token import UserTokens
 from camunda_entra_fastapi.joined import Joined, required
+from camunda_entra_fastapi.web.current_user import CurrentUser
+
+_NEEDS: Final = "Calling other services needs"
 
 
 class CallsOn:
     """The half of ``CamundaEntra`` that gives tokens for other services."""
 
+    current_user: CurrentUser
     _joined: list[Joined]
 
     def client_credentials(self, scope: str) -> BearerAuth:
@@ -25,7 +34,29 @@ class CallsOn:
         scope = read_app_scope(scope)
 
         def token() -> AppToken:
-            return required(self._joined[-1].app_tokens, "Calling other services needs").of(scope)
+            return required(self._joined[-1].app_tokens, _NEEDS).of(scope)
 
         token()  # a setting that is missing shows at start
         return BearerAuth(token)
+
+    def on_behalf_of(self, scope: str) -> Callable[..., Awaitable[BearerAuth]]:
+        """A dependency that gives the current user's access token for another service.
+
+        From the bearer token that came, or from the session. Kept as long as that is good. Applications that
+        call of their own accord get 403; where Entra wants a stronger sign-in first, the answer is 401 with
+        the claims to ask for (Learn: on-behalf-of flow).
+
+        Args:
+            scope: What to call: ``api://<client id>/.default``, or scopes of one API, separated by blanks.
+
+        Raises:
+            SettingsError: Nothing proves to Entra who this service is.
+            ValueError: That is no scope.
+        """
+        scope = read_user_scope(scope)
+
+        def tokens() -> UserTokens:
+            return required(self._joined[-1].user_tokens, _NEEDS)
+
+        tokens()  # a setting that is missing shows at start
+        return on_behalf_of(self.current_user, tokens, scope)

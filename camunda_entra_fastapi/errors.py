@@ -61,6 +61,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "groups_not_listed": "The user has too many groups for the token to list them.",
         "permission_missing": "The token has none of the scopes, roles and groups of which one is needed.",
         "access_token_unavailable": "The session has no access token to hand on, and none can be had.",
+        "user_required": "Only a person can be acted for; the token is an application's.",
         "verify_request_invalid": "A gateway asks the verify endpoint for something that it does not know.",
         "insufficient_claims": "A stronger or fresher sign-in is needed.",
         "keys_unavailable": "Entra's signing keys have not been fetched yet.",

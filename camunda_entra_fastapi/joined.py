@@ -10,6 +10,7 @@ import httpx
 
 from camunda_entra_fastapi.authenticator import Authenticator, Clock
 from camunda_entra_fastapi.downstream.app_token import AppToken, AppTokens
+from camunda_entra_fastapi.downstream.user_token import UserTokens
 from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.login.exchange import Exchange
 from camunda_entra_fastapi.login.flow import SignIn
@@ -63,7 +64,9 @@ class Joined:
     identity_signer: IdentitySigner | None
     """Signs identities for backends; None without any secret."""
     app_tokens: AppTokens | None
-    """This application's own tokens for other services; None without a client secret."""
+    """This application's own tokens for other services; None where nothing proves who we are."""
+    user_tokens: UserTokens | None
+    """Tokens for other services in the name of who calls; None where nothing proves who we are."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -119,10 +122,11 @@ def join(
     )
     secrets = _secrets(settings)
     signer = IdentitySigner(secrets, _deployment(settings)) if secrets else None
-    tokens = None
+    app_tokens = user_tokens = None
     if client is not None:
-        tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time))
-    return Joined(settings, http_client, clock, keys, judge, parts, signer, tokens)
+        app_tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time))
+        user_tokens = UserTokens(http, keys, client, clock.time)
+    return Joined(settings, http_client, clock, keys, judge, parts, signer, app_tokens, user_tokens)
 
 
 def _client(settings: EntraSettings, clock: Clock, assertion: AssertionSource | None) -> Client | None:

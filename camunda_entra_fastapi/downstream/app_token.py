@@ -141,7 +141,7 @@ class AppToken:
         loop = asyncio.get_running_loop()
         if self._flight is None or self._flight.loop is not loop or self._flight.task.done():
             task = loop.create_task(self._fetch(), name=f"camunda_entra token for {self._scope}")
-            task.add_done_callback(_look_at)
+            task.add_done_callback(look_at)
             self._flight = _Flight(task, loop)
         return self._flight.task
 
@@ -191,7 +191,7 @@ class AppToken:
         )
 
 
-def _look_at(task: "asyncio.Task[str]") -> None:
+def look_at(task: "asyncio.Task[str]") -> None:
     """So that asyncio does not complain of a failure that nobody waited for."""
     if not task.cancelled():
         task.exception()

@@ -49,14 +49,46 @@ async def redeem_code(
     return await _ask(http, endpoint, client, grant)
 
 
-async def redeem_refresh_token(http: EntraHttp, endpoint: str, client: Client, refresh_token: str) -> Tokens:
-    """New tokens for a refresh token, with the scopes that it was issued for.
+async def redeem_refresh_token(
+    http: EntraHttp,
+    endpoint: str,
+    client: Client,
+    refresh_token: str,
+    **more: str,
+) -> Tokens:
+    """New tokens for a refresh token.
+
+    Args:
+        http: For the call.
+        endpoint: Where to ask.
+        client: Who asks.
+        refresh_token: What for.
+        more: ``scope``, where it is not to be the one that the token was issued for, and ``claims``.
 
     Raises:
         EntraRefused: Entra says no.
         FetchFailed: It gives no answer, or none that makes sense.
     """
-    grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    grant = {"grant_type": "refresh_token", "refresh_token": refresh_token, **more}
+    return await _ask(http, endpoint, client, grant)
+
+
+async def request_on_behalf_of(
+    http: EntraHttp, endpoint: str, client: Client, assertion: str, *, scope: str, claims: str
+) -> Tokens:
+    """A token in the name of who sent us theirs (RFC 7523, 2.1; Learn: on-behalf-of flow).
+
+    Raises:
+        EntraRefused: Entra says no.
+        FetchFailed: It gives no answer, or none that makes sense.
+    """
+    grant = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "requested_token_use": "on_behalf_of",
+        "assertion": assertion,
+        "scope": scope,
+        "claims": claims,
+    }
     return await _ask(http, endpoint, client, grant)
 
 

@@ -70,6 +70,7 @@ THIRD_PARTY = {
     "login.router": {"fastapi", "starlette"},
     "web": {"fastapi", "starlette"},
     "downstream": set(),
+    "downstream.on_behalf_of": {"fastapi", "starlette"},
     "downstream.http_auth": {"httpx", "httpx2"},
     "web.bearer": {"fastapi", "starlette", "fastapi_azure_auth"},
     "web.gateway_identity": {"httpx", "jose", "starlette"},

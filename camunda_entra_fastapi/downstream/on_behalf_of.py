@@ -1,0 +1,73 @@
+"""The dependency that lets a route call other services in its caller's name."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Security
+from starlette.requests import HTTPConnection
+
+from camunda_entra_fastapi.downstream.http_auth import BearerAuth
+from camunda_entra_fastapi.downstream.user_token import Source, UserTokens
+from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, EntraRefused
+from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.web.bearer import read_bearer_token
+from camunda_entra_fastapi.web.current_user import CurrentUser
+
+
+def on_behalf_of(
+    current_user: CurrentUser, tokens: Callable[[], UserTokens], scope: str
+) -> Callable[..., Awaitable[BearerAuth]]:
+    """A dependency that gives what HTTP clients take as ``auth``, with a token already in it."""
+
+    async def in_their_name(
+        request: HTTPConnection, user: Annotated[EntraUser, Security(current_user)]
+    ) -> BearerAuth:
+        try:
+            token = tokens().of(await _source(current_user, request, user), scope)
+            await token.get()
+        except EntraRefused as refused:
+            logger.error("Entra gives this service no token for %s: %s", scope, refused.message)
+            told = "This service got no token to call another one with. Its log says why."
+            raise current_user.refuse(EntraRefused(told, refused.refusal), request) from None
+        except EntraError as error:
+            raise current_user.refuse(error, request) from None
+        return BearerAuth(lambda: token)
+
+    return in_their_name
+
+
+async def _source(current_user: CurrentUser, request: HTTPConnection, user: EntraUser) -> Source:
+    if user.is_app:
+        raise AccessDenied(
+            "user_required",
+            "This acts for a person, and the token is an application's. Call with a token of somebody who "
+            "signed in, or call the other service directly.",
+        )
+    token = read_bearer_token(request)
+    if token is not None or current_user.browsers is None:
+        digest = hashlib.sha256(user.access_token.encode()).hexdigest()
+        return Source(digest, user.expires_at.timestamp(), assertion=user.access_token)
+    found = await current_user.browsers.sessions.found(request)
+    if found is None:  # ended meanwhile
+        raise CredentialsMissing
+    session = found.session
+    if session.refresh_token is not None:
+        return Source(f"session {session.id}", session.expires_at, refresh_token=session.refresh_token)
+    assertion = await current_user.access_token(request, user)
+    return Source(f"session {session.id}", session.access_expires_at, assertion=assertion)
+
+
+def read_user_scope(scope: str) -> str:
+    """The scope of tokens in a user's name.
+
+    Raises:
+        ValueError: It names nothing that could be called.
+    """
+    if not scope.strip() or not scope.isascii() or not scope.isprintable():
+        raise ValueError(
+            "Name what to call in the user's name, such as "
+            f"api://00000000-0000-0000-0000-000000000000/.default, and not {scope[:80]!r}."
+        )
+    return scope.strip()
