@@ -211,7 +211,7 @@ def _parts(
     sign_in = SignIn(
         exchange=exchange,
         keeper=keeper,
-        sealer=Sealer(secrets, f"attempt 1 {deployment}"),
+        sealer=Sealer(secrets, f"attempt 2 {deployment}"),
         clock=clock.time,
         scopes=settings.scopes,
         end_session_url=settings.end_session_url,

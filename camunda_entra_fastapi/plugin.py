@@ -44,8 +44,8 @@ class CamundaEntra(CallsOn):
         http_client: Used for calls to Entra instead of clients of our own, and never closed.
         clock: What time it is; the module ``time`` or something like it.
         scheme_name: The name of the security scheme in the OpenAPI document.
-        client_assertion: Gives signed assertions that prove who this service is (RFC 7523), for where neither
-            a secret, a certificate nor a file does; a function or a coroutine function without parameters.
+        client_assertion: Gives signed assertions (RFC 7523) that prove who this service is, in a secret's
+            place; a function or a coroutine function without parameters.
 
     Raises:
         SettingsError: The environment lacks a setting or has a wrong one, or the session store's
@@ -85,7 +85,12 @@ class CamundaEntra(CallsOn):
         return self._joined[-1].settings
 
     def require(
-        self, *, scopes: Iterable[str] = (), roles: Iterable[str] = (), groups: Iterable[str] = ()
+        self,
+        *,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        groups: Iterable[str] = (),
+        auth_context: str | None = None,
     ) -> UserDependency:
         """A dependency that gives the current user, who must have all that is named.
 
@@ -93,8 +98,9 @@ class CamundaEntra(CallsOn):
             scopes: Delegated permissions as they stand in ``scp``, without a prefix.
             roles: Application roles, of people and applications.
             groups: Object IDs of groups.
+            auth_context: One of Conditional Access, as ``c1``; people who lack it are sent to sign in so.
         """
-        return require(self.current_user, Permissions.named(scopes, roles, groups))
+        return require(self.current_user, Permissions.named(scopes, roles, groups, auth_context))
 
     def require_any(
         self, *, scopes: Iterable[str] = (), roles: Iterable[str] = (), groups: Iterable[str] = ()
@@ -114,8 +120,7 @@ class CamundaEntra(CallsOn):
         """Fetch the keys before the first request, and keep them fresh until the end.
 
         Does not fail when Entra is away: a warning is logged, and the fetch repeated until it succeeds.
-        Where it does not run, as in mounted sub-applications, keys are fetched on first use.
-        The redirect URIs to register in Entra are logged once.
+        Where it does not run, keys are fetched on first use. The redirect URIs to register are logged once.
         """
         joined = self._joined[-1]
         if self._paths is not None:
@@ -132,13 +137,11 @@ class CamundaEntra(CallsOn):
     ) -> APIRouter:
         """The pages for signing in and out with a browser; from then on session cookies count.
 
-        ``install`` includes it, and brings renewed cookies with every answer besides. A prefix is given
-        here, not to ``include_router``, so that people are sent to where the pages are.
+        ``install`` includes it, and brings renewed cookies with every answer. A prefix is given here.
 
         Args:
             prefix: Where the pages are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
-            callback_path: The path of the redirect URI; ``CAMUNDA_ENTRA_CALLBACK_PATH`` when left out,
-                which is ``<prefix>/login-callback``.
+            callback_path: The redirect URI's path; ``CAMUNDA_ENTRA_CALLBACK_PATH`` when left out.
             docs_redirect_path: Where the docs page receives codes.
 
         Raises:

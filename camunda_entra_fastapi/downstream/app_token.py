@@ -1,14 +1,14 @@
 """Tokens of this application itself: one for each scope, fetched when needed and renewed ahead of time."""
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from camunda_entra_fastapi.errors import EntraError, EntraRefused, EntraUnavailable, FetchFailed
+from camunda_entra_fastapi.remote.claims_request import merged
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
@@ -26,8 +26,6 @@ LONGEST_WAIT: Final = 3600.0
 """Seconds that Entra may ask to wait for, as in Microsoft's own libraries."""
 GIVE_UP_WINDOW: Final = 60.0
 """Seconds within which an API's second refusal counts as its word: another token would not help."""
-CAPABILITY: Final = {"xms_cc": {"values": ["cp1"]}}
-"""That this client understands claims challenges (Learn: continuous access evaluation)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +209,6 @@ class AppTokens:
     def of(self, scope: str) -> AppToken:
         """The token of a scope; the same one for all who call the same service."""
         return self._by_scope.setdefault(scope, self._make(scope))
-
-
-def merged(claims: str | None) -> str:
-    """What to ask for in ``claims``: what an API wants, and that we understand when it wants something."""
-    wanted: dict[str, Any] = {} if claims is None else json.loads(claims)
-    access_token = wanted.get("access_token")
-    wanted["access_token"] = {**CAPABILITY, **(access_token if isinstance(access_token, dict) else {})}
-    return json.dumps(wanted, separators=(",", ":"))
 
 
 def read_app_scope(scope: str) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from camunda_entra_fastapi.downstream.app_token import LEAST_LEFT, LONGEST_WAIT, look_at, merged
+from camunda_entra_fastapi.downstream.app_token import LEAST_LEFT, LONGEST_WAIT, look_at
 from camunda_entra_fastapi.errors import (
     AccessDenied,
     CredentialsMissing,
@@ -20,6 +20,7 @@ from camunda_entra_fastapi.errors import (
     InvalidToken,
 )
 from camunda_entra_fastapi.remote.aadsts import is_consent
+from camunda_entra_fastapi.remote.claims_request import merged
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource

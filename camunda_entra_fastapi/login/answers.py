@@ -14,6 +14,7 @@ from camunda_entra_fastapi.errors import (
     SignInFailed,
 )
 from camunda_entra_fastapi.login.pages import Page, render, texts
+from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.challenges import Answer, Challenger
 from camunda_entra_fastapi.web.site import is_navigation
 
@@ -121,3 +122,22 @@ def _page(
 ) -> Response:
     html, own = render(page, redirects_to=redirects_to)
     return HTMLResponse(html, status, {**(headers or {}), **own})
+
+
+def described(user: EntraUser) -> dict[str, object]:
+    """Who is signed in, for JSON."""
+    return {
+        "name": user.name,
+        "preferred_username": user.preferred_username,
+        "email": user.email,
+        "subject": user.subject,
+        "oid": user.oid,
+        "tid": user.tid,
+        "roles": list(user.roles),
+        "groups": list(user.groups),
+        "scopes": list(user.scopes),
+        "is_app": user.is_app,
+        "is_guest": user.is_guest,
+        "client_id": user.client_id,
+        "expires_at": user.expires_at.isoformat(),
+    }

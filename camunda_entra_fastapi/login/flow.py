@@ -62,19 +62,22 @@ class SignIn:
     admin_consent_url: str
     issuer: str
 
-    async def begin(self, redirect_uri: str, return_to: str, more: Mapping[str, str]) -> Departure:
+    async def begin(
+        self, redirect_uri: str, return_to: str, more: Mapping[str, str], step: str = ""
+    ) -> Departure:
         """Send somebody to Entra.
 
         Args:
             redirect_uri: Where Entra sends them back; registered there.
             return_to: Where they go then; was checked.
             more: Further parameters for Entra, such as ``login_hint``.
+            step: A mark for the claims among them.
 
         Raises:
             EntraUnavailable: Entra was never reached, or names no authorization endpoint.
         """
         endpoint = await self.exchange.authorization_endpoint()
-        attempt = Attempt.begin("login", redirect_uri, return_to, self.clock())
+        attempt = Attempt.begin("login", redirect_uri, return_to, self.clock(), step)
         url = authorization_url(endpoint, self.client_id, self.scopes, attempt, more)
         return self._departure(url, attempt)
 

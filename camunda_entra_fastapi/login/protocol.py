@@ -45,15 +45,21 @@ class Attempt:
     redirect_uri: str
     return_to: str
     began_at: float
+    step: str = ""
+    """What claims it asks for, by their mark; empty for a usual sign-in."""
 
     @classmethod
     def begin(
-        cls, kind: Literal["login", "admin-consent"], redirect_uri: str, return_to: str, now: float
+        cls,
+        kind: Literal["login", "admin-consent"],
+        redirect_uri: str,
+        return_to: str,
+        now: float,
+        step: str = "",
     ) -> "Attempt":
         """A new one, with 256 random bits each for state, nonce and verifier (RFC 7636, 4.1)."""
-        return cls(
-            kind, token_urlsafe(32), token_urlsafe(32), token_urlsafe(32), redirect_uri, return_to, now
-        )
+        state, nonce, verifier = (token_urlsafe(32) for _ in range(3))
+        return cls(kind, state, nonce, verifier, redirect_uri, return_to, now, step)
 
     def pack(self) -> bytes:
         """As JSON."""

@@ -25,8 +25,9 @@ from camunda_entra_fastapi.login.protocol import (
     safe_return_to,
     single_valued,
 )
+from camunda_entra_fastapi.login.step_up import LATELY, decode_claims, mark_of
+from camunda_entra_fastapi.remote.claims_request import merged
 from camunda_entra_fastapi.telemetry import logger
-from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.same_origin import is_cross_site, is_same_origin
 from camunda_entra_fastapi.web.site import Site
@@ -85,9 +86,10 @@ class Login:
         return_to = safe_return_to(asked[0], forbidden) if len(asked) == 1 else "/"
         redirect_uri = site.url(request, self._paths.callback, root)
         self._tell_once(redirect_uri)
+        claims, step = _step_up(request)
         try:
             departure = await parts.sign_in.begin(
-                redirect_uri, home if return_to == "/" else return_to, _hints(request)
+                redirect_uri, home if return_to == "/" else return_to, _hints(request) | claims, step
             )
         except EntraError as error:
             retry_url = f"{site.path(request, self._paths.of('login'), root)}?return_to={quote(return_to)}"
@@ -119,6 +121,9 @@ class Login:
         else:
             response = answers.redirect(return_to, answers.SEE_OTHER)
             answers.set_cookies(response, parts.sessions.keep(request, signed_in))
+            attempt = self._attempt(request, parts)
+            if attempt is not None and attempt.step:
+                answers.set_cookies(response, [cookies.keep_step(request, attempt.step, LATELY)])
         return self._arrived(request, parts, response)
 
     async def me(self, request: Request) -> Response:
@@ -129,7 +134,7 @@ class Login:
                 raise CredentialsMissing
         except EntraError as error:
             return answers.as_json(self._parts().challenger.answer(error))
-        return JSONResponse(_described(user), headers={"Cache-Control": "no-store"})
+        return JSONResponse(answers.described(user), headers={"Cache-Control": "no-store"})
 
     async def logout(self, request: Request) -> Response:
         """Sign out: here first, whatever happens, then at Entra."""
@@ -280,19 +285,8 @@ def _hints(request: Request) -> dict[str, str]:
     return hints
 
 
-def _described(user: EntraUser) -> dict[str, object]:
-    return {
-        "name": user.name,
-        "preferred_username": user.preferred_username,
-        "email": user.email,
-        "subject": user.subject,
-        "oid": user.oid,
-        "tid": user.tid,
-        "roles": list(user.roles),
-        "groups": list(user.groups),
-        "scopes": list(user.scopes),
-        "is_app": user.is_app,
-        "is_guest": user.is_guest,
-        "client_id": user.client_id,
-        "expires_at": user.expires_at.isoformat(),
-    }
+def _step_up(request: Request) -> tuple[dict[str, str], str]:
+    """The claims that a link to the login page asks for, and their mark."""
+    asked = request.query_params.getlist("claims")
+    claims = decode_claims(asked[0]) if len(asked) == 1 else None
+    return ({}, "") if claims is None else ({"claims": merged(claims)}, mark_of(asked[0]))

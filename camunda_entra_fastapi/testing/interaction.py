@@ -204,8 +204,11 @@ class Interaction:
 
     def _demands(self, session: Session) -> list[Demand]:
         asked = (self.wanted.asked, *self.wanted.asked.others)
-        contexts = self.wanted.claims.contexts
-        return [Demand(session.tenant, session.user, each.resource, contexts) for each in asked]
+        claims = self.wanted.claims
+        return [
+            Demand(session.tenant, session.user, each.resource, claims.contexts, claims.policies)
+            for each in asked
+        ]
 
     def _sessions(self) -> list[Session]:
         return sessions_in(self.emulator, self.request)

@@ -20,11 +20,13 @@ class ClaimsRequest:
         contexts: Authentication contexts that the access token must name in ``acrs``.
         continuous: Whether the client can handle claims challenges.
         of_id_token: Claims that the ID token shall have, registered or not.
+        policies: The IDs of policies that the sign-in shall satisfy, for whatever resource they are.
     """
 
     contexts: tuple[str, ...] = ()
     continuous: bool = False
     of_id_token: frozenset[str] = frozenset()
+    policies: frozenset[str] = frozenset()
 
 
 def read_claims(text: str | None) -> ClaimsRequest:
@@ -42,6 +44,7 @@ def read_claims(text: str | None) -> ClaimsRequest:
         wanted = _requests(members, "access_token")
         contexts = _values(wanted.get("acrs"))
         of_id_token = frozenset(_requests(members, "id_token"))
+        policies = frozenset(_values(wanted.get("capolids")) + _values(wanted.get("polids")))
         continuous = _CONTINUOUS in (value.lower() for value in _values(wanted.get("xms_cc")))
     except (ValueError, AttributeError, RecursionError):
         raise Aadsts(
@@ -49,7 +52,12 @@ def read_claims(text: str | None) -> ClaimsRequest:
             "invalid_request",
             "The parameter 'claims' is not a JSON object of claims requests. Send JSON as it is, not base64.",
         ) from None
-    return ClaimsRequest(contexts, continuous, of_id_token)
+    return ClaimsRequest(contexts, continuous, of_id_token, policies)
+
+
+def id_of(policy: ConditionalAccess) -> str:
+    """What a policy is known by."""
+    return derived_guid("policy", repr(policy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Demand:
     user: User
     resource: Application
     contexts: tuple[str, ...]
+    named: frozenset[str] = frozenset()
 
     @property
     def policies(self) -> list[ConditionalAccess]:
@@ -67,8 +76,11 @@ class Demand:
         return [
             policy
             for policy in self.tenant.policies
-            if (policy.context is None or policy.context in self.contexts)
-            and policy.concerns(self.user, self.resource)
+            if id_of(policy) in self.named
+            or (
+                (policy.context is None or policy.context in self.contexts)
+                and policy.concerns(self.user, self.resource)
+            )
         ]
 
     @property
@@ -121,7 +133,7 @@ class Demand:
         if self.contexts:
             kind, member["values"] = "acrs", list(self.contexts)
         else:
-            member["values"] = [derived_guid("policy", repr(policy)) for policy in self.policies]
+            member["values"] = [id_of(policy) for policy in self.policies]
         return json.dumps({"access_token": {kind: member}}, separators=(",", ":"))
 
 

@@ -82,6 +82,14 @@ class Cookies:
         """The ``Set-Cookie`` value that drops an attempt."""
         return self._set(connection, self._attempt_name(connection) + attempt_id, "", 0)
 
+    def step(self, connection: HTTPConnection) -> str | None:
+        """The mark of the claims that a sign-in of a moment ago was about."""
+        return connection.cookies.get(self._prefixed(connection, f"{self.name}_step"))
+
+    def keep_step(self, connection: HTTPConnection, mark: str, seconds: int) -> str:
+        """The ``Set-Cookie`` value that keeps it for a moment."""
+        return self._set(connection, self._prefixed(connection, f"{self.name}_step"), mark, seconds)
+
     def _session_names(self, connection: HTTPConnection) -> set[str]:
         name = self._prefixed(connection, self.name)
         possible = {name, *(f"{name}-{number}" for number in range(1, MAX_CHUNKS))}

@@ -8,7 +8,8 @@ from urllib.parse import quote, urlsplit
 from fastapi import HTTPException, Security
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError
+from camunda_entra_fastapi.errors import CredentialsMissing, EntraError, InsufficientClaims
+from camunda_entra_fastapi.login.step_up import MAX_CLAIMS, encode_claims, mark_of
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import EntraBearer, Judge, Scheme
 from camunda_entra_fastapi.web.permissions import Permissions
@@ -33,8 +34,13 @@ class Browsers:
     sessions: Sessions
     login_path: str
 
-    def to_login(self, request: HTTPConnection) -> HTTPException:
-        """Send a navigation to sign in and come back; to the page it came from if it changes something."""
+    def to_login(self, request: HTTPConnection, claims: str = "") -> HTTPException:
+        """Send a navigation to sign in and come back; to the page it came from if it changes something.
+
+        Args:
+            request: The navigation.
+            claims: What the sign-in must bring, encoded.
+        """
         site = self.sessions.site
         if request.scope["method"] in SAFE_METHODS:
             status, return_to = _FOUND, site.asked_for(request)
@@ -44,6 +50,7 @@ class Browsers:
             path = urlsplit(referer).path if referer.startswith(origin) else site.path(request, "/")
             status, return_to = _SEE_OTHER, path
         location = f"{site.url(request, self.login_path)}?return_to={quote(return_to, safe='/')}"
+        location += f"&claims={claims}" if claims else ""
         return HTTPException(
             status,
             {"error": "unauthorized", "code": "credentials_missing", "message": "Sign in first."},
@@ -83,14 +90,16 @@ class CurrentUser(EntraBearer):
         return found.access_token
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
-        """As for bearer tokens; but people who want a page and have not signed in are sent to do so."""
-        if (
-            self.browsers is not None
-            and isinstance(error, CredentialsMissing)
-            and request.scope["type"] == "http"
-            and is_navigation(request.headers)
-        ):
-            return self.browsers.to_login(request)
+        """As for bearer tokens; but people who want a page are sent to sign in, or to do so once more."""
+        if self.browsers is not None and request.scope["type"] == "http" and is_navigation(request.headers):
+            if isinstance(error, CredentialsMissing):
+                return self.browsers.to_login(request)
+            if isinstance(error, InsufficientClaims) and "authorization" not in request.headers:
+                claims = encode_claims(error.claims)
+                # Who has just signed in so, and still lacks the claims, would be sent round and round.
+                is_news = self.browsers.sessions.cookies.step(request) != mark_of(claims)
+                if is_news and len(claims) <= MAX_CLAIMS:
+                    return self.browsers.to_login(request, claims)
         return super().refuse(error, request)
 
 
@@ -128,7 +137,7 @@ def _guard(
     ) -> EntraUser:
         try:
             check(user)
-        except AccessDenied as error:
+        except EntraError as error:
             raise current_user.refuse(error, request) from None
         return user
 

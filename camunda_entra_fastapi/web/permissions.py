@@ -1,11 +1,15 @@
 """Whether a user may: scopes, roles and groups, all of them or one."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from camunda_entra_fastapi.errors import AccessDenied, quoted
+from camunda_entra_fastapi.errors import AccessDenied, InsufficientClaims, quoted
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.validation.entra import has_group_overage
+from camunda_entra_fastapi.validation.entra import has_group_overage, texts_of
+
+_CONTEXT: Final = re.compile("c[1-9][0-9]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,24 +19,36 @@ class Permissions:
     scopes: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    auth_context: str | None = None
+    """An authentication context of Conditional Access, ``c1`` to ``c99``."""
 
     @classmethod
-    def named(cls, scopes: Iterable[str], roles: Iterable[str], groups: Iterable[str]) -> "Permissions":
+    def named(
+        cls,
+        scopes: Iterable[str],
+        roles: Iterable[str],
+        groups: Iterable[str],
+        auth_context: str | None = None,
+    ) -> "Permissions":
         """From what a developer wrote.
 
         Raises:
             TypeError: A single text stands where a list belongs; its letters would be taken for names.
+            ValueError: The authentication context has a name that none has.
         """
+        if auth_context is not None and not _CONTEXT.fullmatch(auth_context):
+            raise ValueError(f"auth_context is one of c1 to c99, and not {auth_context[:80]!r}.")
         for argument, names in (("scopes", scopes), ("roles", roles), ("groups", groups)):
             if isinstance(names, str):
                 raise TypeError(f"{argument} takes a list, for example {argument}=[{names!r}].")
-        return cls(tuple(scopes), tuple(roles), tuple(groups))
+        return cls(tuple(scopes), tuple(roles), tuple(groups), auth_context)
 
     def check(self, user: EntraUser) -> None:
         """The user has all of it.
 
         Raises:
             AccessDenied: ``scope_missing``, ``role_missing``, ``group_missing`` or ``groups_not_listed``.
+            InsufficientClaims: The authentication context is missing.
         """
         if missing := [scope for scope in self.scopes if scope not in user.scp]:
             raise AccessDenied("scope_missing", _lack("scope", missing) + _scope_hint(user), self.scopes)
@@ -41,6 +57,11 @@ class Permissions:
             raise AccessDenied("role_missing", f"{_lack('role', missing)} {hint}", self.scopes)
         if missing := [group for group in self.groups if group not in user.groups]:
             raise self._group_missing(user, missing)
+        if self.auth_context is not None and self.auth_context not in texts_of(user.claims, "acrs"):
+            raise InsufficientClaims(
+                f"This needs a sign-in with the authentication context {self.auth_context}.",
+                {"access_token": {"acrs": {"essential": True, "value": self.auth_context}}},
+            )
 
     def check_any(self, user: EntraUser) -> None:
         """The user has at least one of it.

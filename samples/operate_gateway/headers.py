@@ -36,7 +36,7 @@ class Scrubber:
     """
 
     def __init__(self, cookie_name: str) -> None:
-        self._ours = re.compile(rf"(__Host-|__Secure-)?{re.escape(cookie_name)}(-\d+|_attempt_.*)?")
+        self._ours = re.compile(rf"(__Host-|__Secure-)?{re.escape(cookie_name)}(-\d+|_attempt_.*|_step)?")
 
     def request(self, headers: Iterable[Header]) -> list[Header]:
         """What the upstream gets of a client's headers."""

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import Directory, EntraEmulator, SigningKey
-from camunda_entra_fastapi.testing.directory import OPERATE, OptionalClaims
+from camunda_entra_fastapi.testing.directory import OPERATE, UNRELATED, ConditionalAccess, OptionalClaims
 from camunda_entra_fastapi.testing.serving import serving
 from tests.e2e import npm
 from tests.e2e.test_emulator_pages import FAINT
@@ -76,6 +76,16 @@ def application(entra: CamundaEntra, **install: Any) -> FastAPI:
     @app.post("/api/change")
     async def change(user: current_user) -> dict[str, object]:
         return {"changed_by": user.name}
+
+    @app.get("/vault")
+    async def vault(user: Annotated[EntraUser, Depends(entra.require(auth_context="c1"))]) -> HTMLResponse:
+        return HTMLResponse(f"<h1>Vault of {user.name}</h1>")
+
+    @app.get("/archive")
+    async def archive(
+        auth: Annotated[Any, Depends(entra.on_behalf_of(f"{UNRELATED}/access_as_user"))],
+    ) -> str:
+        return "A token" if await auth.token() else ""
 
     @app.websocket("/ws")
     async def socket(websocket: WebSocket, user: current_user) -> None:
@@ -161,6 +171,39 @@ def test_a_session_outlives_its_access_token(start: Start) -> None:
         page.get_by_text(f"Hello {ADA}").wait_for()
         page.reload()
         assert service.renewals() == 1
+
+
+def directory(*policies: ConditionalAccess, **operate: Any) -> Directory:
+    """The default directory with policies, and another registration of Operate."""
+    directory = Directory.default()
+    tenant = directory.tenants[0]
+    applications = (replace(tenant.applications[0], **operate), *tenant.applications[1:])
+    return directory.with_tenant(replace(tenant, applications=applications, policies=policies))
+
+
+def test_a_page_that_wants_a_stronger_sign_in_gets_it(start: Start) -> None:
+    """Entra asks for the second factor, and the person is back on the page."""
+    policy = ConditionalAccess("mfa", applications=(OPERATE,), context="c1")
+    with start(
+        directory=directory(policy, optional_claims=OptionalClaims(access_token=("acrs",)))
+    ) as service:
+        page = service.sign_in()
+        page.goto(service.url + "/vault?x=1")
+        page.get_by_role("button", name="It is me").click()
+        page.get_by_role("heading", name=f"Vault of {ADA}").wait_for()
+        assert page.url == service.url + "/vault?x=1"
+        page.reload()
+        page.get_by_role("heading", name=f"Vault of {ADA}").wait_for()
+
+
+def test_a_stronger_sign_in_for_another_service_is_had_on_the_way(start: Start) -> None:
+    """Its tokens need a second factor; who opens the page that calls it shows one and comes back."""
+    with start(directory=directory(ConditionalAccess("mfa", applications=(UNRELATED,)))) as service:
+        page = service.sign_in()
+        page.goto(service.url + "/archive")
+        page.get_by_role("button", name="It is me").click()
+        page.get_by_text("A token").wait_for()
+        assert page.url == service.url + "/archive"
 
 
 @pytest.mark.parametrize("how", ["button", "link"])

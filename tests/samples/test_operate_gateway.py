@@ -229,6 +229,7 @@ def test_the_sessions_cookies_stay_here(before: Callable[..., str], emulator: En
         (b"set-cookie", b"lang=en"),
     )
     ours = "__Host-entra_session=a; __Secure-entra_session-1=b; entra_session_attempt_x=c; entra_session=d"
+    ours += "; entra_session_step=e"
     with httpx.Client(base_url=before(upstream), trust_env=False) as client:
         headers = bearer(emulator) | {"Cookie": f"a=1; {ours}; my_entra_session=2; entra_sessions=3"}
         answer = client.get("/", headers=headers)

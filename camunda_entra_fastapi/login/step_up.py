@@ -1,0 +1,35 @@
+"""Signing in once more, in the way that a route or another service wants (Learn: claims challenges)."""
+
+import binascii
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+MAX_CLAIMS: Final = 2048
+"""Characters in the login page's address."""
+LATELY: Final = 60
+"""Seconds after such a sign-in within which the same one is not asked for again: it would change nothing."""
+
+
+def encode_claims(claims: Mapping[str, Any]) -> str:
+    """For the login page's address."""
+    text = json.dumps(claims, separators=(",", ":"), sort_keys=True)
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_claims(text: str) -> str | None:
+    """The claims as JSON; None for what is none of ours."""
+    if not 0 < len(text) <= MAX_CLAIMS:
+        return None
+    try:
+        claims = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    return json.dumps(claims, separators=(",", ":"), sort_keys=True) if isinstance(claims, dict) else None
+
+
+def mark_of(encoded: str) -> str:
+    """A short name for what was asked for."""
+    return sha256(encoded.encode()).hexdigest()[:16]
