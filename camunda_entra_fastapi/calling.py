@@ -5,10 +5,10 @@ from typing import Final
 
 from camunda_entra_fastapi.downstream.app_token import AppToken, read_app_scope
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
-from camunda_entra_fastapi.downstream.on_behalf_of import on_behalf_of, read_user_scope
+from camunda_entra_fastapi.downstream.on_behalf_of import group_lookup, on_behalf_of, read_user_scope
 from camunda_entra_fastapi.downstream.user_token import UserTokens
 from camunda_entra_fastapi.joined import Joined, required
-from camunda_entra_fastapi.web.current_user import CurrentUser
+from camunda_entra_fastapi.web.current_user import CurrentUser, GroupLookup
 
 _NEEDS: Final = "Calling other services needs"
 
@@ -60,3 +60,6 @@ class CallsOn:
 
         tokens()  # a setting that is missing shows at start
         return on_behalf_of(self.current_user, tokens, scope)
+
+    def _group_lookup(self) -> GroupLookup:
+        return group_lookup(self.current_user, lambda: self._joined[-1].groups)

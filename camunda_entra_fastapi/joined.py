@@ -10,6 +10,7 @@ import httpx
 
 from camunda_entra_fastapi.authenticator import Authenticator, Clock
 from camunda_entra_fastapi.downstream.app_token import AppToken, AppTokens
+from camunda_entra_fastapi.downstream.graph import Groups
 from camunda_entra_fastapi.downstream.user_token import UserTokens
 from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.login.exchange import Exchange
@@ -32,6 +33,7 @@ from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.sessions.opening import open_store
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.settings.issuers import graph_resource_of
 from camunda_entra_fastapi.validation.entra import is_tenant_id, v1_issuer_of
 from camunda_entra_fastapi.validation.identity import IdentitySigner
 from camunda_entra_fastapi.validation.policy import Policy
@@ -67,6 +69,8 @@ class Joined:
     """This application's own tokens for other services; None where nothing proves who we are."""
     user_tokens: UserTokens | None
     """Tokens for other services in the name of who calls; None where nothing proves who we are."""
+    groups: Groups | None
+    """The groups of people who have too many for a token; None where they are not looked up."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -122,11 +126,14 @@ def join(
     )
     secrets = _secrets(settings)
     signer = IdentitySigner(secrets, _deployment(settings)) if secrets else None
-    app_tokens = user_tokens = None
+    app_tokens = user_tokens = groups = None
     if client is not None:
         app_tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time))
         user_tokens = UserTokens(http, keys, client, clock.time)
-    return Joined(settings, http_client, clock, keys, judge, parts, signer, app_tokens, user_tokens)
+    if (url := settings.group_overage) is not None:
+        tokens = required(user_tokens, "CAMUNDA_ENTRA_GROUP_OVERAGE needs")
+        groups = Groups(http, tokens, url, graph_resource_of(url), clock.time)
+    return Joined(settings, http_client, clock, keys, judge, parts, signer, app_tokens, user_tokens, groups)
 
 
 def _client(settings: EntraSettings, clock: Clock, assertion: AssertionSource | None) -> Client | None:

@@ -56,8 +56,7 @@ class CamundaEntra(CallsOn):
         current_user: A dependency that gives the user who asks, or refuses: by bearer token, or else
             by the session cookie of who signed in with a browser.
         optional_user: The same, giving None to who brings no credentials at all.
-        access_token: A dependency that gives the current user's access token, to call on with. A
-            session's is renewed in time, and obtained anew where cookies had no room for it.
+        access_token: A dependency that gives the current user's access token, renewed in time.
     """
 
     def __init__(
@@ -78,6 +77,7 @@ class CamundaEntra(CallsOn):
         self.current_user = CurrentUser(own.judge, self._scheme)
         self.optional_user = CurrentUser(own.judge, self._scheme, optional=True)
         self.access_token = access_token_of(self.current_user)
+        self._appoint()
 
     @property
     def settings(self) -> EntraSettings:
@@ -209,8 +209,7 @@ class CamundaEntra(CallsOn):
         Args:
             app: The application.
             protect_docs: Whether docs pages and OpenAPI document are for people who signed in.
-            direct_docs: Whether Swagger UI redeems its codes at Entra itself, as a registration of
-                platform *Single-page application* demands, and not by way of this service.
+            direct_docs: Whether Swagger UI asks Entra itself, as a *Single-page application*.
             prefix: As for ``login_router``.
             callback_path: As for ``login_router``.
 
@@ -278,6 +277,7 @@ class CamundaEntra(CallsOn):
         joined = self._joined[-1]
         for bearer in (self.bearer, self.current_user, self.optional_user):
             bearer.judge = joined.judge
+        self.current_user.look_up_groups = self._group_lookup() if joined.groups else None
         if self._paths is not None:
             browsers = Browsers(self._parts().sessions, self._paths.of("login"))
             self.current_user.browsers = self.optional_user.browsers = browsers

@@ -113,6 +113,10 @@ class EntraUser(User):
         """When the token expires, in UTC."""
         return datetime.fromtimestamp(self.exp, UTC)
 
+    def with_groups(self, groups: Iterable[str]) -> Self:
+        """The same user, with these groups."""
+        return self._assemble({**self.__dict__, "groups": FrozenList(groups)}, self.access_token)
+
     def has_role(self, role: str) -> bool:
         """Whether the token has the application role."""
         return role in self.roles

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Security
 from starlette.requests import HTTPConnection
 
+from camunda_entra_fastapi.downstream.graph import Groups
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
 from camunda_entra_fastapi.downstream.user_token import Source, UserTokens
 from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, EntraRefused
@@ -25,7 +26,7 @@ def on_behalf_of(
         request: HTTPConnection, user: Annotated[EntraUser, Security(current_user)]
     ) -> BearerAuth:
         try:
-            token = tokens().of(await _source(current_user, request, user), scope)
+            token = tokens().of(await source_of(current_user, request, user), scope)
             await token.get()
         except EntraRefused as refused:
             logger.error("Entra gives this service no token for %s: %s", scope, refused.message)
@@ -38,7 +39,27 @@ def on_behalf_of(
     return in_their_name
 
 
-async def _source(current_user: CurrentUser, request: HTTPConnection, user: EntraUser) -> Source:
+def group_lookup(
+    current_user: CurrentUser, groups: Callable[[], Groups | None]
+) -> Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]:
+    """What gives a user with all groups, from Microsoft Graph in their own name."""
+
+    async def look_up(request: HTTPConnection, user: EntraUser) -> EntraUser:
+        found = groups()
+        assert found is not None  # noqa: S101 - appointed only where there is one
+        source = await source_of(current_user, request, user)
+        return user.with_groups(sorted(await found.of((str(user.tid), str(user.oid)), source)))
+
+    return look_up
+
+
+async def source_of(current_user: CurrentUser, request: HTTPConnection, user: EntraUser) -> Source:
+    """What proves to Entra for whom we act.
+
+    Raises:
+        AccessDenied: Nobody: it is an application of its own accord.
+        EntraError: The session is over, or cannot be told.
+    """
     if user.is_app:
         raise AccessDenied(
             "user_required",

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import httpx
@@ -71,10 +72,26 @@ class EntraHttp:
             raise _bad_status(url, answer)
         return answer.status, _document(url, answer)
 
-    async def _exchange(self, method: str, url: str, form: Mapping[str, str] | None = None) -> "_Answer":
+    async def call_api(
+        self, method: str, url: str, token: str, body: Mapping[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """The status and the JSON object that an API answers, with the token's permissions.
+
+        Raises:
+            FetchFailed: As for ``get_json``; refusals (400, 401, 403) are answers, and no failure.
+        """
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = await self._exchange(method, url, json=body, headers=headers)
+        if answer.status not in _REFUSALS and answer.status != httpx.codes.OK:
+            raise _bad_status(url, answer)
+        return answer.status, _document(url, answer)
+
+    async def _exchange(
+        self, method: str, url: str, form: Mapping[str, str] | None = None, **content: Any
+    ) -> "_Answer":
         try:
             async with self._open() as client, asyncio.timeout(self._timeout):
-                return await self._read(client, method, url, form)
+                return await self._read(client, method, url, form, **content)
         except (TimeoutError, httpx.TimeoutException):  # ours, or one of the client's own, whichever is first
             raise FetchFailed(
                 f"{url} did not answer completely within {self._timeout:g} seconds.", fault="timeout"
@@ -85,11 +102,20 @@ class EntraHttp:
             ) from error
 
     async def _read(
-        self, client: httpx.AsyncClient, method: str, url: str, form: Mapping[str, str] | None
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        url: str,
+        form: Mapping[str, str] | None,
+        *,
+        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> "_Answer":
         # Compression is neither asked for nor accepted: a small body could unfold beyond any cap.
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        async with client.stream(method, url, data=form, headers=headers, follow_redirects=False) as response:
+        sent = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
+        async with client.stream(
+            method, url, data=form, json=json, headers=sent, follow_redirects=False
+        ) as response:
             if response.is_redirect:
                 raise FetchFailed(f"{url} answered with a redirect, which is not followed.")
             if response.headers.get("Content-Encoding", "identity") != "identity":

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from camunda_entra_fastapi.settings.urls import refuse_credentials, refuse_unsafe, split_url
 from camunda_entra_fastapi.settings.values import EXAMPLE_TENANT, is_placeholder
+from camunda_entra_fastapi.urls import is_usable
 from camunda_entra_fastapi.validation.entra import is_tenant_id
 from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER as ANY_TENANT
 
@@ -23,6 +24,13 @@ _ENTRA_HOSTS: Final = frozenset(
     }
 )
 """Where issuers always read ``https://<host>/<tenant>/v2.0``."""
+GRAPH: Final = "https://graph.microsoft.com"
+_GRAPHS: Final = {
+    "login.microsoftonline.us": "https://graph.microsoft.us",
+    "login.partner.microsoftonline.cn": "https://microsoftgraph.chinacloudapi.cn",
+    "login.chinacloudapi.cn": "https://microsoftgraph.chinacloudapi.cn",
+}
+"""Microsoft Graph of the national clouds, by where they sign in (Learn: national cloud deployments)."""
 _V1_HOSTS: Final = {
     "sts.windows.net": "login.microsoftonline.com",
     "sts.chinacloudapi.cn": "login.partner.microsoftonline.cn",
@@ -183,3 +191,23 @@ def _is_domain(segment: str) -> bool:
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
     return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)
+
+
+def read_group_overage(value: object, issuer: str, *, allow_http: bool) -> str | None:
+    """Where the groups of people are looked up who have too many for a token; None for nowhere.
+
+    Raises:
+        ValueError: It is neither ``refuse`` nor ``graph``, and no address either.
+    """
+    if value is None or str(value).lower() == "refuse":
+        return None
+    if str(value).lower() == "graph":
+        return _GRAPHS.get(urlsplit(issuer).hostname or "", GRAPH)
+    if not is_usable(value, allow_http=allow_http):
+        raise ValueError("is neither refuse nor graph, nor an https address of Microsoft Graph.")
+    return str(value).rstrip("/")
+
+
+def graph_resource_of(graph_url: str) -> str:
+    """What tokens for that Graph are asked for by; a local one goes by the public one's name."""
+    return graph_url if graph_url in _GRAPHS.values() else GRAPH

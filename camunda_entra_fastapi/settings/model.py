@@ -71,6 +71,11 @@ def _scopes(value: object, info: ValidationInfo) -> tuple[str, ...]:
     return values.read_scopes(value) or ("openid", "email", "offline_access", own)
 
 
+def _group_overage(value: object, info: ValidationInfo) -> str | None:
+    issuer = info.data.get("issuer", "")
+    return issuers.read_group_overage(value, issuer, allow_http=_allows_http(info))
+
+
 def _callback_path(value: object, info: ValidationInfo) -> str:
     return urls.read_path(value or f"{info.data.get('login_prefix', '')}/login-callback")
 
@@ -165,6 +170,8 @@ class EntraSettings(BaseSettings):
     """Client IDs in lower case of which ``azp`` or ``appid`` must be one; empty: any."""
     allow_guests: Flag = True
     """Guest users of the tenant are let in."""
+    group_overage: Annotated[str | None, BeforeValidator(_group_overage)] = None
+    """Where groups are looked up that a token cannot list; None: whoever lacks such a list is refused."""
     token_cache_size: Annotated[int, BeforeValidator(values.number(0, 1_000_000, 10_000))] = 10_000
     """How many verified tokens are remembered; 0: none."""
     metadata_lifetime: Annotated[int, BeforeValidator(values.whole_seconds(1, 86_400, 3600))] = 3600

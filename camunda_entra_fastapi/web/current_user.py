@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 from urllib.parse import quote, urlsplit
 
 from fastapi import HTTPException, Security
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.errors import CredentialsMissing, EntraError, InsufficientClaims
+from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, InsufficientClaims
 from camunda_entra_fastapi.login.step_up import MAX_CLAIMS, encode_claims, mark_of
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import EntraBearer, Judge, Scheme
@@ -17,6 +17,15 @@ from camunda_entra_fastapi.web.sessions import Sessions
 from camunda_entra_fastapi.web.site import SAFE_METHODS, is_navigation
 
 UserDependency = Callable[..., Awaitable[EntraUser]]
+GroupLookup = Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]
+
+
+class Check(Protocol):
+    """What a user must have."""
+
+    def __call__(self, user: EntraUser, *, all_listed: bool = False) -> None:
+        """Raise ``AccessDenied`` or another ``EntraError`` if it is not so."""
+
 
 _SEE_OTHER: Final = 303
 _FOUND: Final = 302
@@ -71,6 +80,25 @@ class CurrentUser(EntraBearer):
         super().__init__(judge, scheme, optional=optional)
         self.browsers: Browsers | None = None
         """None as long as nobody can sign in with a browser."""
+        self.look_up_groups: GroupLookup | None = None
+        """Gives the user with all groups, where a token lists none; None where they are not looked up."""
+
+    async def permitted(self, request: HTTPConnection, user: EntraUser, check: "Check") -> EntraUser:
+        """The user, with groups looked up if it takes them to tell.
+
+        Raises:
+            EntraError: The check says no, or it cannot be told.
+        """
+        try:
+            check(user)
+        except AccessDenied as error:
+            if error.code != "groups_not_listed" or self.look_up_groups is None:
+                raise
+        else:
+            return user
+        user = await self.look_up_groups(request, user)
+        check(user, all_listed=True)
+        return user
 
     async def identify_without_token(self, request: HTTPConnection) -> EntraUser | None:
         """The user of the session cookie."""
@@ -117,28 +145,25 @@ def access_token_of(current_user: CurrentUser) -> Callable[..., Awaitable[str]]:
     return access_token
 
 
-def require(current_user: EntraBearer, permissions: Permissions) -> UserDependency:
+def require(current_user: CurrentUser, permissions: Permissions) -> UserDependency:
     """A dependency that gives the current user, who has all of the permissions."""
     return _guard(current_user, permissions.check, permissions)
 
 
-def require_any(current_user: EntraBearer, permissions: Permissions) -> UserDependency:
+def require_any(current_user: CurrentUser, permissions: Permissions) -> UserDependency:
     """A dependency that gives the current user, who has at least one of the permissions."""
     return _guard(current_user, permissions.check_any, Permissions())
 
 
-def _guard(
-    current_user: EntraBearer, check: Callable[[EntraUser], None], documented: Permissions
-) -> UserDependency:
+def _guard(current_user: CurrentUser, check: Check, documented: Permissions) -> UserDependency:
     # A dependency of its own on current_user, so that overriding that one in tests is enough.
     async def permitted_user(
         request: HTTPConnection,
         user: Annotated[EntraUser, Security(current_user, scopes=list(documented.scopes))],
     ) -> EntraUser:
         try:
-            check(user)
+            return await current_user.permitted(request, user, check)
         except EntraError as error:
             raise current_user.refuse(error, request) from None
-        return user
 
     return permitted_user

@@ -69,15 +69,19 @@ class Demand:
     refusal: bool = False
     """Whether the gateway was refused a moment ago, and asks for the words: then nothing passes any more."""
 
-    def check(self, user: EntraUser) -> None:
+    def check(self, user: EntraUser, *, all_listed: bool = False) -> None:
         """The user has what is demanded.
+
+        Args:
+            user: Who asks.
+            all_listed: Whether the groups are all there are, whatever the token says.
 
         Raises:
             AccessDenied: It is not so.
         """
-        self.all_of.check(user)
+        self.all_of.check(user, all_listed=all_listed)
         if self.one_of != _NO_PERMISSIONS:
-            self.one_of.check_any(user)
+            self.one_of.check_any(user, all_listed=all_listed)
 
     def with_query(self, request: Request) -> "Demand":
         """This, and what the query demands besides.
@@ -189,8 +193,7 @@ class ForwardAuth:
         browsers = self._current_user.browsers
         if browsers is not None and _may_change(request, methods) and read_bearer_token(request) is None:
             require_same_origin(request, browsers.sessions.site)
-        demand.check(user)
-        headers = identity_headers(user)
+        headers = identity_headers(await self._current_user.permitted(request, user, demand.check))
         if headers[INCOMPLETE]:
             logger.info("The identity headers of a user do not hold everything: %s", headers[INCOMPLETE])
         if demand.token or demand.authorization:

@@ -46,6 +46,8 @@ class Wire(httpx.AsyncBaseTransport):
     def __init__(self, emulator: EntraEmulator) -> None:
         self._entra = emulator.http_client()
         self._instead: dict[str, Handler] = {}
+        self.urls: list[httpx.URL] = []
+        """What was asked, wherever."""
         self.forms: list[dict[str, str]] = []
         """What the token endpoint was sent."""
         self.tokens: list[dict[str, Any]] = []
@@ -53,6 +55,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Hand the request over to whoever answers it."""
+        self.urls.append(request.url)
         if request.url.path.endswith("/token"):
             self.forms.append(dict(parse_qsl((await request.aread()).decode())))
         for end, answer in self._instead.items():

@@ -1,0 +1,150 @@
+"""The groups of people who are in too many for a token, from Microsoft Graph (Learn: groups overage claim).
+
+The endpoint that the token itself names is Azure AD Graph's, which is retired; it is never asked.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from camunda_entra_fastapi.downstream.user_token import Source, UserTokens
+from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, FetchFailed, quoted
+from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.telemetry import logger
+
+LIFETIME: Final = 300.0
+"""Seconds that somebody's groups are remembered."""
+MAX_KEPT: Final = 200_000
+"""IDs that are remembered in all, of whoever they are."""
+MAX_PAGES: Final = 100
+"""Pages of 999 that are read, where somebody is in more groups than Graph tells at once."""
+RETRY_AFTER: Final = 5.0
+_OK: Final = 200
+_TOO_MANY: Final = "Directory_ResultSizeLimitExceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    groups: frozenset[str]
+    until: float
+
+
+class Groups:
+    """Everybody's groups, asked for in their own name.
+
+    Args:
+        http: For calls to Graph.
+        tokens: Gives tokens for it.
+        url: Where it is.
+        resource: What its tokens are asked for by.
+        clock: Gives seconds since 1970.
+    """
+
+    def __init__(
+        self, http: EntraHttp, tokens: UserTokens, url: str, resource: str, clock: Callable[[], float]
+    ) -> None:
+        self._http = http
+        self._tokens = tokens
+        self._url = url
+        self._scope = f"{resource}/User.Read"
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._count = 0
+        self._flights: dict[
+            tuple[asyncio.AbstractEventLoop, tuple[str, str]], asyncio.Task[frozenset[str]]
+        ] = {}
+
+    async def of(self, person: tuple[str, str], source: Source) -> frozenset[str]:
+        """The object IDs of the groups that somebody is in, nested ones included.
+
+        Args:
+            person: Their tenant and object ID.
+            source: What proves to Entra that they called.
+
+        Raises:
+            EntraError: They cannot be told.
+        """
+        known = self._known.get(person)
+        if known is not None and self._clock() < known.until:
+            self._known.move_to_end(person)
+            return known.groups
+        loop = asyncio.get_running_loop()
+        flight = self._flights.get((loop, person))
+        if flight is None:
+            flight = loop.create_task(self._ask(person, source), name="camunda_entra groups")
+            self._flights[loop, person] = flight
+            flight.add_done_callback(lambda _: self._flights.pop((loop, person)))
+        await asyncio.wait((flight,))  # who gives up waiting cancels it for nobody
+        return flight.result()
+
+    async def _ask(self, person: tuple[str, str], source: Source) -> frozenset[str]:
+        token = await self._tokens.of(source, self._scope).get()
+        try:
+            groups = await self._read(token)
+        except FetchFailed as failure:
+            logger.warning("Somebody's groups are not known: %s", failure.message)
+            raise EntraUnavailable(
+                "entra_throttled" if failure.fault == "throttled" else "entra_failed",
+                f"The groups of this person cannot be told right now: {failure.message}",
+                failure.retry_after or RETRY_AFTER,
+            ) from None
+        self._remember(person, groups)
+        return groups
+
+    async def _read(self, token: str) -> frozenset[str]:
+        url = f"{self._url}/v1.0/me/getMemberObjects"
+        status, document = await self._http.call_api("POST", url, token, {"securityEnabledOnly": False})
+        if status == _OK:
+            return _ids(document.get("value"), url)
+        if _error_of(document) != _TOO_MANY:
+            raise self._refused(status, document)
+        found: set[str] = set()
+        next_url = f"{self._url}/v1.0/me/transitiveMemberOf?$select=id&$top=999"
+        for _ in range(MAX_PAGES):
+            status, document = await self._http.call_api("GET", next_url, token)
+            if status != _OK:
+                raise self._refused(status, document)
+            found |= _ids(_members(document), next_url)
+            following = document.get("@odata.nextLink")
+            if following is None:
+                return frozenset(found)
+            if not isinstance(following, str) or not following.startswith(f"{self._url}/"):
+                raise FetchFailed(f"{self._url} names a next page that is not its own.")
+            next_url = following
+        raise FetchFailed(f"{self._url} has more than {MAX_PAGES} pages of groups for one person.")
+
+    def _refused(self, status: int, document: dict[str, Any]) -> AccessDenied:
+        return AccessDenied(
+            "groups_not_listed",
+            "The user has more groups than a token lists, and Microsoft Graph does not tell them: "
+            f"{status} {quoted(_error_of(document), 80)}. Give this service the permission User.Read.",
+        )
+
+    def _remember(self, person: tuple[str, str], groups: frozenset[str]) -> None:
+        before = self._known.pop(person, None)
+        self._count += len(groups) - (0 if before is None else len(before.groups))
+        self._known[person] = _Known(groups, self._clock() + LIFETIME)
+        while self._count > MAX_KEPT and len(self._known) > 1:
+            _, gone = self._known.popitem(last=False)
+            self._count -= len(gone.groups)
+
+
+def _error_of(document: dict[str, Any]) -> str:
+    error = document.get("error")
+    return str(error.get("code", "")) if isinstance(error, dict) else ""
+
+
+def _members(document: dict[str, Any]) -> object:
+    """The IDs of the objects that a page lists."""
+    value = document.get("value")
+    if not isinstance(value, list):
+        return None
+    return [each.get("id") if isinstance(each, dict) else None for each in value]
+
+
+def _ids(value: object, url: str) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise FetchFailed(f"{url} answered without a usable list.")
+    return frozenset(value)
