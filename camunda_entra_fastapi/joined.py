@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 
 from camunda_entra_fastapi.authenticator import Authenticator, Clock
 from camunda_entra_fastapi.downstream.app_token import AppToken, AppTokens
 from camunda_entra_fastapi.downstream.graph import Groups
+from camunda_entra_fastapi.downstream.shared import SharedTokens
 from camunda_entra_fastapi.downstream.user_token import UserTokens
 from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.login.exchange import Exchange
@@ -127,9 +128,10 @@ def join(
     secrets = _secrets(settings)
     signer = IdentitySigner(secrets, _deployment(settings)) if secrets else None
     app_tokens = user_tokens = groups = None
+    shared = _shared(settings, parts, clock)
     if client is not None:
-        app_tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time))
-        user_tokens = UserTokens(http, keys, client, clock.time)
+        app_tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time, shared))
+        user_tokens = UserTokens(http, keys, client, clock.time, shared=shared)
     if (url := settings.group_overage) is not None:
         tokens = required(user_tokens, "CAMUNDA_ENTRA_GROUP_OVERAGE needs")
         groups = Groups(http, tokens, url, graph_resource_of(url), clock.time)
@@ -227,6 +229,14 @@ def _parts(
     )
     cookies = Cookies(settings.cookie_name, settings.cookie_domain, site)
     return Parts(sign_in, Sessions(keeper, cookies, site), judge.challenger)
+
+
+def _shared(settings: EntraSettings, parts: Parts | None, clock: Clock) -> SharedTokens | None:
+    """Where replicas share tokens: the Redis of the sessions; None without one."""
+    if parts is None or settings.session_store in {"cookie", "memory"}:
+        return None
+    store: Any = parts.sessions.keeper.store
+    return SharedTokens(store, Sealer(_secrets(settings), f"token 1 {_deployment(settings)}"), clock.time)
 
 
 def _secrets(settings: EntraSettings) -> list[str]:

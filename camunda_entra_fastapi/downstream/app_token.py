@@ -4,15 +4,16 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
+from camunda_entra_fastapi.downstream.shared import Held, SharedTokens
 from camunda_entra_fastapi.errors import EntraError, EntraRefused, EntraUnavailable, FetchFailed
 from camunda_entra_fastapi.remote.claims_request import merged
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
-from camunda_entra_fastapi.remote.token_endpoint import Tokens, request_app_token
+from camunda_entra_fastapi.remote.token_endpoint import request_app_token
 from camunda_entra_fastapi.telemetry import logger
 
 RENEW_AFTER: Final = 0.75
@@ -26,13 +27,6 @@ LONGEST_WAIT: Final = 3600.0
 """Seconds that Entra may ask to wait for, as in Microsoft's own libraries."""
 GIVE_UP_WINDOW: Final = 60.0
 """Seconds within which an API's second refusal counts as its word: another token would not help."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    token: str = field(repr=False)
-    renew_at: float
-    good_until: float
 
 
 @dataclass(slots=True)
@@ -59,17 +53,26 @@ class AppToken:
         client: Who we are.
         scope: What the token is for; it ends in ``/.default``.
         clock: Gives seconds since 1970.
+        shared: What other replicas have.
     """
 
-    def __init__(
-        self, http: EntraHttp, keys: KeySource, client: Client, scope: str, clock: Callable[[], float]
+    def __init__(  # noqa: PLR0917 - all of it is needed
+        self,
+        http: EntraHttp,
+        keys: KeySource,
+        client: Client,
+        scope: str,
+        clock: Callable[[], float],
+        shared: SharedTokens | None = None,
     ) -> None:
         self._http = http
         self._keys = keys
         self._client = client
         self._scope = scope
         self._clock = clock
-        self._held: _Held | None = None
+        self._shared = shared
+        self._refused: str | None = None
+        self._held: Held | None = None
         self._pause: _Pause | None = None
         self._flight: _Flight | None = None
         self._blocking = threading.Lock()
@@ -106,7 +109,7 @@ class AppToken:
             try:
                 # In a thread of its own, as the caller's may have an event loop that waits for the caller.
                 with ThreadPoolExecutor(1) as threads:
-                    return threads.submit(asyncio.run, self._fetch()).result()
+                    return threads.submit(asyncio.run, self._fetch(None)).result()
             except EntraError:
                 if held is None:
                     raise
@@ -124,10 +127,10 @@ class AppToken:
             return True  # another request was refused as well, and there is a newer one by now
         if now - self._given_up_at < GIVE_UP_WINDOW:
             return False
-        self._held, self._claims, self._given_up_at = None, claims, now
+        self._held, self._claims, self._given_up_at, self._refused = None, claims, now, token
         return True
 
-    def _usable(self) -> _Held | None:
+    def _usable(self) -> Held | None:
         held = self._held
         return held if held is not None and self._clock() < held.good_until else None
 
@@ -138,12 +141,24 @@ class AppToken:
         """The request that is under way on this event loop, or a new one."""
         loop = asyncio.get_running_loop()
         if self._flight is None or self._flight.loop is not loop or self._flight.task.done():
-            task = loop.create_task(self._fetch(), name=f"camunda_entra token for {self._scope}")
+            task = loop.create_task(self._fetch(self._shared), name=f"camunda_entra token for {self._scope}")
             task.add_done_callback(look_at)
             self._flight = _Flight(task, loop)
         return self._flight.task
 
-    async def _fetch(self) -> str:
+    async def _fetch(self, shared: SharedTokens | None) -> str:
+        name = f"app {self._scope}"
+        if shared is not None:
+            found = await shared.find(name)
+            if found is not None and found.token != self._refused:
+                self._held = found
+                return found.token
+        held = self._held = await self._ask()
+        if shared is not None:
+            await shared.keep(name, held)
+        return held.token
+
+    async def _ask(self) -> Held:
         pause = self._pause
         if pause is not None and self._clock() < pause.until:
             raise self._told(pause)
@@ -154,15 +169,11 @@ class AppToken:
             )
         except (EntraRefused, FetchFailed) as failure:
             raise self._told(self._failed(failure)) from None
-        return self._hold(tokens)
-
-    def _hold(self, tokens: Tokens) -> str:
         now = self._clock()
         renew_in = tokens.refresh_in or tokens.expires_in * RENEW_AFTER
         good_for = max(tokens.expires_in - LEAST_LEFT, tokens.expires_in / 2)
         self._pause = None
-        self._held = _Held(tokens.access_token, now + min(renew_in, good_for), now + good_for)
-        return tokens.access_token
+        return Held(tokens.access_token, now + min(renew_in, good_for), now + good_for)
 
     def _failed(self, failure: EntraRefused | FetchFailed) -> _Pause:
         failures = 0 if self._pause is None else min(self._pause.failures + 1, 10)

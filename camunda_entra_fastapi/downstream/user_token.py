@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from camunda_entra_fastapi.downstream.app_token import LEAST_LEFT, LONGEST_WAIT, look_at
+from camunda_entra_fastapi.downstream.shared import Held, SharedTokens
 from camunda_entra_fastapi.errors import (
     AccessDenied,
     CredentialsMissing,
@@ -54,12 +55,6 @@ class Source:
     refresh_token: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    token: str = field(repr=False)
-    good_until: float
-
-
 class UserTokens:
     """The tokens of all who call, and how they are had.
 
@@ -68,14 +63,24 @@ class UserTokens:
         keys: Knows where the token endpoint is.
         client: Who we are.
         clock: Gives seconds since 1970.
+        shared: What other replicas have.
     """
 
-    def __init__(self, http: EntraHttp, keys: KeySource, client: Client, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        http: EntraHttp,
+        keys: KeySource,
+        client: Client,
+        clock: Callable[[], float],
+        *,
+        shared: SharedTokens | None = None,
+    ) -> None:
         self.clock = clock
+        self._shared = shared
         self._http = http
         self._keys = keys
         self._client = client
-        self._held: OrderedDict[tuple[str, str], _Held] = OrderedDict()
+        self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
         self._flights: dict[tuple[asyncio.AbstractEventLoop, tuple[str, str]], asyncio.Task[str]] = {}
         self._quiet_until = float("-inf")
 
@@ -103,18 +108,35 @@ class UserTokens:
         loop = asyncio.get_running_loop()
         flight = self._flights.get((loop, key))
         if flight is None:
-            flight = loop.create_task(self.fetch(key, source, claims), name="camunda_entra on behalf of")
+            flight = loop.create_task(
+                self.fetch(key, source, claims, self._shared), name="camunda_entra on behalf of"
+            )
             self._flights[loop, key] = flight
             flight.add_done_callback(lambda _: self._flights.pop((loop, key)))
             flight.add_done_callback(look_at)
         return flight
 
-    async def fetch(self, key: tuple[str, str], source: Source, claims: str | None) -> str:
-        """A new token.
+    async def fetch(
+        self, key: tuple[str, str], source: Source, claims: str | None, shared: SharedTokens | None = None
+    ) -> str:
+        """A token that this process has not: another replica's, or a new one.
 
         Raises:
             EntraError: As for ``UserToken.get``.
         """
+        name = f"user {key[0]} {key[1]}"
+        # With claims, another one was refused a moment ago.
+        held = None if shared is None or claims is not None else await shared.find(name)
+        if held is None:
+            held = await self._ask(key, source, claims)
+            if shared is not None:
+                await shared.keep(name, held)
+        self._held[key] = held
+        if len(self._held) > MAX_KEPT:
+            self._held.popitem(last=False)
+        return held.token
+
+    async def _ask(self, key: tuple[str, str], source: Source, claims: str | None) -> Held:
         now = self.clock()
         if now < self._quiet_until:
             raise EntraUnavailable(
@@ -137,10 +159,8 @@ class UserTokens:
             raise self._unavailable(failure, scope) from None
         now = self.clock()
         good_for = max(tokens.expires_in - LEAST_LEFT, tokens.expires_in / 2)
-        self._held[key] = _Held(tokens.access_token, min(now + good_for, source.good_until))
-        if len(self._held) > MAX_KEPT:
-            self._held.popitem(last=False)
-        return tokens.access_token
+        good_until = min(now + good_for, source.good_until)
+        return Held(tokens.access_token, good_until, good_until)
 
     def _unavailable(self, failure: FetchFailed, scope: str) -> EntraUnavailable:
         wait = min(failure.retry_after or RETRY_AFTER, LONGEST_WAIT)

@@ -140,6 +140,16 @@ class RedisStore:
         key = self._key("mark", mark)
         return bool(await self._ask(lambda redis: redis.set(key, b"", nx=True, px=ceil(seconds * 1000))))
 
+    async def put_aside(self, name: str, content: str, seconds: float) -> None:
+        """Keep a sealed text that is no session, for other replicas."""
+        key, milliseconds = self._key("aside", name), max(1, ceil(seconds * 1000))
+        await self._ask(lambda redis: redis.set(key, content, px=milliseconds))
+
+    async def find_aside(self, name: str) -> str | None:
+        """What a replica has put aside."""
+        content = await self._ask(lambda redis: redis.get(self._key("aside", name)))
+        return None if content is None else str(content, "latin-1")
+
     @asynccontextmanager
     async def renewing(self, handle: str) -> AsyncIterator[None]:
         """Hold the session's lock, if it can be had in time.

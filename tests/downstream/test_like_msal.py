@@ -12,12 +12,15 @@ import httpx
 import msal  # type: ignore[import-untyped]
 
 from camunda_entra_fastapi import CamundaEntra
+from camunda_entra_fastapi.downstream.user_token import Source
 from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.testing.directory import UNRELATED
 from tests.conftest import FakeClock
 from tests.downstream.conftest import SCOPE
 from tests.login.conftest import Wire
 from tests.remote.test_credentials import CERTIFIED, PASSWORD
 
+ON: Final = f"{UNRELATED}/access_as_user"
 OF_ITS_OWN: Final = {"iat", "nbf", "exp", "uti", "aio", "rh", "jti"}
 """Claims that are another's in every token."""
 
@@ -81,8 +84,10 @@ def ours(emulator: EntraEmulator, clock: FakeClock, **settings: Any) -> tuple[st
     return asyncio.run(ask())
 
 
-def theirs(emulator: EntraEmulator, credential: Any) -> tuple[str, dict[str, str]]:
-    """The same of msal."""
+def theirs(
+    emulator: EntraEmulator, credential: Any, assertion: str | None = None
+) -> tuple[str, dict[str, str]]:
+    """The same of msal; with an assertion, in its bearer's name."""
     http = MsalHttp(emulator)
     application = msal.ConfidentialClientApplication(
         emulator.application.client_id,
@@ -92,7 +97,10 @@ def theirs(emulator: EntraEmulator, credential: Any) -> tuple[str, dict[str, str
         http_client=http,
         client_capabilities=["cp1"],
     )
-    result = application.acquire_token_for_client([SCOPE])
+    if assertion is None:
+        result = application.acquire_token_for_client([SCOPE])
+    else:
+        result = application.acquire_token_on_behalf_of(assertion, [ON])
     assert "access_token" in result, result
     return str(result["access_token"]), http.forms[0]
 
@@ -105,6 +113,32 @@ def test_a_secret_gets_the_same_token_by_the_same_request(emulator: EntraEmulato
     assert claims_of(token) == claims_of(their_token)
     assert json.loads(form.pop("claims")) == json.loads(their_form.pop("claims"))
     their_form.pop("client_info", None)
+    assert form == their_form
+
+
+def test_a_token_in_somebodys_name_is_the_same_by_the_same_request(
+    emulator: EntraEmulator, clock: FakeClock
+) -> None:
+    """But for the scopes of OpenID Connect, which msal always asks for besides."""
+    assertion = emulator.token(user="Ada Admin")
+
+    async def ask() -> tuple[str, dict[str, str]]:
+        wire = Wire(emulator)
+        async with httpx.AsyncClient(transport=wire) as client:
+            entra = CamundaEntra(emulator.settings(), http_client=client, clock=clock)
+            tokens = entra._joined[-1].user_tokens
+            assert tokens
+            token = await tokens.of(Source("digest", 1e12, assertion=assertion), ON).get()
+        await wire.aclose()
+        return token, dict(wire.forms[0])
+
+    token, form = asyncio.run(ask())
+    their_token, their_form = theirs(emulator, form["client_secret"], assertion)
+    assert claims_of(token) == claims_of(their_token)
+    assert json.loads(form.pop("claims")) == json.loads(their_form.pop("claims"))
+    their_form.pop("client_info", None)
+    besides = set(their_form.pop("scope").split()) - set(form.pop("scope").split())
+    assert besides == {"openid", "profile", "offline_access"}
     assert form == their_form
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
@@ -328,3 +329,32 @@ async def test_a_sign_in_that_ends_meanwhile_is_no_error(site: Site, monkeypatch
     assert site.entra.current_user.browsers
     monkeypatch.setattr(type(site.entra.current_user.browsers.sessions), "found", gone)
     assert (await browser.http.get("/async")).status_code == 401
+
+
+async def test_tokens_are_shown_nowhere(
+    site: Site, emulator: EntraEmulator, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in logs of any level, nor in what clients are told, nor in what objects say of themselves."""
+    token = emulator.token(user=ADA)
+    with caplog.at_level(logging.DEBUG):
+        browser = await site.browser().signed_in()
+        api.refused = lambda _: True
+        answers = [await ask(site, token), await browser.http.get("/async")]
+        for said in (
+            {"error": "invalid_grant", "error_description": token},
+            {"error": "invalid_client", "error_description": token},
+            {"error": token},
+        ):
+            site.wire.answer("/token", 400, json=said)
+            fresh = emulator.token(user=ADA, marker=str(said))
+            answers.append(await ask(site, fresh))
+    tokens = site.entra._joined[-1].user_tokens
+    assert tokens
+    assertions = {form["assertion"] for form in exchanges(site) if "assertion" in form}
+    secrets = site.wire.secrets() | assertions | set(api.tokens)
+    # The browser's own log has the address that Entra sent it back to.
+    logged = [record.getMessage() for record in caplog.records if "login-callback" not in record.getMessage()]
+    said_all = "".join(logged) + "".join(answer.text + str(answer.headers) for answer in answers)
+    said_all += "".join(repr(each) for each in (*tokens._held.values(), *answers))
+    assert len(secrets) > 10
+    assert not [secret for secret in secrets if secret in said_all]

@@ -1,0 +1,66 @@
+"""Tokens that replicas share, so that one of them asks Entra and the others need not.
+
+They are sealed, each for its own name: who can write into the store plants nothing, and moves nothing.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from camunda_entra_fastapi.errors import SessionsUnavailable
+from camunda_entra_fastapi.sessions.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A token, and its times in seconds since 1970."""
+
+    token: str = field(repr=False)
+    renew_at: float
+    good_until: float
+
+
+class Shelf(Protocol):
+    """A place that all replicas reach."""
+
+    async def put_aside(self, name: str, content: str, seconds: float) -> None:
+        """Keep a text for as long."""
+
+    async def find_aside(self, name: str) -> str | None:
+        """The text, if it is still there."""
+
+
+class SharedTokens:
+    """The tokens on the shelf. While it cannot be reached, there are none, and nobody is the worse for it.
+
+    Args:
+        shelf: Where they are.
+        sealer: Seals them.
+        clock: Gives seconds since 1970.
+    """
+
+    def __init__(self, shelf: Shelf, sealer: Sealer, clock: Callable[[], float]) -> None:
+        self._shelf = shelf
+        self._sealer = sealer
+        self._clock = clock
+
+    async def find(self, name: str) -> Held | None:
+        """A token that need not be renewed yet."""
+        try:
+            sealed = await self._shelf.find_aside(name)
+        except SessionsUnavailable:
+            return None
+        data = None if sealed is None else self._sealer.open(sealed, name.encode())
+        if data is None:
+            return None
+        held = Held(*json.loads(data))
+        return held if self._clock() < held.renew_at else None
+
+    async def keep(self, name: str, held: Held) -> None:
+        """Put a token there for the others."""
+        content = json.dumps([held.token, held.renew_at, held.good_until]).encode()
+        with suppress(SessionsUnavailable):
+            seconds = held.good_until - self._clock()
+            await self._shelf.put_aside(name, self._sealer.seal(content, name.encode()), seconds)
