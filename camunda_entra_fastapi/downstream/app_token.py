@@ -180,7 +180,7 @@ class AppToken:
         asked = failure.retry_after if isinstance(failure, FetchFailed) else None
         wait = min(asked, LONGEST_WAIT) if asked else min(LONGEST_PAUSE, FIRST_PAUSE * 2**failures)
         self._pause = _Pause(failure, self._clock() + wait, failures)
-        logger.warning("No token for %s: %s Next attempt in %.0f s", self._scope, failure.message, wait)
+        logger.warning("No token for %s: %s (next attempt in %.0f s)", self._scope, failure.message, wait)
         return self._pause
 
     def _told(self, pause: _Pause) -> EntraError:
