@@ -60,7 +60,7 @@ class Groups:
         """The object IDs of the groups that somebody is in, nested ones included.
 
         Args:
-            person: Their tenant and object ID.
+            person: Who it is: issuer and object ID, or whatever else names them there.
             source: What proves to Entra that they called.
 
         Raises:

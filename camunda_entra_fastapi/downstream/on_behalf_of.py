@@ -48,7 +48,11 @@ def group_lookup(
         found = groups()
         assert found is not None  # noqa: S101 - appointed only where there is one
         source = await source_of(current_user, request, user)
-        return user.with_groups(sorted(await found.of((str(user.tid), str(user.oid)), source)))
+        person = (
+            user.iss,
+            user.oid or f"sub {user.sub}",
+        )  # a token without oid names its person by sub alone
+        return user.with_groups(sorted(await found.of(person, source)))
 
     return look_up
 

@@ -138,6 +138,8 @@ class VariablesSource(PydanticBaseSettingsSource):
 
     def _of_workload(self) -> dict[str, Any]:
         """What Azure's workload identity says of the application, for what nothing else says it."""
+        if "AZURE_FEDERATED_TOKEN_FILE" not in self._variables:
+            return {}  # others of Azure's tools read the variables below as well
         client_id, tenant = self._variables.get("AZURE_CLIENT_ID"), self._variables.get("AZURE_TENANT_ID")
         host = str(self._variables.get("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com"))
         found = {"client_id": client_id, "issuer": tenant and f"{host.rstrip('/')}/{tenant}/v2.0"}

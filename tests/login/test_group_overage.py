@@ -136,6 +136,18 @@ async def test_fifty_requests_at_once_ask_once(site: Site, emulator: EntraEmulat
     assert len(asked(site)) == 1
 
 
+async def test_nobody_is_taken_for_somebody_else(site: Site, emulator: EntraEmulator) -> None:
+    """Also where tokens have no object ID."""
+    overage: dict[str, Any] = {"_claim_names": {"groups": "src1"}}
+    for number, subject in enumerate(("first", "second", "first"), 1):
+        ids = [hers(7), hers(299)] if subject == "first" else [NOT_HERS]
+        site.wire.answer("/token", 200, json={"token_type": "Bearer", "expires_in": 60, "access_token": "g"})
+        site.wire.answer("/getMemberObjects", 200, json={"value": ids})
+        answer = await ask(site, "/in", emulator.token(user=ADA, oid=None, sub=subject, **overage))
+        assert answer.status_code == (200 if subject == "first" else 403)
+        assert len(asked(site)) == min(number, 2)
+
+
 async def test_what_is_remembered_is_bounded(
     site: Site, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -382,6 +382,21 @@ async def test_a_function_that_fails_is_told(service: Service, caplog: pytest.Lo
     assert service.wire.forms == []
 
 
+def test_azures_variables_count_for_workloads_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tools of Azure's read them, too."""
+    monkeypatch.setenv("AZURE_CLIENT_ID", "0be7a7e0-1111-4222-8333-444455556666")
+    monkeypatch.setenv("AZURE_TENANT_ID", "c0de0000-1111-4222-8333-444455556666")
+    with pytest.raises(SettingsError, match="CAMUNDA_IDENTITY_CLIENT_ID is not set"):
+        EntraSettings(type="AZUREAD")
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", "token")
+    settings = EntraSettings(type="AZUREAD")
+    assert settings.issuer == "https://login.microsoftonline.com/c0de0000-1111-4222-8333-444455556666/v2.0"
+    assert (
+        EntraSettings(type="AZUREAD", client_id="0ddba110-1111-4222-8333-444455556666").client_id[0:4]
+        == "0ddb"
+    )
+
+
 def test_one_proof_is_enough(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of them are a mistake; but what Kubernetes sets for every process stands back."""
     path = tmp_path / "file"
