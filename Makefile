@@ -17,7 +17,8 @@ help: ## Show what there is
 demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
 
-test: lint types unit lowest newest packaging ## Everything, as in CI
+test: lint types unit ## Everything, as in CI
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lowest newest packaging
 
 check: lint types ## Lint, types and the quick tests
 	@$(BIN)/python -m pytest -q $(CORE)
