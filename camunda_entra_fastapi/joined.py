@@ -111,16 +111,16 @@ def join(
         client=http_client,
     )
     keys = KeySource(
-        http, _provider(settings), lifetime=settings.metadata_lifetime, monotonic=clock.monotonic
+        http, provider_of(settings), lifetime=settings.metadata_lifetime, monotonic=clock.monotonic
     )
-    authenticator = Authenticator(keys, _policy(settings), remember=settings.token_cache_size, clock=clock)
+    authenticator = Authenticator(keys, policy_of(settings), remember=settings.token_cache_size, clock=clock)
     challenger = Challenger(
         realm=settings.tenant or "",
         authorization_uri=settings.authorization_url,
         client_id=settings.client_id,
     )
     judge = Judge(authenticator, challenger)
-    client = _client(settings, clock, client_assertion)
+    client = client_of(settings, clock, client_assertion)
     can_seal = bool(_secrets(settings))
     parts = (
         None if client is None or not can_seal else _parts(settings, http, keys, judge, clock, client=client)
@@ -138,7 +138,9 @@ def join(
     return Joined(settings, http_client, clock, keys, judge, parts, signer, app_tokens, user_tokens, groups)
 
 
-def _client(settings: EntraSettings, clock: Clock, assertion: AssertionSource | None) -> Client | None:
+def client_of(
+    settings: EntraSettings, clock: Clock, assertion: AssertionSource | None = None
+) -> Client | None:
     """Who we are to Entra's token endpoint; None where nothing proves it."""
     credential = _credential(settings, clock) if assertion is None else Asserted(assertion)
     return None if credential is None else Client(settings.client_id, credential)
@@ -163,7 +165,8 @@ def _credential(settings: EntraSettings, clock: Clock) -> Credential | None:
     return ClientCertificate(file, settings.client_id, settings.token_url, clock.time)
 
 
-def _provider(settings: EntraSettings) -> Provider:
+def provider_of(settings: EntraSettings) -> Provider:
+    """Which Entra the settings are about."""
     return Provider(
         issuer=settings.issuer_template,
         backend_url=settings.issuer_backend_url,
@@ -172,7 +175,8 @@ def _provider(settings: EntraSettings) -> Provider:
     )
 
 
-def _policy(settings: EntraSettings) -> Policy:
+def policy_of(settings: EntraSettings) -> Policy:
+    """What the settings accept."""
     v1_issuer = v1_issuer_of(settings.issuer, settings.tenant)
     workforce_tenant = settings.tenant if v1_issuer and is_tenant_id(settings.tenant or "") else None
     everyone = settings.allowed_tenants == ("*",)

@@ -4,7 +4,7 @@ import sys
 from importlib.util import find_spec
 from typing import Final
 
-_NEEDED: Final = ("cryptography", "jinja2", "rich", "typer", "uvicorn", "yaml")
+_NEEDED: Final = ("cryptography", "dotenv", "jinja2", "rich", "typer", "uvicorn", "yaml")
 
 
 def main() -> None:

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 
 from camunda_entra_fastapi.cli.demo import check_demo, run_demo
+from camunda_entra_fastapi.cli.doctor.command import doctor
 from camunda_entra_fastapi.cli.emulator import example_directory, run_emulator
+from camunda_entra_fastapi.cli.explain.command import explain
 from camunda_entra_fastapi.cli.service import DemoError
 from camunda_entra_fastapi.testing.directory.file import DirectoryError
 
@@ -20,9 +22,12 @@ commands: Final = typer.Typer(
     name="camunda-entra",
     help="Develop and check FastAPI services that trust Microsoft Entra ID.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+commands.command()(doctor)
+commands.command()(explain)
 
 
 @commands.command()

@@ -252,7 +252,7 @@ _REGISTRATION: Final[_Texts] = {
         f"{_APP}Certificates & secrets, upload the certificate that this service signs with.",
     ),
     (700024,): ("What the application proves itself with is not valid at this time.", "Set the clock right."),
-    (70021, 700213, 700229): (
+    (70021, 700211, 700212, 700213, 700229): (
         "No federated credential of the application fits the token that it proved itself with.",
         f"{_APP}Certificates & secrets > Federated credentials, compare issuer, subject and audience.",
     ),

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from camunda_entra_fastapi.errors import AccessDenied, InvalidToken, quoted
 from camunda_entra_fastapi.validation.claims import audiences_of, text_of
-from camunda_entra_fastapi.validation.keys import SigningKey
 from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER, Policy
 
 Claims = Mapping[str, Any]
@@ -121,11 +120,11 @@ def refuse_graph(claims: Claims) -> None:
             )
 
 
-def check_issuer(claims: Claims, policy: Policy, key: SigningKey) -> None:
+def check_issuer(claims: Claims, policy: Policy, signs_for: str | None) -> None:
     """The issuer is ours, the tenant is let in, and the key may sign for that issuer.
 
-    A key may name whose tokens it signs; with more tenants than one that must hold, or the
-    keys of personal accounts would sign for companies (Learn: access tokens, validate the issuer).
+    A key may name whose tokens it signs (``signs_for``); with more tenants than one that must hold, or
+    the keys of personal accounts would sign for companies (Learn: access tokens, validate the issuer).
 
     Raises:
         InvalidToken: ``issuer_mismatch``, ``v1_token``, ``tenant_mismatch``, or for ``iss`` and
@@ -146,9 +145,9 @@ def check_issuer(claims: Claims, policy: Policy, key: SigningKey) -> None:
         raise InvalidToken(
             "issuer_mismatch", f"The token's issuer is {quoted(issuer)}; this API expects {quoted(expected)}."
         )
-    if policy.multi_tenant and key.issuer and key.issuer.replace(TENANT_PLACEHOLDER, tenant) != expected:
+    if policy.multi_tenant and signs_for and signs_for.replace(TENANT_PLACEHOLDER, tenant) != expected:
         raise InvalidToken(
-            "issuer_mismatch", f"The token's key signs for {quoted(key.issuer)}, not for {quoted(expected)}."
+            "issuer_mismatch", f"The token's key signs for {quoted(signs_for)}, not for {quoted(expected)}."
         )
     _check_tenant(tenant, policy)
 

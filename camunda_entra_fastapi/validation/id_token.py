@@ -34,19 +34,23 @@ def verify_id_token(
     """
     claims = token.open(key)
     text_of(claims, "sub")
-    check_issuer(claims, policy, key)
-    _check_audience(claims, policy.client_id)
+    check_issuer(claims, policy, key.issuer)
+    check_own_audience(claims, policy.client_id)
     check_times(claims, policy, now)
     if nonce is not None:
-        _check_nonce(claims, nonce)
-    _check_at_hash(claims, access_token)
+        check_nonce(claims, nonce)
+    check_at_hash(claims, access_token)
     if not policy.allow_guests and is_guest(claims):
         raise AccessDenied("guest_not_allowed", "Guest users of the tenant may not sign in here.")
     return claims
 
 
-def _check_audience(claims: dict[str, Any], client_id: str) -> None:
-    """It is for us, and for nobody besides; ``azp``, where there is one, names us too."""
+def check_own_audience(claims: dict[str, Any], client_id: str) -> None:
+    """It is for us, and for nobody besides; ``azp``, where there is one, names us too.
+
+    Raises:
+        InvalidToken: ``audience_mismatch``.
+    """
     audiences = audiences_of(claims)
     if audiences != (client_id,) or claims.get("azp", client_id) != client_id:
         raise InvalidToken(
@@ -54,13 +58,22 @@ def _check_audience(claims: dict[str, Any], client_id: str) -> None:
         )
 
 
-def _check_nonce(claims: dict[str, Any], nonce: str) -> None:
+def check_nonce(claims: dict[str, Any], nonce: str) -> None:
+    """It was made for the sign-in with that nonce (OpenID Connect Core 1.0, 3.1.3.7, 11).
+
+    Raises:
+        InvalidToken: ``nonce_mismatch``.
+    """
     if not compare_digest(text_of(claims, "nonce").encode(), nonce.encode()):
         raise InvalidToken("nonce_mismatch", "The ID token belongs to another sign-in: its nonce differs.")
 
 
-def _check_at_hash(claims: dict[str, Any], access_token: str) -> None:
-    """Where there is one, it is the access token's (OpenID Connect Core 1.0, 3.1.3.8)."""
+def check_at_hash(claims: dict[str, Any], access_token: str) -> None:
+    """Where there is one, it is the access token's (OpenID Connect Core 1.0, 3.1.3.8).
+
+    Raises:
+        InvalidToken: ``at_hash_mismatch``.
+    """
     if "at_hash" not in claims:
         return
     expected = calculate_at_hash(access_token, sha256)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 LEVELS = {
     "errors": 0,
     "frozen": 0,
+    "remedies": 0,
     "telemetry": 0,
     "urls": 0,
     "validation": 1,
@@ -44,6 +45,7 @@ LEVELS = {
 THIRD_PARTY = {
     "errors": set(),
     "frozen": set(),
+    "remedies": set(),
     "urls": set(),
     "telemetry": {"opentelemetry"},
     "validation": set(),
@@ -78,6 +80,7 @@ THIRD_PARTY = {
     "calling": set(),
     "plugin": {"fastapi", "httpx", "starlette"},
     "cli": {"httpx", "rich", "typer", "uvicorn", "fastapi", "pydantic", "starlette"},
+    "cli.surroundings": {"dotenv", "typer"},
     "testing": {"cryptography", "httpx", "starlette"},
     "testing.directory": {"cryptography", "pydantic", "yaml"},
     "testing.pages": {"jinja2", "starlette"},

@@ -1,0 +1,168 @@
+"""``camunda-entra doctor``: the settings against the tenant, step by step, and what to change where."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from camunda_entra_fastapi.cli.doctor.examination import examine
+from camunda_entra_fastapi.cli.doctor.redirects import front_channel_logout_url, redirects
+from camunda_entra_fastapi.cli.doctor.sign_in import sign_in
+from camunda_entra_fastapi.cli.findings import Finding, State, all_well
+from camunda_entra_fastapi.cli.screen import say, show
+from camunda_entra_fastapi.cli.surroundings import read_settings, surroundings
+from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.settings.urls import read_base_url
+
+PORT: Final = 8000
+
+
+def doctor(
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="The service's variables, as docker run takes them. Those of this shell do not count then.",
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A variable of the service; may be given several times."),
+    ] = None,
+    url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Where browsers reach the service, if CAMUNDA_ENTRA_BASE_URL does not say it.",
+            show_default=False,
+        ),
+    ] = "",
+    with_sign_in: Annotated[
+        bool,
+        typer.Option("--sign-in", help="Sign in with a browser at the end, and explain both tokens."),
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Port of the local page for --sign-in; 0 for any that is free."),
+    ] = PORT,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Whether --sign-in opens the browser by itself.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Check the settings against the tenant, step by step, and tell what to change where.
+
+    It asks Entra for its documents and keys, for a token of the application's own, and whether it takes the
+    redirect URIs; then the session store, and the service where it runs. Nothing is changed anywhere, and no
+    secret and no token is printed.
+
+    Exit codes: 0 nothing is wrong, 1 something is, 2 wrongly called.
+
+    Examples:
+      camunda-entra doctor --env-file operate.env
+
+      camunda-entra doctor --env-file operate.env --env CAMUNDA_ENTRA_BASE_URL=https://operate.example.com
+
+      docker compose exec operate camunda-entra doctor --json
+
+      camunda-entra doctor --env-file operate.env --sign-in
+    """
+    console = Console()
+    findings: list[Finding] = []
+    told: dict[str, Any] = {}
+    sign_in_at = (port, browser) if with_sign_in else None
+    with surroundings(env_file, env or ()):
+        base_url = _base_url(url)
+        read = read_settings(dotenv=env_file is None)
+        for finding in read.findings:
+            findings.append(finding)
+            if not as_json:
+                show(console, finding)
+        if read.settings is not None:
+            base_url = base_url or read.settings.base_url or ""
+            told = _addresses(read.settings, base_url)
+            findings += asyncio.run(_examine(console, read.settings, base_url, quiet=as_json))
+            findings += _act(console, read.settings, told, quiet=as_json, sign_in_at=sign_in_at)
+    if as_json:
+        members = {"ok": all_well(findings), "findings": [each.as_json() for each in findings], **told}
+        typer.echo(json.dumps(members, indent=2))
+    else:
+        _print_summary(console, findings)
+    raise typer.Exit(0 if all_well(findings) else 1)
+
+
+async def _examine(console: Console, settings: EntraSettings, base_url: str, *, quiet: bool) -> list[Finding]:
+    findings: list[Finding] = []
+    with Console(stderr=True).status("") as status:
+        async for finding in examine(settings, base_url, time.time, status.update):
+            findings.append(finding)
+            if not quiet:
+                status.stop()
+                show(console, finding)
+                status.start()
+    return findings
+
+
+def _act(
+    console: Console,
+    settings: EntraSettings,
+    told: dict[str, Any],
+    *,
+    quiet: bool,
+    sign_in_at: tuple[int, bool] | None,
+) -> list[Finding]:
+    """What comes after the steps: the addresses to register, and the sign-in."""
+    if not quiet:
+        _print_addresses(console, told)
+    if sign_in_at is None:
+        return []
+    port, browser = sign_in_at
+    return sign_in(console, settings, port=port, browser=browser, quiet=quiet)
+
+
+def _base_url(url: str) -> str:
+    try:
+        return read_base_url(url or None, allow_http=True) or ""
+    except ValueError as error:
+        raise typer.BadParameter(f"--url {error}") from None
+
+
+def _addresses(settings: EntraSettings, base_url: str) -> dict[str, Any]:
+    """What to register, where the settings are well-formed."""
+    return {
+        "redirect_uris": [
+            {"uri": each.uri, "platform": "Web", "for": each.purpose}
+            for each in redirects(settings, base_url)
+        ],
+        "front_channel_logout_url": front_channel_logout_url(settings, base_url),
+        "scopes": list(settings.scopes),
+    }
+
+
+def _print_addresses(console: Console, told: dict[str, Any]) -> None:
+    say(console, "\nTo be registered under Authentication, platform Web, exactly so", "bold")
+    for each in told["redirect_uris"]:
+        say(console, f"  {each['uri']}   ({each['for']})")
+    say(console, f"  {told['front_channel_logout_url']}   (front-channel logout URL)")
+
+
+def _print_summary(console: Console, findings: Sequence[Finding]) -> None:
+    wrong = sum(each.state is State.WRONG for each in findings)
+    notes = sum(each.state is State.NOTE for each in findings)
+    console.print()
+    if wrong:
+        things = "thing is" if wrong == 1 else "things are"
+        say(console, f"{wrong} {things} wrong.", "bold red")
+    elif notes:
+        things = "thing" if notes == 1 else "things"
+        say(console, f"Nothing is wrong; {notes} {things} to know.", "bold green")
+    else:
+        say(console, "Nothing is wrong.", "bold green")

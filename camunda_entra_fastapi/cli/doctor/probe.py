@@ -1,0 +1,241 @@
+"""Questions over the network as the service asks them: same proxy, same certificates, same deadline.
+
+Unlike ``remote.http`` it keeps what a diagnosis needs: headers, TLS, times, bodies of refusals, and for
+failures which part of the way is broken.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.settings.urls import masked
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+
+_NO_ROUTE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
+_CA: Final = (
+    "If a proxy of the company reads TLS, put its root certificate into a file and name that in "
+    "CAMUNDA_ENTRA_CA_BUNDLE (the usual certificates besides, in the same file, where they are needed, too)."
+)
+_UNTRUSTED: Final = frozenset({18, 19, 20, 21})
+"""OpenSSL: self-signed, self-signed in the chain, no local issuer, no leaf signature."""
+_EXPIRED: Final = 10
+_NOT_YET: Final = 9
+_OTHER_NAME: Final = frozenset({62, 64})
+
+
+class Unreachable(Exception):
+    """No answer came; where the way is broken and what mends it."""
+
+    def __init__(self, code: str, cause: str, remedy: str) -> None:
+        super().__init__(cause)
+        self.code, self.cause, self.remedy = code, cause, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    seconds: float
+    tls: str
+    """Version and issuer of the certificate, in words; empty without TLS."""
+
+    @property
+    def text(self) -> str:
+        """The body, whatever it is."""
+        return self.body.decode("utf-8", "replace")
+
+
+class Probe:
+    """Asks, one question at a time.
+
+    Args:
+        settings: Proxy, certificates and deadline.
+        client: Used instead of one of its own; for tests.
+    """
+
+    def __init__(self, settings: EntraSettings, client: httpx.AsyncClient) -> None:
+        self._settings = settings
+        self.client = client
+
+    async def get(self, url: str) -> Seen:
+        """What is answered there; redirects are not followed.
+
+        Raises:
+            Unreachable: Nothing is.
+        """
+        began = time.perf_counter()
+        try:
+            async with (
+                asyncio.timeout(self._settings.http_timeout),
+                self.client.stream("GET", url, headers={"Accept": "*/*"}, follow_redirects=False) as answer,
+            ):
+                body = bytearray()
+                async for chunk in answer.aiter_bytes():
+                    body += chunk[: MAX_BODY_BYTES - len(body)]
+                    if len(body) >= MAX_BODY_BYTES:
+                        break
+                tls = _tls_of(answer)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
+            raise self._unreachable(url, error) from None
+        return Seen(answer.status_code, answer.headers, bytes(body), time.perf_counter() - began, tls)
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The host's IP addresses.
+
+        Raises:
+            Unreachable: Nobody knows the name.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(self._settings.http_timeout):
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (TimeoutError, OSError, UnicodeError) as error:
+            raise _unknown_host(host, error) from None
+        return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+    def proxy_for(self, url: str) -> str:
+        """The proxy that is used for the address, without its password; empty for none."""
+        parts = urlsplit(url)
+        proxies = getproxies()
+        given = self._settings.http_proxy
+        if given is None and not proxy_bypass(parts.netloc):
+            given = proxies.get(parts.scheme) or proxies.get("all")
+        return masked(given) if given else ""
+
+    def _unreachable(self, url: str, error: BaseException) -> Unreachable:
+        host, proxy = urlsplit(url).netloc, self.proxy_for(url)
+        if isinstance(error, httpx.TimeoutException | TimeoutError):
+            return Unreachable(
+                "timeout",
+                f"{host} did not answer within {self._settings.http_timeout:g} seconds.",
+                "Look for a firewall in between, or a proxy that must be used: set CAMUNDA_ENTRA_HTTP_PROXY, "
+                "or a longer CAMUNDA_ENTRA_HTTP_TIMEOUT.",
+            )
+        if isinstance(error, httpx.ProxyError):
+            return Unreachable(
+                "proxy_refused",
+                f"The proxy {proxy} does not let through to {host}: {printable(error, 100)}.",
+                "Have it let this host through, correct user name and password in CAMUNDA_ENTRA_HTTP_PROXY "
+                "or "
+                "HTTPS_PROXY, or name the host in NO_PROXY.",
+            )
+        causes = list(_causes(error))
+        for cause in causes:
+            if isinstance(cause, ssl.SSLError):
+                return _bad_tls(host, cause)
+        for cause in causes:
+            if isinstance(cause, socket.gaierror):
+                return _unknown_host(urlsplit(proxy or url).hostname or host, cause)
+        return _no_connection(host, proxy, causes)
+
+
+@asynccontextmanager
+async def probing(settings: EntraSettings) -> AsyncIterator[Probe]:
+    """A probe with a client of its own."""
+    bundle = settings.ca_bundle
+    trusted = ssl.create_default_context(cafile=str(bundle)) if bundle else httpx.create_ssl_context()
+    async with httpx.AsyncClient(
+        verify=trusted, proxy=settings.http_proxy, timeout=0.9 * settings.http_timeout
+    ) as client:
+        yield Probe(settings, client)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that led to it, also where several were tried at once."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        waiting += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
+
+
+def _bad_tls(host: str, error: ssl.SSLError) -> Unreachable:
+    code = getattr(error, "verify_code", None)
+    if code in _UNTRUSTED:
+        return Unreachable("certificate_untrusted", f"Nobody who is trusted here vouches for {host}.", _CA)
+    if code in (_EXPIRED, _NOT_YET):
+        word = "has expired" if code == _EXPIRED else "is not valid yet"
+        return Unreachable(
+            "certificate_time",
+            f"The certificate of {host} {word}.",
+            "Set this machine's clock right; if it is right, have the certificate renewed.",
+        )
+    if code in _OTHER_NAME:
+        return Unreachable(
+            "certificate_name",
+            f"The certificate of {host} is for another name.",
+            "Use the name that the certificate has in the settings' URLs, or have one made for this name.",
+        )
+    if code is not None:
+        why = printable(getattr(error, "verify_message", ""), 100)
+        return Unreachable("certificate_refused", f"The certificate of {host} is refused: {why}.", _CA)
+    return Unreachable(
+        "no_tls",
+        f"{host} does not speak TLS as it should: {printable(error.reason or 'the handshake failed', 100)}.",
+        "If it is a server for plain http, write http in the URL (beyond this machine that needs "
+        "CAMUNDA_ENTRA_ALLOW_HTTP=true), or give the port that speaks TLS.",
+    )
+
+
+def _unknown_host(host: str, error: BaseException) -> Unreachable:
+    reason = printable(getattr(error, "strerror", "") or type(error).__name__, 100)
+    return Unreachable(
+        "host_unknown",
+        f"Nobody knows the host {host}: {reason}.",
+        "Correct the host's name. Names of containers are known in their own network only: run this "
+        "there, or let CAMUNDA_IDENTITY_ISSUER_BACKEND_URL name one that this machine knows.",
+    )
+
+
+def _no_connection(host: str, proxy: str, causes: list[BaseException]) -> Unreachable:
+    where = f"the proxy {proxy}" if proxy else host
+    numbers = {cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno is not None}
+    if errno.ECONNREFUSED in numbers:
+        return Unreachable(
+            "refused",
+            f"Nothing listens at {where}.",
+            "Correct host and port, or start what should listen there. In a container, localhost is the "
+            "container itself.",
+        )
+    if numbers.intersection(_NO_ROUTE):
+        return Unreachable(
+            "no_route",
+            f"There is no way to {where} in the network.",
+            "Check the network and its firewall; a proxy is set with CAMUNDA_ENTRA_HTTP_PROXY.",
+        )
+    return Unreachable(
+        "broken",
+        f"The connection to {where} broke: {printable(causes[0], 100) or type(causes[0]).__name__}.",
+        "See what stands in between: a proxy, a firewall, or a server for another protocol.",
+    )
+
+
+def _tls_of(answer: httpx.Response) -> str:
+    stream: Any = answer.extensions.get("network_stream")
+    connection = stream.get_extra_info("ssl_object") if stream is not None else None
+    if connection is None:
+        return ""
+    issuer = dict(pair for part in (connection.getpeercert() or {}).get("issuer", ()) for pair in part)
+    who = issuer.get("organizationName") or issuer.get("commonName") or ""
+    by = f", certificate by {printable(who, 60)}" if who else ""
+    return f"{connection.version()}{by}"

@@ -1,0 +1,247 @@
+"""A real sign-in from the command line: a local page as redirect URI, and both tokens explained."""
+
+import time
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import Final
+
+from rich.console import Console
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from camunda_entra_fastapi.cli.doctor.case import refused
+from camunda_entra_fastapi.cli.explain.anatomy import Anatomy
+from camunda_entra_fastapi.cli.explain.checks import judge, judge_id_token
+from camunda_entra_fastapi.cli.explain.kinds import details_of
+from camunda_entra_fastapi.cli.fetching import fetch_keys, http_of
+from camunda_entra_fastapi.cli.findings import Finding, State, all_well, printable, split_remedy
+from camunda_entra_fastapi.cli.screen import say, show
+from camunda_entra_fastapi.cli.service import DemoError, check_port
+from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError, SignInFailed
+from camunda_entra_fastapi.joined import client_of, policy_of, provider_of
+from camunda_entra_fastapi.login.pages import Page, render
+from camunda_entra_fastapi.login.protocol import Attempt, authorization_url, check_attempt, single_valued
+from camunda_entra_fastapi.remote.aadsts import read_refusal
+from camunda_entra_fastapi.remote.credentials import Client
+from camunda_entra_fastapi.remote.discovery import Discovery, fetch_discovery
+from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code
+from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.testing.serving import serving
+
+PATIENCE: Final = 300.0
+"""Seconds that a person has."""
+
+_CLOSE: Final = "You can close this page. The terminal tells what both tokens are."
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed(Exception):
+    """The sign-in ends here, with what was found."""
+
+    finding: Finding
+
+
+def sign_in(
+    console: Console,
+    settings: EntraSettings,
+    *,
+    port: int,
+    browser: bool,
+    quiet: bool,
+) -> list[Finding]:
+    """Have somebody sign in, and explain what comes of it.
+
+    Args:
+        console: Where to tell it.
+        settings: The service's.
+        port: Of the local page; 0 for any that is free.
+        browser: Whether to open a browser.
+        quiet: Whether findings are told elsewhere.
+    """
+    talk = Console(stderr=True) if quiet else console
+    try:
+        client = client_of(settings, time)
+        if client is None:
+            raise _failed("no_credential", "Nobody signs in without a client secret.", "Set one, see above.")
+        check_port(port, "--port")
+        page = _LocalPage(settings, client, time.time)
+        findings = _wait(talk, page, port, browser=browser)
+    except DemoError as error:
+        cause, remedy = split_remedy(str(error))
+        findings = [_failed("port_taken", cause, remedy).finding]
+    except SettingsError as error:
+        cause, remedy = split_remedy(error.problems[0])
+        findings = [_failed("settings_invalid", cause, remedy).finding]
+    except _Failed as failed:
+        findings = [failed.finding]
+    if not quiet:
+        say(console, "\nSigning in", "bold")
+        for finding in findings:
+            show(console, finding)
+    return findings
+
+
+def _wait(talk: Console, page: "_LocalPage", port: int, *, browser: bool) -> list[Finding]:
+    with serving(page.app, port=port) as address:
+        page.origin = address.replace("127.0.0.1", "localhost")
+        say(talk, f"\nSign in at {page.origin}/", "bold")
+        say(talk, f"It needs the redirect URI {page.redirect_uri}, registered for the platform Web.")
+        say(talk, "For localhost, Entra lets the port be any. Ctrl-C gives up.")
+        try:
+            if browser:
+                webbrowser.open(f"{page.origin}/")
+            is_done = page.done.wait(PATIENCE)
+        except KeyboardInterrupt:
+            is_done = False
+    if not is_done:
+        raise _failed(
+            "nobody_signed_in",
+            "Nobody came back from signing in.",
+            "If Entra's page showed an error, look its AADSTS code up in its documentation; most often the "
+            f"redirect URI {page.redirect_uri} is not registered.",
+        )
+    return page.findings
+
+
+class _LocalPage:
+    """What the browser is shown: the way to Entra, and what came of it."""
+
+    def __init__(self, settings: EntraSettings, client: Client, clock: Callable[[], float]) -> None:
+        self._settings, self._client, self._clock = settings, client, clock
+        self._http = http_of(settings)
+        self._attempt: Attempt | None = None
+        self.origin = ""
+        self.done = Event()
+        self.findings: list[Finding] = []
+        routes = [Route("/", self._begin), Route(settings.callback_path, self._finish)]
+        self.app = Starlette(routes=routes)
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where Entra sends the browser back."""
+        return self.origin + self._settings.callback_path
+
+    async def _begin(self, _: Request) -> Response:
+        try:
+            discovery = await self._discovery()
+        except _Failed as failed:
+            return self._end([failed.finding])
+        endpoint = discovery.authorization_endpoint or self._settings.authorization_url
+        self._attempt = Attempt.begin("login", self.redirect_uri, "/", self._clock())
+        more = {"prompt": "select_account"}
+        url = authorization_url(endpoint, self._client.client_id, self._settings.scopes, self._attempt, more)
+        return RedirectResponse(url, 302)
+
+    async def _finish(self, request: Request) -> Response:
+        try:
+            tokens, attempt = await self._redeem(request)
+            return self._end(await self._explain(tokens, attempt))
+        except _Failed as failed:
+            return self._end([failed.finding])
+
+    async def _redeem(self, request: Request) -> tuple[Tokens, Attempt]:
+        try:
+            parameters = single_valued(request.query_params.multi_items())
+            state = parameters.get("state", "")
+            attempt = check_attempt(self._attempt, "login", state, self._clock())
+        except SignInFailed as error:
+            cause, remedy = split_remedy(error.message)
+            raise _failed(error.code, cause, remedy) from None
+        if "error" in parameters or "code" not in parameters:
+            raise _Failed(refused("sign-in", read_refusal(parameters)))
+        self._attempt = None
+        discovery = await self._discovery()
+        try:
+            tokens = await redeem_code(
+                self._http,
+                discovery.token_endpoint or "",
+                self._client,
+                code=parameters["code"],
+                redirect_uri=attempt.redirect_uri,
+                verifier=attempt.verifier,
+            )
+        except EntraRefused as error:
+            raise _Failed(refused("sign-in", error.refusal)) from None
+        except FetchFailed as failure:
+            raise _unreachable(failure) from None
+        return tokens, attempt
+
+    async def _explain(self, tokens: Tokens, attempt: Attempt) -> list[Finding]:
+        keys = await fetch_keys(self._http, self._settings)
+        policy, now = policy_of(self._settings), self._clock()
+        findings = [Finding("sign-in", State.OK, "Entra redeemed the code")]
+        if tokens.id_token is None:
+            raise _failed(
+                "id_token_missing",
+                "Entra gave no ID token.",
+                "Let CAMUNDA_ENTRA_SCOPES have openid.",
+            )
+        identity = judge_id_token(
+            tokens.id_token, keys, policy, now, nonce=attempt.nonce, access_token=tokens.access_token
+        )
+        findings += _summed("ID token", identity.checks, Anatomy.of(tokens.id_token), self._settings)
+        access = judge(tokens.access_token, keys, policy, now)
+        checks = [_softened(check) for check in access.checks]
+        findings += _summed("access token", checks, Anatomy.of(tokens.access_token), self._settings)
+        findings.append(_of_refresh_token(tokens))
+        return findings
+
+    async def _discovery(self) -> Discovery:
+        try:
+            return await fetch_discovery(self._http, provider_of(self._settings))
+        except FetchFailed as failure:
+            raise _unreachable(failure) from None
+
+    def _end(self, findings: list[Finding]) -> Response:
+        """The page; the waiting command goes on once it is sent."""
+        wrong = next((each for each in findings if each.state is State.WRONG), None)
+        if wrong is None:
+            page = Page("You are signed in", _CLOSE, good=True)
+        else:
+            page = Page("Something is wrong", wrong.told, wrong.remedy, good=False)
+        self.findings = findings
+        html, headers = render(page)
+        self.done.set()
+        return HTMLResponse(html, 200 if all_well(findings) else 400, headers)
+
+
+def _summed(
+    name: str, checks: "list[Finding] | tuple[Finding, ...]", token: Anatomy, settings: EntraSettings
+) -> list[Finding]:
+    """What is wrong with a token, or that all is well; and whom it is about."""
+    bad = [replace(check, name=name) for check in checks if check.state in (State.WRONG, State.NOTE)]
+    if bad:
+        return bad
+    version = printable(token.text("ver"), 10)
+    details = " ".join(details_of(token, settings.tenant))
+    return [Finding(name, State.OK, f"all {len(checks)} checks pass; version {version}", actual=details)]
+
+
+def _softened(check: Finding) -> Finding:
+    """A token for Microsoft Graph hinders no sign-in; it is just none for this API."""
+    return replace(check, state=State.NOTE) if check.code == "graph_token" else check
+
+
+def _of_refresh_token(tokens: Tokens) -> Finding:
+    if tokens.refresh_token is not None:
+        return Finding("refresh token", State.OK, "there is one")
+    return Finding(
+        "refresh token",
+        State.NOTE,
+        "There is none, so people sign in again every hour or so.",
+        "Add offline_access to CAMUNDA_ENTRA_SCOPES.",
+        "no_refresh",
+    )
+
+
+def _failed(code: str, cause: str, remedy: str) -> _Failed:
+    return _Failed(Finding("sign-in", State.WRONG, cause, remedy, code))
+
+
+def _unreachable(failure: FetchFailed) -> _Failed:
+    cause, remedy = split_remedy(failure.message)
+    return _failed(failure.code, printable(cause), remedy or "Look above for what is in the way to Entra.")

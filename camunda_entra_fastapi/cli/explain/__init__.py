@@ -1,0 +1,1 @@
+"""What a token is, and what the service makes of it."""

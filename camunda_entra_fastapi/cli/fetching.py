@@ -1,0 +1,31 @@
+"""Discovery and keys as the service fetches them, once, with the reason where that fails."""
+
+import httpx
+
+from camunda_entra_fastapi.errors import FetchFailed
+from camunda_entra_fastapi.joined import provider_of
+from camunda_entra_fastapi.remote.discovery import fetch_discovery
+from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.validation.keys import KeySet, parse_keys
+
+
+def http_of(settings: EntraSettings, client: httpx.AsyncClient | None = None) -> EntraHttp:
+    """Exchanges as the service would have them, with its deadline, proxy and certificates."""
+    return EntraHttp(
+        timeout=settings.http_timeout,
+        proxy=settings.http_proxy,
+        ca_bundle=settings.ca_bundle,
+        client=client,
+    )
+
+
+async def fetch_keys(http: EntraHttp, settings: EntraSettings) -> KeySet | FetchFailed:
+    """The tenant's keys, or why they cannot be had."""
+    try:
+        discovery = await fetch_discovery(http, provider_of(settings))
+        return parse_keys(await http.get_json(discovery.jwks_uri))
+    except FetchFailed as failure:
+        return failure
+    except ValueError as error:
+        return FetchFailed(f"{discovery.jwks_uri} answered with unusable keys: {error}.")

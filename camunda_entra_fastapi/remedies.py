@@ -1,0 +1,82 @@
+"""What mends a refused token: for each code, where to change what. One place, for logs and the command line.
+
+Messages of errors are for whoever sent the token. These are for who runs the service and may look into
+the Entra admin center. What Entra itself refuses is explained in ``remote.aadsts_table``.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_APP: Final = "In the Entra admin center, App registrations > the API's registration > "
+_ENTERPRISE: Final = "In the Entra admin center, Enterprise applications > the API > "
+_CLIENT: Final = "In the client, "
+_SCOPE: Final = "ask for the scope <client ID of the API>/.default, or for one that the API exposes"
+_NO_BEARER: Final = f"{_CLIENT}send the access_token of Entra's answer, unchanged"
+_FRESH: Final = f"{_CLIENT}get a new token; keep tokens no longer than their expires_in"
+
+REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "token_too_large": f"{_APP}Token configuration, let tokens have fewer groups: choose those that are "
+        "assigned to the application, or use app roles.",
+        "token_malformed": f"{_NO_BEARER}: not the refresh token, a code or a client secret.",
+        "token_encrypted": f"{_APP}Manifest, take out tokenEncryptionKeyId, so that tokens are signed only. "
+        "If it is a session cookie, send it as a cookie.",
+        "algorithm_not_allowed": f"{_NO_BEARER}. Entra signs with RS256; whatever does not is not Entra.",
+        "header_not_allowed": f"{_NO_BEARER}. Entra's tokens bring no key along; find out who made this one.",
+        "key_missing": f"{_NO_BEARER}. Entra's tokens name their key; find out who made this one.",
+        "key_unknown": "Compare the tenant and the cloud in CAMUNDA_IDENTITY_ISSUER to the token's issuer. "
+        "If "
+        "the application has claims mapping or SAML keys of its own, set CAMUNDA_ENTRA_CUSTOM_SIGNING_KEYS="
+        "true. If the token is some weeks old, get a new one.",
+        "signature_invalid": f"{_NO_BEARER}: something on the way changed it, or it was cut when it was "
+        "copied.",
+        "graph_token": f"{_CLIENT}{_SCOPE}; names without a prefix, such as User.Read, are Microsoft "
+        "Graph's. "
+        "One request can ask for one API only.",
+        "v1_token": f"{_APP}Manifest, set requestedAccessTokenVersion to 2 (in api; "
+        "accessTokenAcceptedVersion "
+        "in the old format), save, and get a new token. Where tokens of version 1.0 must do, set "
+        "CAMUNDA_ENTRA_ACCEPT_V1_TOKENS=true.",
+        "id_token": f"{_CLIENT}send the access_token instead of the id_token; if there is no access token "
+        "for "
+        f"the API, {_SCOPE}.",
+        "claim_missing": f"{_NO_BEARER}. Entra's access tokens have this claim; find out who made this one.",
+        "claim_malformed": f"{_NO_BEARER}. Entra never writes the claim so; find out who made this token.",
+        "issuer_mismatch": "If the token's issuer is your tenant, set CAMUNDA_IDENTITY_ISSUER to it, to the "
+        f"letter. Else the client signs in at another tenant: {_CLIENT.lower()}change the authority.",
+        "tenant_mismatch": "Add the tenant to CAMUNDA_ENTRA_ALLOWED_TENANTS if its people shall be let in, "
+        "with "
+        "an issuer for several tenants; else sign in with an account of the right one.",
+        "audience_mismatch": f"If the audience is another API, {_CLIENT.lower()}{_SCOPE}. If it is the "
+        "Application ID URI of this one (api://...), set requestedAccessTokenVersion to 2 in its Manifest, "
+        "so that the audience is the client ID, or add the URI to CAMUNDA_IDENTITY_AUDIENCE.",
+        "nonce_mismatch": "Sign in again, in one tab.",
+        "at_hash_mismatch": "Sign in again. If it stays so, find out what changes answers between Entra and "
+        "here.",
+        "token_expired": f"{_FRESH}. If it is fresh, set the clock of the service right.",
+        "token_not_yet_valid": "Set the clock of the service right, for example with NTP. "
+        "CAMUNDA_ENTRA_CLOCK_SKEW is the leeway in seconds, at most 300.",
+        "app_without_permissions": f"{_APP}App roles, create one for applications; then in the client's "
+        "registration, API permissions > Add > Application permissions, add it and grant admin consent. "
+        "Or name the client in CAMUNDA_ENTRA_ALLOWED_CLIENTS.",
+        "guest_not_allowed": "Set CAMUNDA_ENTRA_ALLOW_GUESTS=true if guests of the tenant shall be let in.",
+        "client_not_allowed": "Add the client's ID (azp, or appid in version 1.0) to "
+        "CAMUNDA_ENTRA_ALLOWED_CLIENTS if it shall be let in.",
+        "scope_missing": f"{_APP}Expose an API, see that the scope is there and enabled; in the client's "
+        "registration, API permissions, add it and consent. Then ask for it.",
+        "role_missing": f"{_ENTERPRISE}Users and groups, assign the person (or a group of theirs) the role; "
+        "an application gets it in its registration under API permissions > Application permissions. "
+        "Then sign in again.",
+        "group_missing": "In the Entra admin center, Groups > the group > Members, add the person. If the "
+        "token "
+        "has no groups at all: App registrations > the API > Token configuration > Add groups claim.",
+        "groups_not_listed": "Set CAMUNDA_ENTRA_GROUP_OVERAGE=graph, so that groups are looked up, or under "
+        "Token configuration choose only the groups assigned to the application.",
+        "permission_missing": f"{_ENTERPRISE}Users and groups, assign one of the roles, or ask for one of "
+        "the "
+        "scopes in the client. Then sign in again.",
+        "insufficient_claims": f"{_CLIENT}sign in again with the claims parameter of the challenge.",
+    }
+)
+"""Code (``errors.CODES``) to one or two sentences, for each way in which a token can be refused."""
