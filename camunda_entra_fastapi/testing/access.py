@@ -6,6 +6,7 @@ from typing import Final
 
 from camunda_entra_fastapi.testing.aadsts import Aadsts
 from camunda_entra_fastapi.testing.directory import CONSUMERS, Application, Directory, Tenant, User
+from camunda_entra_fastapi.testing.directory.graph import COMMAND_LINE
 from camunda_entra_fastapi.testing.directory.shapes import is_guid
 
 SHARED: Final = ("common", "organizations", "consumers")
@@ -110,6 +111,8 @@ def find_application(realm: Realm, client_id: str) -> Application:
         Aadsts: 700016, it is not in the tenant; 50194, its registration is for one tenant alone; 9001023,
             it is not for personal accounts; 7000112, it is disabled.
     """
+    if client_id.lower() == COMMAND_LINE.client_id and realm.tenant is not None:
+        return COMMAND_LINE
     home = realm.directory.home_of(client_id.lower())
     client = home.application(client_id) if home else None
     if client is None or client.client_id != client_id.lower() or not _is_in(realm, home, client):

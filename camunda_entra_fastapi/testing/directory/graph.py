@@ -1,4 +1,4 @@
-"""Microsoft Graph, as far as a sign-in needs it. It is in every tenant, and nobody registers it."""
+"""Microsoft's own applications, as far as they are needed: in every tenant, registered by nobody."""
 
 from typing import Final
 
@@ -16,10 +16,30 @@ GRAPH: Final = Application(
         Scope("User.Read", "Sign you in and read your profile"),
         Scope("GroupMember.Read.All", "Read who is in which group", admin_only=True),
         Scope("Directory.Read.All", "Read the whole directory", admin_only=True),
+        Scope("Application.Read.All", "Read all applications", admin_only=True),
+        Scope("Application.ReadWrite.All", "Register and change applications", admin_only=True),
+        Scope("DelegatedPermissionGrant.ReadWrite.All", "Consent for everybody", admin_only=True),
     ),
-    app_roles=("Application.Read.All", "Directory.Read.All", "GroupMember.Read.All", "User.Read.All"),
+    app_roles=(
+        "Application.Read.All",
+        "Application.ReadWrite.All",
+        "DelegatedPermissionGrant.ReadWrite.All",
+        "Directory.Read.All",
+        "GroupMember.Read.All",
+        "User.Read.All",
+    ),
     requested_access_token_version=None,
 )
+
+COMMAND_LINE: Final = Application(
+    "14d82eec-204b-4c2f-b7e8-296a70dab67e",
+    "Microsoft Graph Command Line Tools",
+    redirect_uris={"http://localhost": "public"},
+    admin_consent=False,
+    sign_in_audience="AzureADMultipleOrgs",
+    allow_public_client=True,
+)
+"""With which tools sign in to ask Microsoft Graph."""
 
 OIDC: Final = ("openid", "profile", "email", "offline_access")
 """OpenID Connect's own scopes, which Graph exposes (Learn: scopes and permissions)."""

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from pydantic.dataclasses import dataclass
 
 from camunda_entra_fastapi.testing.directory.applications import Application
-from camunda_entra_fastapi.testing.directory.graph import GRAPH
+from camunda_entra_fastapi.testing.directory.graph import COMMAND_LINE, GRAPH
 from camunda_entra_fastapi.testing.directory.people import Group, User
 from camunda_entra_fastapi.testing.directory.references import doubles, refuse, unknown_references
 from camunda_entra_fastapi.testing.directory.shapes import STRICT, AuthenticationContext, Guid, Name
@@ -82,7 +82,7 @@ class Tenant:
     user_consent: bool = True
 
     def __post_init__(self) -> None:
-        names = ((app.client_id, *app.identifier_uris) for app in (*self.applications, GRAPH))
+        names = ((app.client_id, *app.identifier_uris) for app in (*self.applications, GRAPH, COMMAND_LINE))
         refuse(
             (
                 *doubles("user ID", (user.id for user in self.users)),
@@ -101,7 +101,7 @@ class Tenant:
         """The application of that client ID or App ID URI; Graph is in every tenant."""
         known = (
             app
-            for app in (*self.applications, GRAPH)
+            for app in (*self.applications, GRAPH, COMMAND_LINE)
             if name.lower() == app.client_id or name in app.identifier_uris
         )
         return next(known, None)

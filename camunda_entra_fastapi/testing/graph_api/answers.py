@@ -55,6 +55,11 @@ def method_not_allowed(message: str) -> GraphError:
     return GraphError(HTTPStatus.METHOD_NOT_ALLOWED, "Request_BadRequest", message)
 
 
+def conflict(message: str) -> GraphError:
+    """There is such a thing already."""
+    return GraphError(HTTPStatus.CONFLICT, "Request_MultipleObjectsWithSameKeyValue", message)
+
+
 def denied(message: str) -> GraphError:
     """Who asks has not the permission."""
     return GraphError(HTTPStatus.FORBIDDEN, "Authorization_RequestDenied", message)
@@ -65,10 +70,17 @@ def not_found(message: str, code: str = "Request_ResourceNotFound") -> GraphErro
     return GraphError(HTTPStatus.NOT_FOUND, code, message)
 
 
-def graph_response(request: Request, members: Mapping[str, Any]) -> Response:
-    """An answer that is no error; one for OpenID Connect has no context and is plain JSON."""
+def graph_response(
+    request: Request, members: Mapping[str, Any] | None, status: HTTPStatus = HTTPStatus.OK
+) -> Response:
+    """An answer that is no error; one for OpenID Connect has no context and is plain JSON.
+
+    Without members it is 204, which says that something was changed.
+    """
+    if members is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=_headers(_ids(request)))
     kind = _ODATA if "@odata.context" in members else "application/json"
-    return json_response(members, {"Content-Type": kind, **_headers(_ids(request))})
+    return json_response(members, {"Content-Type": kind, **_headers(_ids(request))}, status)
 
 
 def graph_error_response(problem: GraphError, request: Request, *, now: float, base_url: str) -> Response:

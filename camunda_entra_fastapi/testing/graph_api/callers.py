@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from camunda_entra_fastapi.errors import quoted
 from camunda_entra_fastapi.testing.directory import Application, Tenant, User
-from camunda_entra_fastapi.testing.directory.graph import GRAPH
+from camunda_entra_fastapi.testing.directory.graph import COMMAND_LINE, GRAPH
 from camunda_entra_fastapi.testing.graph_api.answers import denied, invalid_token
 from camunda_entra_fastapi.testing.jws import Jws, read_jws
 from camunda_entra_fastapi.testing.keys import base64url
@@ -136,7 +136,7 @@ def _tenant_of(emulator: "EntraEmulator", claims: dict[str, Any]) -> Tenant:
 def _client_of(emulator: "EntraEmulator", claims: dict[str, Any]) -> Application:
     client_id = claims.get("appid") or claims.get("azp")
     known = (app for tenant in emulator.directory.tenants for app in tenant.applications)
-    client = next((app for app in known if app.client_id == client_id), None)
+    client = next((app for app in (*known, COMMAND_LINE) if app.client_id == client_id), None)
     if client is None:
         raise invalid_token("The application that the token was issued to is not in the directory.")
     return client

@@ -6,7 +6,7 @@ The rules are Learn's: query parameters, paging, and advanced query capabilities
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ MAX_BODY_BYTES: Final = 64 * 1024
 DEFAULT_PAGE: Final = 100
 MAX_IDS_TO_CHECK: Final = 20
 
+_CONDITION: Final = re.compile(r"(\w{1,40}) eq '((?:[^']|''){0,256})'")
 _NOT_EMULATED: Final = ("apply", "compute", "expand", "filter", "orderby", "search", "skip")
 
 
@@ -152,6 +153,48 @@ async def group_ids_of(request: Request) -> list[str]:
         return [str(uuid.UUID(each)) for each in wanted]
     except (ValueError, AttributeError, TypeError):
         raise bad_request("The parameter 'groupIds' must hold object IDs, which are GUIDs.") from None
+
+
+def filter_of(request: Request, known: tuple[str, ...]) -> dict[str, str]:
+    """``$filter``, as far as it is ``name eq 'value'``, perhaps several with ``and``.
+
+    Raises:
+        GraphError: It is anything else.
+    """
+    wanted: dict[str, str] = {}
+    for part in filter(None, request.query_params.get("$filter", "").split(" and ")):
+        found = _CONDITION.fullmatch(part.strip())
+        if found is None or found[1] not in known:
+            raise bad_request(f"The emulator filters by {', '.join(known)} alone, with eq and and.")
+        wanted[found[1]] = found[2].replace("''", "'")
+    return wanted
+
+
+def fits(members: Mapping[str, Any], wanted: dict[str, str]) -> bool:
+    """Whether an object is one of those that are asked for."""
+    return all(str(members.get(name)).lower() == value.lower() for name, value in wanted.items())
+
+
+async def members_of(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
+    """The members of a body that may have several.
+
+    Raises:
+        GraphError: The body is too large, no JSON object, or has a member that is not known.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise bad_request(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError):
+        raise bad_request("Unable to read JSON request payload.", "BadRequest") from None
+    if not isinstance(members, dict):
+        raise bad_request("The body must be a JSON object.", "BadRequest")
+    if unknown := [name for name in members if name not in known]:
+        raise bad_request(f"The property '{unknown[0][:100]}' does not exist, or is not known here.")
+    return members
 
 
 def _top_of(value: str) -> int:

@@ -1,4 +1,4 @@
-"""The part of Microsoft Graph that a sign-in needs: who somebody is, and in which groups.
+"""The part of Microsoft Graph that a sign-in needs: who somebody is, and in which groups. Also its routes.
 
 Permissions are those of Learn's reference, page by page, as far as this Graph has them.
 """
@@ -38,6 +38,7 @@ from camunda_entra_fastapi.testing.graph_api.queries import (
     read_query,
     security_only_of,
 )
+from camunda_entra_fastapi.testing.graph_api.registering import Registering, registering_table
 from camunda_entra_fastapi.testing.minting import pairwise
 from camunda_entra_fastapi.testing.records import tell
 
@@ -74,7 +75,7 @@ SERVICE_PRINCIPALS: Final = ("Application.Read.All", "Directory.Read.All")
 
 _EVERY_METHOD: Final = "GET, POST, PUT, PATCH, DELETE"
 
-Answer = Callable[[Request, Caller], Awaitable[Mapping[str, Any]]]
+Answer = Callable[[Request, Caller], Awaitable[Mapping[str, Any] | Response]]
 
 
 class Graph:
@@ -233,6 +234,7 @@ def graph_routes(emulator: "EntraEmulator") -> list[Route]:
             (f"{whose}/transitiveMemberOf/microsoft.graph.group", "GET", graph.memberships_in_groups),
             (f"{whose}/transitiveMemberOf/graph.group", "GET", graph.memberships_in_groups),
         ]
+    table += registering_table(Registering(emulator))
     table.append(("/v1.0/{rest:path}", _EVERY_METHOD, graph.not_emulated))
     return [_route(emulator, path, methods, answer) for path, methods, answer in table]
 
@@ -248,6 +250,8 @@ def _route(emulator: "EntraEmulator", path: str, methods: str, answer: Answer) -
             caller = find_caller(emulator, request)
             tell(request, client=caller.client, user=caller.user)
             members = await answer(request, caller)
+            if isinstance(members, Response):
+                return members
         except GraphError as problem:
             return graph_error_response(problem, request, now=emulator.now(), base_url=emulator.base_url)
         return graph_response(request, members)
