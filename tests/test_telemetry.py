@@ -15,6 +15,7 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMet
 from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.errors import EntraError
+from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.conftest import FakeClock
@@ -268,7 +269,8 @@ def test_a_refused_token_is_one_line_with_code_and_reason_and_never_the_token(
             detail = answer.json()["detail"]
             assert detail["code"] == code
             fresh = [line for line in lines(caplog)[before:] if "fetched" not in line[1]]
-            assert fresh == [("INFO", f"Request refused: {code}: {detail['message']}")]
+            remedy = f" Remedy: {REMEDIES[code]}"
+            assert fresh == [("INFO", f"Request refused: {code}: {detail['message']}{remedy}")]
             for part in text.split("."):
                 assert len(part) < 20 or part not in answer.text + str(answer.headers)
     everything = "\n".join(

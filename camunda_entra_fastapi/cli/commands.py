@@ -12,6 +12,7 @@ from camunda_entra_fastapi.cli.demo import check_demo, run_demo
 from camunda_entra_fastapi.cli.doctor.command import doctor
 from camunda_entra_fastapi.cli.emulator import example_directory, run_emulator
 from camunda_entra_fastapi.cli.explain.command import explain
+from camunda_entra_fastapi.cli.register.command import register
 from camunda_entra_fastapi.cli.service import DemoError
 from camunda_entra_fastapi.testing.directory.file import DirectoryError
 
@@ -28,6 +29,7 @@ commands: Final = typer.Typer(
 
 commands.command()(doctor)
 commands.command()(explain)
+commands.command()(register)
 
 
 @commands.command()

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.errors import CredentialsMissing, EntraError, InvalidRequest, InvalidToken
+from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.challenges import Challenger
@@ -94,7 +95,8 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
     def log(self, error: EntraError) -> None:
         """One line for who runs this service."""
         level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
-        logger.log(level, "Request refused: %s: %s", error.code, error.message)
+        remedy = f" Remedy: {REMEDIES[error.code]}" if error.code in REMEDIES else ""
+        logger.log(level, "Request refused: %s: %s%s", error.code, error.message, remedy)
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:
         """The bearer token as it was sent; None without one (RFC 6750, 2.1).

@@ -1,0 +1,1 @@
+"""Registering an application in Entra, as Camunda's guide has one do by hand."""

@@ -1,0 +1,1 @@
+"""``camunda-entra register``."""

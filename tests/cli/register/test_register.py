@@ -1,0 +1,472 @@
+"""``camunda-entra register`` against the local Graph: what it plans and does, and what it leaves alone."""
+
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from camunda_entra_fastapi.cli.browser import _press
+from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.testing.directory import CONTOSO
+from tests.cli.conftest import Ran, run_command
+from tests.testing.browsing import change_user
+
+BASE = "https://operate.example.com"
+MODULE = "camunda_entra_fastapi.cli.register"
+VARIABLES = [
+    "CAMUNDA_IDENTITY_TYPE",
+    "CAMUNDA_IDENTITY_ISSUER",
+    "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL",
+    "CAMUNDA_IDENTITY_CLIENT_ID",
+    "CAMUNDA_IDENTITY_CLIENT_SECRET",
+    "CAMUNDA_IDENTITY_AUDIENCE",
+    "CAMUNDA_ENTRA_BASE_URL",
+]
+
+
+def types_the_code(emulator: EntraEmulator, who: str, code: str) -> None:
+    """Somebody opens the address, types the code, signs in and consents."""
+    with httpx.Client(base_url=emulator.base_url, trust_env=False, timeout=10) as client:
+        page = client.post("/common/oauth2/deviceauth", data={"user_code": code})
+        page = _press(client, page, who)
+        if "Accept" in page.text:
+            page = _press(client, page, "Accept")
+        assert "Signed in" in page.text, page.text
+
+
+@pytest.fixture
+def register(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Runs the command; whoever is named signs in while it waits."""
+
+    def run(*arguments: str, who: str = "Ada Admin", given: str | None = None) -> Ran:
+        shown: list[str] = []
+
+        def pause(_: float) -> None:
+            if codes := re.findall(r"enter the code (\S+)", "".join(shown)):
+                shown.clear()
+                types_the_code(emulator, who, codes[-1])
+
+        def say(_: object, text: str, style: str = "") -> None:
+            shown.append(text)
+            print(text)
+
+        monkeypatch.setattr(f"{MODULE}.command.pause", pause)
+        monkeypatch.setattr(f"{MODULE}.command.say", say)
+        options = ("--emulator", emulator.base_url, "--tenant", CONTOSO)
+        return run_command("register", *arguments, *options, given=given)
+
+    return run
+
+
+def variables_in(text: str) -> dict[str, str]:
+    """The variables that are printed or written."""
+    pairs = (line.partition("=") for line in text.splitlines() if line.startswith("CAMUNDA_"))
+    return {name: value for name, _, value in pairs}
+
+
+def test_a_new_application_works_at_once(
+    register: Callable[..., Ran], emulator: EntraEmulator, tmp_path: Path
+) -> None:
+    """The doctor has nothing to say against what was registered, with the file that was written."""
+    path = tmp_path / "operate.env"
+    ran = register(
+        "Operate 2", "--base-url", BASE, "--role", "Operate.Admin", "--env-file", str(path), "--yes"
+    )
+    assert ran.code == 0, ran.output
+    variables = variables_in(path.read_text())
+    assert list(variables) == VARIABLES
+    assert variables["CAMUNDA_IDENTITY_CLIENT_SECRET"] not in ran.output
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    application = emulator.tenant.application(variables["CAMUNDA_IDENTITY_CLIENT_ID"])
+    assert application is not None
+    assert dict(application.redirect_uris) == {
+        f"{BASE}/auth/login-callback": "web",
+        f"{BASE}/docs/oauth2-redirect": "web",
+        f"{BASE}/auth/admin-consent-callback": "web",
+    }
+    assert application.identifier_uris == (f"api://{application.client_id}",)
+    assert (application.app_roles, tuple(application.exposed)) == (("Operate.Admin",), ("access_as_user",))
+    assert application.optional_claims.access_token == ("idtyp:include_user_token", "acct", "xms_cc", "acrs")
+    assert application.logout_url == f"{BASE}/auth/front-channel-logout"
+    checked = run_command("doctor", "--json", "--env-file", str(path))
+    assert checked.code == 0, checked.output
+    states = [(each["name"], each["state"]) for each in checked.json["findings"]]
+    assert all(state == "ok" for name, state in states if name != "service"), states
+
+
+def test_the_plan_comes_first_and_nothing_is_done_without_a_yes(
+    register: Callable[..., Ran], emulator: EntraEmulator
+) -> None:
+    """Each step has a line; no, and --dry-run, leave the tenant as it was."""
+    before = emulator.directory
+    for more, given in ((("--dry-run",), None), ((), "n\n")):
+        ran = register("Operate 2", "--base-url", BASE, "--role", "A", *more, given=given)
+        assert ran.code == 0
+        for line in (
+            "create the application Operate 2",
+            f"add the redirect URI {BASE}/auth/login-callback (Web)",
+            "have tokens of version 2.0 (requestedAccessTokenVersion 2)",
+            "expose the scope access_as_user",
+            "add the app role A",
+            "list the permissions openid, profile, email, offline_access, User.Read, its own scope",
+            "create its service principal (enterprise application)",
+            "create a client secret",
+            "consent for everybody to openid profile email offline_access User.Read of Microsoft Graph",
+            "consent for everybody to access_as_user of itself",
+        ):
+            assert f"  {line}" in ran.output.splitlines(), ran.output
+        assert "CAMUNDA_IDENTITY" not in ran.output
+    assert emulator.directory == before
+
+
+def test_a_second_time_there_is_nothing_to_do(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
+    """And what is missing later is all that is added; nothing is taken away."""
+    first = register("Operate 2", "--base-url", BASE, "--yes")
+    client_id = variables_in(first.output)["CAMUNDA_IDENTITY_CLIENT_ID"]
+    before = emulator.directory
+    ran = register("Operate 2", "--base-url", BASE, "--yes")
+    assert "  nothing to do" in ran.output
+    assert emulator.directory == before
+    assert variables_in(ran.output)["CAMUNDA_IDENTITY_CLIENT_SECRET"] == "<the secret that was made before>"
+    another = variables_in(register("Operate 2", "--base-url", BASE, "--yes", "--new-secret").output)
+    assert (
+        another["CAMUNDA_IDENTITY_CLIENT_SECRET"]
+        != variables_in(first.output)["CAMUNDA_IDENTITY_CLIENT_SECRET"]
+    )
+    more = ("--redirect-uri", "http://localhost:9/x", "--role", "B", "--scope", "Read", "--new-secret")
+    ran = register("Any name", "--client-id", client_id, *more, "--yes")
+    lines = {line.strip() for line in ran.output.splitlines()}
+    assert {
+        "add the redirect URI http://localhost:9/x (Web)",
+        "add the app role B",
+        "expose the scope Read",
+        "create a client secret",
+        "consent for everybody to Read of itself",
+        "changed the application",
+    } <= lines
+    application = emulator.tenant.application(client_id)
+    assert application is not None
+    assert len(application.redirect_uris) == 4
+    assert len(application.secrets) == 3
+    assert tuple(application.exposed) == ("access_as_user", "Read")
+    grants = {each.resource: each.scopes for each in emulator.tenant.consents if each.client == client_id}
+    assert grants[client_id] == ("access_as_user", "Read")
+
+
+def test_an_application_that_was_made_by_hand_is_completed(
+    register: Callable[..., Ran], emulator: EntraEmulator, tmp_path: Path
+) -> None:
+    """One of version 1.0 without secret, as the admin center makes them; without secret the file says so."""
+    path = tmp_path / "x.env"
+    ran = register("Unrelated API", "--base-url", BASE, "--component", "operate", "--yes")
+    assert "  have tokens of version 2.0 (requestedAccessTokenVersion 2)" in ran.output
+    assert f"  add the redirect URI {BASE}/identity-callback (Web)" in ran.output
+    ran = register("Unrelated API", "--base-url", BASE, "--component", "operate", "--env-file", str(path))
+    assert "  nothing to do" in ran.output
+    assert "CAMUNDA_IDENTITY_CLIENT_SECRET is empty" in ran.output
+    assert variables_in(path.read_text())["CAMUNDA_IDENTITY_CLIENT_SECRET"] == ""
+
+
+def test_what_was_left_half_done_is_finished(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
+    """An application without its service principal, as after Ctrl-C in between."""
+    with token_of(emulator, "Ada Admin"):
+        bearer = {"Authorization": f"Bearer {graph_token(emulator)}"}
+        url = f"{emulator.base_url}/v1.0/applications"
+        httpx.post(url, json={"displayName": "Half"}, headers=bearer, trust_env=False).raise_for_status()
+        ran = register("Half", "--base-url", BASE, "--yes", "--sign-in", "az")
+    assert ran.code == 0
+    assert "  created its service principal" in ran.output.splitlines()
+    assert "  create the application Half" not in ran.output.splitlines()
+
+
+def test_redirect_uris_alone(register: Callable[..., Ran]) -> None:
+    """Without a base URL there is no variable for it."""
+    ran = register("Another", "--redirect-uri", "https://a.example/cb", "--yes")
+    assert list(variables_in(ran.output)) == VARIABLES[:-1]
+
+
+# Who may not
+
+
+def test_people_who_are_no_administrators(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
+    """The role that is needed is named; nothing was done."""
+    before = emulator.directory
+    change_user(emulator, "Ada Admin", administrator=True)
+    with token_of(emulator, "Ben Reader"):
+        ran = register("Operate 2", "--base-url", BASE, "--yes", "--sign-in", "az")
+    assert ran.code == 1
+    assert "Authorization_RequestDenied" in ran.error
+    assert "Application Developer" in ran.error
+    assert emulator.directory == before
+
+
+@contextmanager
+def token_of(emulator: EntraEmulator, who: str, *permissions: str) -> Iterator[None]:
+    """Somebody is signed in with the Azure CLI."""
+    scopes = permissions or ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
+    token = emulator.token(application="https://graph.microsoft.com", user=who, scopes=scopes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{MODULE}.command.token_of_az", lambda tenant: token)
+        yield
+
+
+def test_consent_that_is_refused_leaves_the_rest_done(
+    register: Callable[..., Ran], emulator: EntraEmulator
+) -> None:
+    """The variables are told, and the address where an administrator consents; exit code 1."""
+    permissions = ("Application.ReadWrite.All", "Directory.Read.All")
+    with token_of(emulator, "Ada Admin", *permissions):
+        ran = register("Operate 2", "--base-url", BASE, "--yes", "--sign-in", "az")
+    assert ran.code == 1
+    client_id = variables_in(ran.output)["CAMUNDA_IDENTITY_CLIENT_ID"]
+    assert f"{emulator.base_url}/{CONTOSO}/adminconsent?client_id={client_id}" in ran.output
+    assert "Nobody consented yet" in ran.output
+
+
+def test_several_of_one_name(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
+    """Their client IDs are listed to choose from; one that is not there is told, too."""
+    with token_of(emulator, "Ada Admin"):
+        for _ in range(2):
+            bearer = {"Authorization": f"Bearer {graph_token(emulator)}"}
+            httpx.post(
+                f"{emulator.base_url}/v1.0/applications",
+                json={"displayName": "O'Twin"},
+                headers=bearer,
+                trust_env=False,
+            ).raise_for_status()
+        ran = register("O'Twin", "--base-url", BASE, "--yes", "--sign-in", "az")
+        assert ran.code == 1
+        assert "several applications of the name O'Twin" in ran.error
+        ran = register(
+            "x", "--client-id", "0be7a7e0-dead-4222-8333-444455556666", "--base-url", BASE, "--sign-in", "az"
+        )
+    assert "has no application 0be7a7e0-dead" in ran.error
+
+
+def graph_token(emulator: EntraEmulator) -> str:
+    """Ada's, for Graph."""
+    scopes = ("Application.ReadWrite.All",)
+    return emulator.token(application="https://graph.microsoft.com", user="Ada Admin", scopes=scopes)
+
+
+# Signing in
+
+
+def test_declining_and_waiting_too_long(
+    emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch, register: Callable[..., Ran]
+) -> None:
+    """Each has its words."""
+    from camunda_entra_fastapi.cli.register.sign_in import NotSignedIn, token_by_device_code
+
+    def sign_in(sleep: Callable[[str], None], tenant: str = CONTOSO, client_id: str = "") -> str:
+        told: list[str] = []
+        with httpx.Client(trust_env=False) as client, pytest.raises(NotSignedIn) as refused:
+            token_by_device_code(
+                client,
+                f"{emulator.base_url}/{tenant}",
+                "https://graph.microsoft.com",
+                client_id or "14d82eec-204b-4c2f-b7e8-296a70dab67e",
+                told.append,
+                lambda _: sleep(told[-1].rpartition(" ")[2]),
+            )
+        return str(refused.value)
+
+    def declines(code: str) -> None:
+        with httpx.Client(base_url=emulator.base_url, trust_env=False) as client:
+            client.post("/common/oauth2/deviceauth", data={"user_code": code, "cancel": "1"})
+
+    assert "was declined" in sign_in(declines)
+    assert "expired before somebody signed in" in sign_in(lambda _: None)
+    assert "AADSTS700016" in sign_in(lambda _: None, client_id="0be7a7e0-dead-4222-8333-444455556666")
+    assert "AADSTS90002" in sign_in(lambda _: None, tenant="0be7a7e0-dead-4222-8333-444455556666")
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (["{}", "{}"], "is not known here"),
+        (["[]"], "no JSON object"),
+        (["<html>"], "no JSON object"),
+        ([None], "Entra cannot be reached: ConnectError"),
+        (
+            ['{"device_code":"d","user_code":"u","verification_uri":"v","interval":true,"expires_in":"x"}'],
+            "declined",
+        ),
+    ],
+)
+def test_strange_answers_to_a_device(answers: list[str | None], words: str) -> None:
+    """No traceback, whatever comes; slow_down is obeyed."""
+    from camunda_entra_fastapi.cli.register.sign_in import NotSignedIn, token_by_device_code
+
+    waited: list[float] = []
+    more = ['{"error":"slow_down"}', '{"error":"authorization_declined"}']
+    left = [*answers, *more]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        text = left.pop(0)
+        if text is None:
+            raise httpx.ConnectError("nobody")
+        return httpx.Response(200, text=text)
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(NotSignedIn, match=words),
+    ):
+        token_by_device_code(client, "https://e.example/t", "https://g", "c", lambda _: None, waited.append)
+    assert waited in ([], [5, 10])
+
+
+def test_the_azure_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked with arguments, never through a shell; missing, silent and unwilling are told apart."""
+    from camunda_entra_fastapi.cli.register import sign_in
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(sign_in.NotSignedIn, match="is not installed"):
+        sign_in.token_of_az(CONTOSO)
+    az = tmp_path / "az"
+    for script, words in (
+        ("exit 1", "az login --tenant"),
+        ("echo '{}'", "az login --tenant"),
+        ("exec /bin/sleep 5", "did not answer within"),
+    ):
+        az.write_text(f"#!/bin/sh\n{script}\n")
+        az.chmod(0o755)
+        monkeypatch.setattr(sign_in, "_AZ_SECONDS", 0.3 if "sleep" in script else 20)
+        with pytest.raises(sign_in.NotSignedIn, match=words):
+            sign_in.token_of_az(CONTOSO)
+    az.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho \'{{"accessToken":"t"}}\'\n')
+    assert sign_in.token_of_az(CONTOSO) == "t"
+    asked = (tmp_path / "asked").read_text()
+    assert asked == f"account get-access-token --resource-type ms-graph --tenant {CONTOSO} -o json\n"
+
+
+# Graph
+
+
+def graph_that(*answers: httpx.Response | Exception) -> tuple[Any, list[float]]:
+    """Graph with these answers, and how long was waited."""
+    from camunda_entra_fastapi.cli.register.graph import Graph
+
+    left = list(answers)
+    waited: list[float] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        one = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(one, Exception):
+            raise one
+        return httpx.Response(one.status_code, headers=one.headers, content=one.content)
+
+    client = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://graph.example")
+    return Graph(client, waited.append), waited
+
+
+def test_graph_is_waited_for() -> None:
+    """What is new is not known everywhere at once, and Retry-After is obeyed."""
+    ok, missing = httpx.Response(201, json={"id": "x"}), httpx.Response(404, json={"error": {}})
+    graph, waited = graph_that(missing, httpx.Response(400, json={}), ok)
+    assert graph.send("POST", "/x", {}, patient=True) == {"id": "x"}
+    assert waited == [1, 2]
+    graph, waited = graph_that(httpx.Response(429, headers={"Retry-After": "7"}), ok)
+    assert graph.send("POST", "/x", {}) == {"id": "x"}
+    assert waited == [7]
+    graph, waited = graph_that(httpx.Response(204))
+    assert graph.send("PATCH", "/x", {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "pauses"),
+    [
+        (httpx.Response(404, json={}), "answers with status 404", 6),
+        (
+            httpx.Response(
+                403, json={"error": {"code": "Nope", "message": "\x1b[2Jno"}}, headers={"request-id": "r"}
+            ),
+            r"Nope: \?\[2Jno \(request ID r\)",
+            0,
+        ),
+        (httpx.Response(200, text="[]"), "not a JSON object", 0),
+        (httpx.Response(200, text="<"), "not a JSON object", 0),
+        (httpx.Response(200, content=b" " * 5_000_000), "more than can be right", 0),
+        (httpx.ConnectError("nobody"), "cannot be reached: ConnectError: nobody", 0),
+    ],
+)
+def test_what_graph_may_say_instead(answer: httpx.Response | Exception, words: str, pauses: int) -> None:
+    """In words, without control characters, and not for ever."""
+    from camunda_entra_fastapi.cli.register.graph import GraphRefused
+
+    graph, waited = graph_that(answer)
+    with pytest.raises(GraphRefused, match=words):
+        graph.send("POST", "/x", {}, patient=True)
+    assert len(waited) == pauses
+
+
+def test_odd_lists_and_secrets() -> None:
+    """Lists that are none are empty; a secret that is not told is a failure, and so is a broken consent."""
+    from datetime import UTC, datetime
+
+    from camunda_entra_fastapi.cli.register import doing
+    from camunda_entra_fastapi.cli.register.graph import GraphRefused
+    from camunda_entra_fastapi.cli.register.plan import Found, Plan
+
+    graph, _ = graph_that(httpx.Response(200, json={"value": 3}))
+    assert graph.first("/x") == []
+    found = Found({"id": "i", "appId": "a"}, {"id": "p"}, graph={"id": "g"})
+    for plan, answer, words in (
+        (Plan({}, ("x",), False, True, ((), ())), httpx.Response(200, json={}), "--new-secret"),
+        (Plan({}, ("x",), False, False, (("openid",), ())), httpx.Response(409, json={}), "status 409"),
+    ):
+        graph, _ = graph_that(answer)
+        wanted: Any = None
+        with pytest.raises(GraphRefused, match=words):
+            doing.carry_out(graph, wanted, found, plan, now=datetime.now(UTC), years=1, tell=len)
+
+
+# Wrong calls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("x" * 200, "--base-url", BASE), "NAME must be one line"),
+        (("Operate",), "--base-url is missing"),
+        (("Operate", "--base-url", "http://operate.example.com"), "--base-url is plain http"),
+        (("Operate", "--redirect-uri", "operate"), "--redirect-uri is not https or http"),
+        (("Operate", "--base-url", BASE, "--role", "two words"), "--role takes names without blanks"),
+        (("Operate", "--base-url", BASE, "--client-id", "api://x"), "is a URI"),
+        (("Operate", "--base-url", BASE, "--env-file", "there.env"), "is there already"),
+        (("Operate", "--base-url", BASE, "--component", "zeebe"), "--component"),
+    ],
+)
+def test_wrong_calls_ask_nobody(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    """Exit code 2, and the option by its name."""
+    (tmp_path / "there.env").write_text("X=1")
+    ran = run_command("register", *arguments, "--tenant", CONTOSO, "--emulator", "http://127.0.0.1:1")
+    assert ran.code == 2
+    assert words in " ".join(ran.error.replace("\u2502", " ").split())
+
+
+def test_nobody_answers(register: Callable[..., Ran]) -> None:
+    """Exit code 1 and a sentence."""
+    options = ("--tenant", CONTOSO, "--emulator", "http://127.0.0.1:1", "--base-url", BASE)
+    ran = run_command("register", "Operate", *options)
+    assert ran.code == 1
+    assert "Entra cannot be reached" in ran.error
+
+
+def test_help_has_examples() -> None:
+    """As for the other commands."""
+    told = run_command("register", "--help").output
+    assert "camunda-entra register Operate --tenant contoso.onmicrosoft.com" in told
+    assert "Exit codes: 0" in told
+
+
+def test_waiting_for_entra_is_waiting() -> None:
+    """As long as it asks for."""
+    from camunda_entra_fastapi.cli.register.command import pause
+
+    pause(0)
