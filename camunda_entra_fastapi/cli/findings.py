@@ -33,6 +33,7 @@ class Finding:
         expected: What it should be, where that is one value.
         actual: What it is.
         trace: What Entra's logs and Microsoft's support find it by.
+        setting: The variable that is wrong, where it is one.
         seconds: How long looking took, where that says something.
     """
 
@@ -44,6 +45,7 @@ class Finding:
     expected: str = ""
     actual: str = ""
     trace: str = ""
+    setting: str = ""
     seconds: float | None = None
 
     def as_json(self) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def read_settings(*, dotenv: bool) -> Read:
 
 def _of_problem(problem: str) -> Finding:
     cause, remedy = split_remedy(problem)
-    return Finding(cause.partition(" ")[0], State.WRONG, cause, remedy, "settings_invalid")
+    variable = cause.partition(" ")[0]
+    return Finding("settings", State.WRONG, cause, remedy, "settings_invalid", setting=variable)
 
 
 def _of_nothing() -> tuple[Finding, ...]:

@@ -83,6 +83,7 @@ THIRD_PARTY = {
     "cli.surroundings": {"dotenv", "typer"},
     "testing": {"cryptography", "httpx", "starlette"},
     "testing.directory": {"cryptography", "pydantic", "yaml"},
+    "testing.graph_api.registrations": {"pydantic"},
     "testing.pages": {"jinja2", "starlette"},
     "testing.serving": {"uvicorn"},
     "testing.pytest_plugin": {"pytest"},

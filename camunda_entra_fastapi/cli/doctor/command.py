@@ -60,16 +60,17 @@ def doctor(
 ) -> None:
     """Check the settings against the tenant, step by step, and tell what to change where.
 
-    It asks Entra for its documents and keys, for a token of the application's own, and whether it takes the
-    redirect URIs; then the session store, and the service where it runs. Nothing is changed anywhere, and no
-    secret and no token is printed.
+    It asks Entra for its documents and keys, for a token of the
+    application's own, and whether it takes the redirect URIs; then the
+    session store, and the service where it runs. Nothing is changed
+    anywhere, and no secret and no token is printed.
 
     Exit codes: 0 nothing is wrong, 1 something is, 2 wrongly called.
 
     Examples:
       camunda-entra doctor --env-file operate.env
 
-      camunda-entra doctor --env-file operate.env --env CAMUNDA_ENTRA_BASE_URL=https://operate.example.com
+      camunda-entra doctor --env-file operate.env --url https://operate.example.com
 
       docker compose exec operate camunda-entra doctor --json
 

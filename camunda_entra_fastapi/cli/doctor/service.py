@@ -59,7 +59,7 @@ async def sessions(case: Case) -> AsyncIterator[Finding]:
             yield Finding(
                 "sessions",
                 State.WRONG,
-                f"The session store at {where} does not answer. {split_remedy(error.message)[0]}",
+                f"The session store at {where} does not answer: {_kind(error)}.",
                 "Correct host, port, user and password in CAMUNDA_ENTRA_SESSION_STORE (rediss:// for TLS), "
                 "and see that Redis runs and lets this machine in.",
                 error.code,
@@ -161,6 +161,11 @@ def _of_redirect(case: Case, sent: dict[str, str], expected: str) -> Finding:
         expected,
         printable(redirect_uri, 300),
     )
+
+
+def _kind(error: SessionsUnavailable) -> str:
+    """What kind of failure it was; more is never told, as passwords may be in it."""
+    return split_remedy(error.message)[0].rpartition(": ")[2].removesuffix(".")
 
 
 def _message_in(seen: Seen) -> str:

@@ -130,11 +130,13 @@ def explain(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
-    """Tell what a token is, which check of the service it passes or fails, and what to change where.
+    """Tell what a token is, which check it passes or fails, and what to change where.
 
-    The token is sent to nobody; only Entra's keys are fetched. It is never printed as a whole.
+    The token is sent to nobody; only Entra's keys are fetched. It is never
+    printed as a whole.
 
-    Exit codes: 0 the service accepts it, 1 it does not or nobody can tell, 2 wrongly called.
+    Exit codes: 0 the service accepts it, 1 it does not or nobody can tell,
+    2 wrongly called.
 
     Examples:
       camunda-entra explain --env-file operate.env       (then paste, Enter, Ctrl-D)

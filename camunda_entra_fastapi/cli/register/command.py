@@ -86,7 +86,7 @@ class _Where:
 
 
 def register(
-    name: Annotated[str, typer.Argument(help="The application's display name.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The application's display name.")],
     tenant: Annotated[
         str, typer.Option(metavar="ID|DOMAIN", help="The tenant to register it in.", show_default=False)
     ],
@@ -135,14 +135,15 @@ def register(
 ) -> None:
     r"""Register an application in Entra: the four steps of Camunda's guide in one.
 
-    Application, redirect URIs, tokens of version 2.0, scope, roles, service principal,
-    client secret and admin consent. It shows what will be done and asks. What is there
-    already stays; running it again changes only what is missing.
+    Application, redirect URIs, tokens of version 2.0, scope, roles, service
+    principal, client secret and admin consent. It shows what will be done
+    and asks. What is there already stays; running it again adds only what
+    is missing.
 
     Exit codes: 0 done or nothing to do, 1 something was refused, 2 wrongly called.
 
     Examples:
-      camunda-entra register Operate --tenant contoso.onmicrosoft.com \\
+      camunda-entra register Operate --tenant contoso.onmicrosoft.com \
         --base-url https://operate.example.com --role Operate.Admin --env-file operate.env
 
       camunda-entra register Operate --tenant <ID> --base-url https://... --print terraform

@@ -138,7 +138,7 @@ def test_a_file_says_all_variables(tmp_path: Path, emulator: EntraEmulator, run:
     assert run_command("doctor", "--env-file", str(path)).code == 0
     path.write_text("\n".join(line for line in lines if "CLIENT_ID" not in line))
     ran = run("doctor", "--json", "--env-file", str(path))
-    assert [each["name"] for each in ran.json["findings"]] == ["CAMUNDA_IDENTITY_CLIENT_ID"]
+    assert [each["setting"] for each in ran.json["findings"]] == ["CAMUNDA_IDENTITY_CLIENT_ID"]
     given = ("--env", f"CAMUNDA_IDENTITY_CLIENT_ID={OPERATE}", "--env", f"CAMUNDA_ENTRA_BASE_URL={BASE}")
     ran = run_command("doctor", "--json", "--env-file", str(path), *given)
     assert (ran.code, len(ran.json["findings"])) == (0, 14)

@@ -435,7 +435,7 @@ def check(ran: Ran, code: str, cause: str, remedy: str, name: str, state: str = 
         each
         for each in ran.json["findings"]
         if each.get("code") == code
-        and each["name"] == name
+        and each.get("setting", each["name"]) == name
         and cause in each["told"] + each.get("expected", "")
     ]
     assert found, ran.output
@@ -453,7 +453,7 @@ def test_without_any_variable_it_says_where_to_run(run: Callable[..., Ran]) -> N
     """Whoever starts it on the wrong machine is told so, beside what is missing."""
     ran = run_command("doctor", "--json")
     check(ran, "no_variables", "begins with CAMUNDA_", "--env-file", "settings", "note")
-    assert [each["name"] for each in ran.json["findings"] if each["state"] == "wrong"] == [
+    assert [each["setting"] for each in ran.json["findings"] if each["state"] == "wrong"] == [
         "CAMUNDA_IDENTITY_TYPE",
         "CAMUNDA_IDENTITY_ISSUER",
         "CAMUNDA_IDENTITY_CLIENT_ID",
