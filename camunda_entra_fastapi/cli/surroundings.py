@@ -112,7 +112,7 @@ def _split(variable: str) -> tuple[str, str]:
 
 def _in_file(path: Path) -> dict[str, str]:
     try:
-        values = dotenv_values(path, encoding="utf-8-sig")
+        values = dotenv_values(path, encoding="utf-8-sig", interpolate=False)
     except (OSError, UnicodeDecodeError):
         raise typer.BadParameter(f"{path} cannot be read as UTF-8 text.") from None
     return {name: value for name, value in values.items() if value is not None and "\0" not in value}

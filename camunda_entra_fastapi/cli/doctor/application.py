@@ -64,6 +64,9 @@ async def credential(case: Case) -> AsyncIterator[Finding]:
     if case.discovery is None or case.discovery.token_endpoint is None:
         yield skipped("credential", "Entra's token endpoint is not known")
         return
+    if case.settings.is_multi_tenant:
+        yield skipped("credential", "an issuer for several tenants gives applications no tokens of their own")
+        return
     scope = f"{case.settings.client_id}/.default"
     http = http_of(case.settings, case.probe.client)
     try:

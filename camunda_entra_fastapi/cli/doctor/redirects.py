@@ -84,6 +84,8 @@ async def _try(case: Case, endpoint: str, redirect: Redirect) -> Finding:
     if found := _CODE.search(seen.text):
         description = f"AADSTS{found[1] or found[2]}:"
         refusal = read_refusal({"error": "invalid_request", "error_description": description})
+        if explain(refusal).kind in (Kind.SESSION, Kind.PERSON):  # it asks who somebody is
+            return Finding("redirect URI", State.OK, f"{redirect.uri}: Entra shows its sign-in page")
         state = State.WRONG if redirect.is_needed else State.NOTE
         return refused("redirect URI", refusal, state, expected=f"{redirect.uri} (for {redirect.purpose})")
     if seen.status != 200:  # noqa: PLR2004 - OK

@@ -15,6 +15,7 @@ from camunda_entra_fastapi.cli.explain.anatomy import Anatomy, shown, times_in
 from camunda_entra_fastapi.cli.explain.checks import Judged, judge
 from camunda_entra_fastapi.cli.explain.given import MAX_CHARACTERS, Given, read_given
 from camunda_entra_fastapi.cli.explain.kinds import details_of, kind_of
+from camunda_entra_fastapi.cli.explain.paste import is_terminal, paste
 from camunda_entra_fastapi.cli.fetching import fetch_keys, http_of
 from camunda_entra_fastapi.cli.findings import Finding
 from camunda_entra_fastapi.cli.screen import say, show, show_members
@@ -106,7 +107,7 @@ def explain(
     token: Annotated[
         str,
         typer.Argument(
-            metavar="[TOKEN|-]",
+            metavar="TOKEN|-",
             help="The token. Left out, or -, it is read from standard input, which no shell's history keeps.",
             show_default=False,
         ),
@@ -139,7 +140,7 @@ def explain(
     2 wrongly called.
 
     Examples:
-      camunda-entra explain --env-file operate.env       (then paste, Enter, Ctrl-D)
+      camunda-entra explain --env-file operate.env
 
       pbpaste | camunda-entra explain -
 
@@ -201,15 +202,11 @@ async def _keys(settings: EntraSettings) -> KeySet | FetchFailed:
     return await fetch_keys(http_of(settings), settings)
 
 
-def is_terminal() -> bool:
-    """Whether a person types, and has to be told what."""
-    return sys.stdin.isatty()
-
-
 def _read(token: str) -> str:
     """The token's text, bounded."""
     if token != HIDDEN:
         return token[: MAX_CHARACTERS + 1]
     if is_terminal():
-        typer.echo("Paste the token, then press Enter and Ctrl-D:", err=True)
+        typer.echo("Paste the token, which is not shown, then press Ctrl-D:", err=True)
+        return paste(MAX_CHARACTERS + 1)
     return sys.stdin.read(MAX_CHARACTERS + 1)

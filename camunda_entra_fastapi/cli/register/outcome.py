@@ -37,6 +37,7 @@ def hand_out(console: Console, done: Done, wanted: Wanted, issuer: str, env_file
     lines = "".join(f"{name}={value}\n" for name, value in variables.items())
     descriptor = os.open(env_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, _PRIVATE)  # it may have been there, empty and open to all
         file.write(lines)
     say(console, f"\nThe variables are in {env_file}, which nobody else can read.", "bold")
     if not done.secret:

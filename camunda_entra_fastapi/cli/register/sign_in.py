@@ -15,7 +15,7 @@ from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
 
 CLIENT: Final = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 """Microsoft Graph Command Line Tools, a public client of Microsoft's own in every tenant."""
-PERMISSIONS: Final = ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
+PERMISSIONS: Final = ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All", "User.Read")
 
 _LONGEST_INTERVAL: Final = 60
 _SLOWER: Final = 5

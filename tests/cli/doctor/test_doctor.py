@@ -125,6 +125,8 @@ def test_for_several_tenants(emulator: EntraEmulator, run: Callable[..., Ran]) -
     told = {each["name"]: each for each in ran.json["findings"]}
     assert told["settings"]["told"] == f"the application {OPERATE}, for several tenants"
     assert told["discovery"]["state"] == "ok"
+    assert "several tenants" in told["credential"]["told"]
+    assert ran.code == 0
 
 
 # What counts as the service's variables
@@ -134,7 +136,7 @@ def test_a_file_says_all_variables(tmp_path: Path, emulator: EntraEmulator, run:
     """With a file, the shell's own do not fill in what it lacks; options go before it."""
     path = tmp_path / "operate.env"
     lines = [f"{name}='{value}'" for name, value in emulator.environment().items()]
-    path.write_text("\ufeff# Operate\nexport IGNORED\n" + "\n".join(lines))
+    path.write_text("\ufeff# Operate\nexport IGNORED\nOTHER=${HOME}\n" + "\n".join(lines))
     assert run_command("doctor", "--env-file", str(path)).code == 0
     path.write_text("\n".join(line for line in lines if "CLIENT_ID" not in line))
     ran = run("doctor", "--json", "--env-file", str(path))

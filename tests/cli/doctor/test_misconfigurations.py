@@ -813,7 +813,9 @@ def told_of_service(ran: Ran) -> dict[str, Any]:
 def test_a_service_that_runs_as_it_should(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
     """Its own way to Entra names the redirect URI that belongs to the address."""
     with service(emulator) as url:
-        found = told_of_service(run("doctor", "--json", "--url", url))
+        ran = run("doctor", "--json", "--url", url)
+    assert [each for each in ran.json["findings"] if each["state"] != "ok"] == []
+    found = told_of_service(ran)
     assert (found["state"], found["told"]) == (
         "ok",
         f"sends browsers to Entra, and back to {url}/auth/login-callback",
@@ -882,6 +884,7 @@ def test_something_else_than_the_service_answers(
     [
         (lambda _: HTMLResponse("<p>Pick an account"), "ok", "Entra shows its sign-in page"),
         (lambda _: HTMLResponse('{"sErrorCode":"50011"}'), "wrong", "is not registered"),
+        (lambda _: HTMLResponse('{"sErrorCode":"50058"}'), "ok", "Entra shows its sign-in page"),
         (lambda _: HTMLResponse("AADSTS50194: no"), "wrong", "for one tenant"),
         (lambda _: Response(status_code=500), "note", "status 500"),
         (

@@ -1,12 +1,19 @@
 """What people paste, and what is shown of it."""
 
+import contextlib
+import io
 import json
+import os
+import pty
+import sys
+import time
 from collections.abc import Callable
 
 import pytest
 
 from camunda_entra_fastapi.cli.explain.anatomy import Anatomy, at, relative, shown
 from camunda_entra_fastapi.cli.explain.given import MAX_CHARACTERS, read_given
+from camunda_entra_fastapi.cli.explain.paste import paste
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.cli.conftest import Ran
 from tests.cli.explain.test_tokens import unsigned
@@ -90,11 +97,52 @@ def test_what_is_read_is_bounded(run: Callable[..., Ran]) -> None:
     assert len(ran.output) < 2_000
 
 
-def test_on_a_terminal_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Ran]) -> None:
-    """Whoever starts it without a token is not left with a silent cursor."""
-    monkeypatch.setattr("camunda_entra_fastapi.cli.explain.command.is_terminal", lambda: True)
-    ran = run("explain", given=TOKEN)
-    assert "Paste the token, then press Enter and Ctrl-D" in ran.error
+def on_a_terminal(typed: bytes, variables: dict[str, str], script: str = "main()") -> str:
+    """What the command shows in a terminal of its own, where that is pasted once it asks."""
+    command = f"from camunda_entra_fastapi.cli import main; {script}"
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(variables)
+        os.execv(sys.executable, [sys.executable, "-c", command, "explain"])
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while b"Ctrl-D:" not in shown:
+            shown += os.read(terminal, 4096)
+        time.sleep(0.3)  # until the line is no longer collected
+        for start in range(0, len(typed), 1000):
+            os.write(terminal, typed[start : start + 1000])
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    os.waitpid(process, 0)
+    os.close(terminal)
+    return shown.decode("utf-8", "replace")
+
+
+def test_long_tokens_can_be_pasted_into_a_terminal(emulator: EntraEmulator) -> None:
+    """Longer than the line that a terminal collects, and none of it is shown."""
+    groups = [f"9a0b0000-0000-4000-9000-{number:012d}" for number in range(190)]
+    token = emulator.token(scopes=("access_as_user",), groups=groups)
+    assert len(token) > 8_000
+    shown = on_a_terminal(token.encode() + b"\n\x04", emulator.environment())
+    assert "The service accepts it." in shown
+    assert token[200:260] not in shown
+
+
+def test_pasting_ends_with_the_terminal_or_the_limit(
+    monkeypatch: pytest.MonkeyPatch, emulator: EntraEmulator
+) -> None:
+    """A terminal that is closed, one that brings more than there can be, and a system without terminals."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "r") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        os.write(ours, b"a" * 3_000)
+        assert paste(2_000) == "a" * 2_000
+        monkeypatch.setattr(os, "read", lambda *_: b"")
+        assert paste(2_000) == ""
+    os.close(ours)
+    monkeypatch.setitem(sys.modules, "termios", None)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a token"))
+    assert paste(2_000) == "a token"
 
 
 def test_claims_cannot_write_on_the_terminal(run: Callable[..., Ran]) -> None:

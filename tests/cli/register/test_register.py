@@ -74,6 +74,7 @@ def test_a_new_application_works_at_once(
 ) -> None:
     """The doctor has nothing to say against what was registered, with the file that was written."""
     path = tmp_path / "operate.env"
+    path.touch(0o644)
     ran = register(
         "Operate 2", "--base-url", BASE, "--role", "Operate.Admin", "--env-file", str(path), "--yes"
     )
