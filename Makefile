@@ -20,9 +20,8 @@ demo: .venv/ready ## Start a local Entra and the sample, and print what to open 
 
 test: .venv/ready system-packages ## Everything, as in CI; what measures nothing runs two by two
 	@rm -f .coverage .coverage.*
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types unit lowest
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types unit lowest newest packaging
 	@$(MAKE) --no-print-directory end-to-end coverage
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync newest packaging
 
 check: lint types ## Lint, types and the quick tests
 	@$(BIN)/python -m pytest -q $(CORE)

@@ -128,6 +128,18 @@ def test_long_tokens_can_be_pasted_into_a_terminal(emulator: EntraEmulator) -> N
     assert token[200:260] not in shown
 
 
+def test_whoever_types_is_told_what(
+    emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Ran]
+) -> None:
+    """Nobody is left with a silent cursor; the prompt is no part of the output."""
+    token = emulator.token(scopes=("access_as_user",))
+    monkeypatch.setattr("camunda_entra_fastapi.cli.explain.command.is_terminal", lambda: True)
+    monkeypatch.setattr("camunda_entra_fastapi.cli.explain.command.paste", lambda limit: token[:limit])
+    ran = run("explain", "--json")
+    assert ran.json["verdict"] == "accepted"
+    assert ran.error.startswith("Paste the token, which is not shown, then press Ctrl-D:")
+
+
 def test_pasting_ends_with_the_terminal_or_the_limit(
     monkeypatch: pytest.MonkeyPatch, emulator: EntraEmulator
 ) -> None:
