@@ -1,35 +1,43 @@
 """``camunda-entra register``: the application in Entra, as Camunda's guide has one make it by hand."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-import httpx
 import typer
 from rich.console import Console
 
+from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.cli.register.doing import Done, carry_out, find
-from camunda_entra_fastapi.cli.register.graph import Graph, GraphRefused
-from camunda_entra_fastapi.cli.register.hand_over import WAYS
+from camunda_entra_fastapi.cli.register.env_file import EnvFile, env_file_at
+from camunda_entra_fastapi.cli.register.graph import Graph, GraphRefused, open_client
+from camunda_entra_fastapi.cli.register.hand_over import as_az, as_graph
 from camunda_entra_fastapi.cli.register.outcome import explained, hand_out, tell_of_consent
-from camunda_entra_fastapi.cli.register.plan import plan_of
+from camunda_entra_fastapi.cli.register.plan import Contradiction, has_secret, plan_of
 from camunda_entra_fastapi.cli.register.sign_in import (
     CLIENT,
     NotSignedIn,
     token_by_device_code,
     token_of_az,
 )
-from camunda_entra_fastapi.cli.register.wanted import Wanted, wanted_of
+from camunda_entra_fastapi.cli.register.terraform import as_terraform
+from camunda_entra_fastapi.cli.register.wanted import Docs, Wanted, wanted_of
+from camunda_entra_fastapi.cli.register.where import (
+    ORGANIZATIONS,
+    Cloud,
+    Where,
+    check_tenant,
+    is_tenant_id,
+    where_of,
+)
 from camunda_entra_fastapi.cli.screen import say
 from camunda_entra_fastapi.settings.values import read_client_id
 
 SCOPE: Final = "access_as_user"
-_TIMEOUT: Final = 30
 
 
 class Component(StrEnum):
@@ -58,44 +66,28 @@ class SignIn(StrEnum):
     AZ = "az"
 
 
-class Cloud(StrEnum):
-    """Where the tenant is (Learn: national clouds)."""
-
-    PUBLIC = "public"
-    USGOV = "usgov"
-    DOD = "dod"
-    CHINA = "china"
-
-
-_CLOUDS: Final = {
-    Cloud.PUBLIC: ("https://login.microsoftonline.com", "https://graph.microsoft.com"),
-    Cloud.USGOV: ("https://login.microsoftonline.us", "https://graph.microsoft.us"),
-    Cloud.DOD: ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
-    Cloud.CHINA: ("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
+_WAYS: Final[Mapping[Way, Callable[[Wanted, str, Where, int], str]]] = {
+    Way.AZ: as_az,
+    Way.TERRAFORM: as_terraform,
+    Way.GRAPH: as_graph,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Where:
-    """Entra and Graph."""
-
-    authority: str
-    graph: str
-    scope: str
-    """How scopes name Graph, which a local one goes by the public one's name for."""
 
 
 def register(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The application's display name.")],
     tenant: Annotated[
-        str, typer.Option(metavar="ID|DOMAIN", help="The tenant to register it in.", show_default=False)
-    ],
+        str, typer.Option(metavar="ID|DOMAIN", help="The tenant; by default, that of whoever signs in.")
+    ] = ORGANIZATIONS,
     base_url: Annotated[
-        str, typer.Option(metavar="URL", help="Where browsers reach the service.", show_default=False)
-    ] = "",
+        list[str] | None,
+        typer.Option(metavar="URL", help="Where browsers reach the service; may be repeated."),
+    ] = None,
     component: Annotated[
         Component, typer.Option(help="Whose redirect URI belongs to the base URL.")
     ] = Component.SERVICE,
+    docs: Annotated[
+        Docs, typer.Option(help="The platform of the docs page's redirect URI; spa for direct_docs=True.")
+    ] = Docs.WEB,
     redirect_uri: Annotated[
         list[str] | None, typer.Option(metavar="URI", help="A further redirect URI; may be repeated.")
     ] = None,
@@ -114,9 +106,10 @@ def register(
     env_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", dir_okay=False, help="Write the variables there, instead of printing them."
+            metavar="FILE", readable=False, help="Write the variables there, instead of printing them."
         ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file, whatever is in it.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and end.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before doing it.")] = False,
     instead: Annotated[
@@ -131,6 +124,12 @@ def register(
     cloud: Annotated[Cloud, typer.Option(help="The cloud that the tenant is in.")] = Cloud.PUBLIC,
     emulator: Annotated[
         str, typer.Option(metavar="URL", help="A local Entra instead of Microsoft's.", show_default=False)
+    ] = "",
+    authority: Annotated[
+        str, typer.Option(metavar="URL", help="Entra's address in another cloud.", show_default=False)
+    ] = "",
+    graph: Annotated[
+        str, typer.Option(metavar="URL", help="Microsoft Graph's address there.", show_default=False)
     ] = "",
 ) -> None:
     r"""Register an application in Entra: the four steps of Camunda's guide in one.
@@ -152,23 +151,22 @@ def register(
     try:
         wanted = wanted_of(
             name,
-            base_url=base_url,
+            base_urls=tuple(base_url or ()),
             component=component.value,
+            docs=docs,
             redirect_uris=tuple(redirect_uri or ()),
             roles=tuple(role or ()),
             scope=scope,
         )
-        for value in filter(None, (client_id, sign_in_client, tenant)):
-            read_client_id(value)  # a plain name, which means nothing in a URL or a filter
+        check_tenant(tenant)
+        where = where_of(cloud, emulator=emulator, authority=authority, graph=graph)
+        _check_ids({"--client-id": client_id, "--sign-in-client": sign_in_client})
+        file = env_file_at(env_file, force=force) if env_file and not instead else None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    authority, graph = (emulator.rstrip("/"),) * 2 if emulator else _CLOUDS[cloud]
-    where = _Where(authority, graph, _CLOUDS[Cloud.PUBLIC][1] if emulator else graph)
     if instead is not None:
-        typer.echo(WAYS[instead.value](wanted, tenant, authority), nl=False)
+        typer.echo(_WAYS[instead](wanted, tenant, where, secret_years), nl=False)
         return
-    if env_file is not None and env_file.exists() and env_file.stat().st_size:
-        raise typer.BadParameter(f"--env-file: {env_file} is there already. Give another name, or move it.")
     try:
         with _asking(where, tenant, sign_in, sign_in_client, console) as asked:
             done, tenant_id = _run(
@@ -176,29 +174,48 @@ def register(
                 asked,
                 wanted,
                 client_id,
+                file,
                 new_secret=new_secret,
                 dry_run=dry_run,
                 yes=yes,
                 years=secret_years,
             )
-    except (NotSignedIn, GraphRefused) as error:
-        Console(stderr=True).print(
-            explained(error), style="red", markup=False, highlight=False, emoji=False, soft_wrap=True
-        )
-        raise typer.Exit(1) from None
+    except (NotSignedIn, GraphRefused, Contradiction) as error:
+        raise _failed(explained(error)) from None
+    except KeyboardInterrupt:
+        raise _failed(
+            "\nInterrupted. What is told as done stays done; running this again goes on from there."
+        ) from None
     if done is None:
         return
-    hand_out(console, done, wanted, f"{where.authority}/{tenant_id}/v2.0", env_file)
+    is_told = hand_out(console, done, wanted, f"{where.authority}/{tenant_id}/v2.0", file)
     if done.unconsented:
         tell_of_consent(console, done, f"{where.authority}/{tenant_id}")
+    if done.unconsented or not is_told:
         raise typer.Exit(1)
 
 
+def _failed(message: str) -> typer.Exit:
+    """The end, with the reason where reasons belong."""
+    console = Console(stderr=True)
+    console.print(message, style="red", markup=False, highlight=False, emoji=False, soft_wrap=True)
+    return typer.Exit(1)
+
+
+def _check_ids(ids: Mapping[str, str]) -> None:
+    """Plain names, which mean nothing in a URL or a filter."""
+    for option, value in ids.items():
+        try:
+            read_client_id(value or CLIENT)
+        except ValueError as error:
+            raise ValueError(f"{option} {error}") from None
+
+
 @contextmanager
-def _asking(where: _Where, tenant: str, sign_in: SignIn, client_id: str, console: Console) -> Iterator[Graph]:
+def _asking(where: Where, tenant: str, sign_in: SignIn, client_id: str, console: Console) -> Iterator[Graph]:
     """Graph, with the token of who signs in."""
     sleep: Callable[[float], object] = pause
-    with httpx.Client(timeout=_TIMEOUT) as client:
+    with open_client() as client, console.status("Signing in"):
         if sign_in is SignIn.AZ:
             token = token_of_az(tenant)
         else:
@@ -206,8 +223,7 @@ def _asking(where: _Where, tenant: str, sign_in: SignIn, client_id: str, console
             token = token_by_device_code(
                 client, url, where.scope, client_id, lambda text: say(console, text, "bold"), sleep
             )
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    with httpx.Client(base_url=where.graph, headers=headers, timeout=_TIMEOUT) as client:
+    with open_client(where.graph, token) as client:
         yield Graph(client, sleep)
 
 
@@ -221,6 +237,7 @@ def _run(
     graph: Graph,
     wanted: Wanted,
     client_id: str,
+    file: EnvFile | None,
     *,
     new_secret: bool,
     dry_run: bool,
@@ -228,31 +245,37 @@ def _run(
     years: int,
 ) -> tuple[Done | None, str]:
     """What came of it, and the tenant's ID; None where nothing was done."""
-    with Console(stderr=True).status("Looking what there is"):
+    now = datetime.now(UTC)
+    with console.status("Looking what there is"):
         found = find(graph, wanted.name, client_id)
         (organization, *_) = graph.first("/organization") or [{}]
     tenant_id = str(organization.get("id", ""))
-    plan = plan_of(wanted, found, new_secret=new_secret)
+    if not is_tenant_id(tenant_id):
+        raise GraphRefused("Microsoft Graph does not tell which tenant it is. Try again, or give --tenant.")
     there = found.application.get("appId")
-    what = f"the application {there}" if there else "a new application"
-    say(
-        console,
-        f"\n{what[0].upper()}{what[1:]}, in the tenant {organization.get('displayName')} ({tenant_id})",
-        "bold",
-    )
+    if file and file.client_id not in ("", there):
+        raise GraphRefused(
+            f"{file.path} is of the application {printable(file.client_id, 80)}, which is not the one to be "
+            "registered. Give another --env-file, or --force to overwrite it."
+        )
+    plan = plan_of(wanted, found, new_secret=new_secret or not has_secret(found.application, now))
+    what = f"the application {printable(there, 80)}" if there else "a new application"
+    tenant_name = printable(organization.get("displayName"), 80)
+    say(console, f"\n{what[0].upper()}{what[1:]}, in the tenant {tenant_name} ({tenant_id})", "bold")
     for line in plan.lines or ("nothing to do",):
         say(console, f"  {line}")
     if plan.is_empty or dry_run:
         return (Done(str(there)) if there and not dry_run else None), tenant_id
     if not yes and not typer.confirm("\nGo on?"):
         return None, tenant_id
-    done = carry_out(
-        graph,
-        wanted,
-        found,
-        plan,
-        now=datetime.now(UTC),
-        years=years,
-        tell=lambda text: say(console, f"  {text}", "green"),
-    )
+    with console.status("Registering"):
+        done = carry_out(
+            graph,
+            wanted,
+            found,
+            plan,
+            now=now,
+            years=years,
+            tell=lambda text: say(console, f"  {text}", "green"),
+        )
     return done, tenant_id

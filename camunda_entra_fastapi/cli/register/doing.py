@@ -39,6 +39,11 @@ def find(graph: Graph, name: str, client_id: str) -> Found:
         GraphRefused: There are several of the name, none of the client ID, or Graph does not tell.
     """
     (microsoft, *_) = graph.first("/servicePrincipals", **_filter("appId", GRAPH_ID)) or [{}]
+    if not microsoft.get("id"):
+        raise GraphRefused(
+            "The tenant has no service principal of Microsoft Graph, so that nothing can be consented to. "
+            f"Create it (az ad sp create --id {GRAPH_ID}), then run this again."
+        )
     by = ("appId", client_id) if client_id else ("displayName", name)
     applications = graph.first("/applications", **_filter(*by))
     if len(applications) > 1:
@@ -108,12 +113,13 @@ def carry_out(
     if plan.needs_principal:
         principal = graph.send("POST", "/servicePrincipals", {"appId": client_id}, patient=True)
         tell("created its service principal")
-    secret = _add_secret(graph, object_id, now, years) if plan.needs_secret else ""
-    if secret:
-        tell("created a client secret")
     unconsented = _consent(graph, found, str(principal["id"]), plan)
     if any(plan.consents) and not unconsented:
         tell("consented for everybody")
+    # Last, as it is told once: whatever fails before, no secret is made that nobody knows.
+    secret = _add_secret(graph, object_id, now, years) if plan.needs_secret else ""
+    if secret:
+        tell("created a client secret")
     return Done(client_id, secret, unconsented)
 
 
@@ -128,7 +134,7 @@ def _add_secret(graph: Graph, object_id: str, now: datetime, years: int) -> str:
     path = f"/applications/{object_id}/addPassword"
     made = graph.send("POST", path, {"passwordCredential": credential}, patient=True)
     secret = made.get("secretText")
-    if not isinstance(secret, str):
+    if not isinstance(secret, str) or not secret or not secret.isprintable():
         raise GraphRefused(
             "Microsoft Graph made a client secret, but did not tell it. Run this with --new-secret."
         )

@@ -15,8 +15,17 @@ MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 PATIENCE: Final = 60.0
 """Seconds that new objects may take until all of Graph knows them."""
 
-_SLOW: Final = frozenset({404, 429, 503, 504})
+_SLOW: Final = frozenset({429, 503})
+"""Nothing was done, and it may be asked for again."""
+_UNSURE: Final = 504
+"""It may have been done, so that only what can be done twice is asked for again."""
+_UNKNOWN: Final = frozenset({400, 404})
+"""As Graph says of what is too new to be known everywhere."""
 _FIRST_PAUSE: Final = 1.0
+_TIMEOUT: Final = 30
+
+
+UNREACHABLE: Final = (httpx.HTTPError, httpx.InvalidURL)
 
 
 class GraphRefused(Exception):
@@ -25,6 +34,23 @@ class GraphRefused(Exception):
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+
+def open_client(base_url: str = "", token: str = "") -> httpx.Client:
+    """A client with the proxy and the certificates that the environment names.
+
+    Raises:
+        GraphRefused: The environment names some that cannot be.
+    """
+    headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        return httpx.Client(base_url=base_url, headers=headers, timeout=_TIMEOUT)
+    except (ValueError, OSError, ImportError, httpx.InvalidURL):
+        # Their message may hold a proxy's password.
+        raise GraphRefused(
+            "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is no URL of a proxy, or SSL_CERT_FILE no file of "
+            "certificates. Correct or unset it; a proxy is written as in http://proxy.example.com:3128."
+        ) from None
 
 
 @dataclass(slots=True)
@@ -79,28 +105,39 @@ class Graph:
             if answer.is_success:
                 return _members(answer)
             asked = answer.headers.get("Retry-After", "")
-            is_slow = answer.status_code in _SLOW if patient else answer.status_code in _SLOW - {404}
-            is_new = patient and answer.status_code == 400  # noqa: PLR2004 - as Graph says of what is too new
-            if not (is_slow or is_new) or waited >= PATIENCE:
+            again = _SLOW | (_UNKNOWN if patient else set()) | ({_UNSURE} if method != "POST" else set())
+            if answer.status_code not in again or waited >= PATIENCE:
                 raise _refused(answer)
-            pause = min(float(asked), PATIENCE) if asked.isdecimal() else pause
+            pause = (
+                max(min(float(asked), PATIENCE), 1) if asked.isdecimal() else min(pause, PATIENCE - waited)
+            )
             self.sleep(pause)
             waited, pause = waited + pause, pause * 2
 
     def _exchange(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             with self.client.stream(method, f"/v1.0{path}", **content) as answer:
-                body = bytearray()
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        raise GraphRefused("Microsoft Graph answered with more than can be right.")
-        except httpx.HTTPError as error:
+                body = read_bounded(answer)
+        except UNREACHABLE as error:
             raise GraphRefused(
                 f"Microsoft Graph cannot be reached: {type(error).__name__}: {printable(error, 200)}. "
                 "Check the network, and HTTPS_PROXY if there is a proxy; running this again goes on."
             ) from None
-        return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=bytes(body))
+        return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=body)
+
+
+def read_bounded(answer: httpx.Response) -> bytes:
+    """The body of an answer that is being read.
+
+    Raises:
+        GraphRefused: It is longer than any that is meant.
+    """
+    body = bytearray()
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise GraphRefused(f"{answer.url.host} answered with more than can be right.")
+    return bytes(body)
 
 
 def _plain(headers: httpx.Headers) -> dict[str, str]:

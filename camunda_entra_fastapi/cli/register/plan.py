@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from camunda_entra_fastapi.cli.register.wanted import OF_GRAPH, OPTIONAL_CLAIMS, Wanted
@@ -11,6 +12,13 @@ GRAPH_ID: Final = "00000003-0000-0000-c000-000000000000"
 """Microsoft Graph's client ID in every tenant."""
 
 Members = dict[str, Any]
+
+_PLATFORMS: Final = {"web": "Web", "spa": "Single-page application", "publicClient": "Mobile and desktop"}
+"""The platforms, as Graph and as the Entra admin center call them."""
+
+
+class Contradiction(Exception):
+    """What is there stands in the way, and is not taken away; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,22 @@ class Plan:
         return not self.lines
 
 
+def has_secret(application: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the registration has a client secret that has not expired."""
+    return any(
+        _ends(each.get("endDateTime"), now) > now for each in application.get("passwordCredentials") or ()
+    )
+
+
+def _ends(written: object, now: datetime) -> datetime:
+    """When a secret expires; what cannot be read as a time is taken for the far future."""
+    try:
+        ends = datetime.fromisoformat(str(written))
+    except ValueError:
+        return now.replace(year=9999, month=1, day=1)
+    return ends if ends.tzinfo else ends.replace(tzinfo=UTC)
+
+
 def plan_of(wanted: Wanted, found: Found, *, new_secret: bool) -> Plan:
     """The steps. Nothing that is there is ever taken away.
 
@@ -61,12 +85,17 @@ def plan_of(wanted: Wanted, found: Found, *, new_secret: bool) -> Plan:
         wanted: What shall be.
         found: What is.
         new_secret: Whether another secret is wanted although there is one.
+
+    Raises:
+        Contradiction: A redirect URI is there under another platform.
     """
     there = found.application
     is_new = not there
     lines = [f"create the application {wanted.name}"] if is_new else []
     changes: Members = {"displayName": wanted.name, "signInAudience": "AzureADMyOrg"} if is_new else {}
-    _plan_web(wanted, there, changes, lines)
+    _plan_uris("web", wanted.redirect_uris, there, changes, lines)
+    _plan_uris("spa", wanted.spa_uris, there, changes, lines)
+    _plan_logout(wanted, there, changes, lines)
     scope_id = _plan_api(wanted, there, changes, lines)
     _plan_roles(wanted, there, changes, lines)
     _plan_claims(there, changes, lines)
@@ -80,28 +109,38 @@ def plan_of(wanted: Wanted, found: Found, *, new_secret: bool) -> Plan:
     if needs_principal:
         lines.append("create its service principal (enterprise application)")
     needs_secret = new_secret or not there.get("passwordCredentials")
-    if needs_secret:
-        lines.append("create a client secret")
     consents = _consents(wanted, found)
     for name, scopes in zip(("Microsoft Graph", "itself"), consents, strict=True):
         if scopes:
             lines.append(f"consent for everybody to {' '.join(scopes)} of {name}")
+    if needs_secret:
+        lines.append("create a client secret")
     return Plan(changes, tuple(lines), needs_principal, needs_secret, consents)
 
 
-def _plan_web(wanted: Wanted, there: Mapping[str, Any], changes: Members, lines: list[str]) -> None:
-    web = there.get("web") or {}
-    uris = list(web.get("redirectUris") or ())
-    missing = [uri for uri in wanted.redirect_uris if uri not in uris]
-    written: Members = {}
+def _plan_uris(
+    platform: str, wanted: tuple[str, ...], there: Mapping[str, Any], changes: Members, lines: list[str]
+) -> None:
+    """Redirect URIs of one platform; Entra does not take the same one for two."""
+    uris = {name: list((there.get(name) or {}).get("redirectUris") or ()) for name in _PLATFORMS}
+    missing = [uri for uri in wanted if uri not in uris[platform]]
+    for uri in missing:
+        for other, label in _PLATFORMS.items():
+            if uri in uris[other]:
+                raise Contradiction(
+                    f"{uri} is registered under the platform {label}, but belongs under "
+                    f"{_PLATFORMS[platform]}. In the Entra admin center, under Authentication, remove it, "
+                    "then run this again. For the docs page, --docs chooses the platform."
+                )
     if missing:
-        written["redirectUris"] = uris + missing
-        lines += [f"add the redirect URI {uri} (Web)" for uri in missing]
-    if wanted.logout_url and not web.get("logoutUrl"):
-        written["logoutUrl"] = wanted.logout_url
+        changes[platform] = {"redirectUris": uris[platform] + missing}
+        lines += [f"add the redirect URI {uri} ({_PLATFORMS[platform]})" for uri in missing]
+
+
+def _plan_logout(wanted: Wanted, there: Mapping[str, Any], changes: Members, lines: list[str]) -> None:
+    if wanted.logout_url and not (there.get("web") or {}).get("logoutUrl"):
+        changes["web"] = {**changes.get("web", {}), "logoutUrl": wanted.logout_url}
         lines.append(f"set the front-channel logout URL {wanted.logout_url}")
-    if written:
-        changes["web"] = written
 
 
 def _plan_api(wanted: Wanted, there: Mapping[str, Any], changes: Members, lines: list[str]) -> str:

@@ -1,6 +1,7 @@
 """Who registers: a token for Microsoft Graph, by device code or from the Azure CLI."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -10,13 +11,17 @@ from typing import Any, Final
 import httpx
 
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.cli.register.graph import UNREACHABLE, read_bounded
+from camunda_entra_fastapi.cli.register.where import ORGANIZATIONS
 from camunda_entra_fastapi.errors import Refusal
-from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
+from camunda_entra_fastapi.remote.aadsts import Kind, explain, read_refusal
 
 CLIENT: Final = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 """Microsoft Graph Command Line Tools, a public client of Microsoft's own in every tenant."""
 PERMISSIONS: Final = ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All", "User.Read")
 
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,65536}")
+"""RFC 6750, 2.1; anything else would end in an error message of the HTTP client."""
 _LONGEST_INTERVAL: Final = 60
 _SLOWER: Final = 5
 _AZ_SECONDS: Final = 60
@@ -65,8 +70,8 @@ def token_by_device_code(
         sleep(interval)
         left -= interval
         answer = _post(client, f"{tenant_url}/oauth2/v2.0/token", form)
-        if isinstance(token := answer.get("access_token"), str):
-            return token
+        if _is_token(token := answer.get("access_token")):
+            return str(token)
         refusal = read_refusal(answer)
         if refusal.error == "slow_down":
             interval += _SLOWER
@@ -86,16 +91,8 @@ def token_of_az(tenant: str) -> str:
         raise NotSignedIn(
             "The Azure CLI (az) is not installed. Install it, or sign in with --sign-in device."
         )
-    arguments = [
-        "account",
-        "get-access-token",
-        "--resource-type",
-        "ms-graph",
-        "--tenant",
-        tenant,
-        "-o",
-        "json",
-    ]
+    named = [] if tenant == ORGANIZATIONS else ["--tenant", tenant]
+    arguments = ["account", "get-access-token", "--resource-type", "ms-graph", *named, "-o", "json"]
     try:
         ended = subprocess.run(
             [command, *arguments],
@@ -106,23 +103,33 @@ def token_of_az(tenant: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise NotSignedIn(f"The Azure CLI (az) did not answer within {_AZ_SECONDS} seconds.") from None
+    except OSError as error:
+        raise NotSignedIn(
+            f"The Azure CLI (az) cannot be run: {printable(error, 200)}. Install it anew, "
+            "or sign in with --sign-in device."
+        ) from None
     try:
         token = json.loads(ended.stdout)["accessToken"]
     except (ValueError, LookupError, TypeError):
         token = None
-    if ended.returncode != 0 or not isinstance(token, str):
+    if ended.returncode != 0 or not _is_token(token):
+        of_tenant = f" for the tenant {tenant}" if named else ""
         raise NotSignedIn(
-            f"The Azure CLI (az) has no token for the tenant {tenant}. Run az login --tenant {tenant} "
-            "--allow-no-subscriptions, then this again."
+            f"The Azure CLI (az) has no token{of_tenant}. "
+            f"Run {' '.join(['az login', *named])} --allow-no-subscriptions, then this again."
         )
-    return token
+    return str(token)
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
 def _post(client: httpx.Client, url: str, form: dict[str, str]) -> dict[str, Any]:
     try:
-        answer = client.post(url, data=form)
-        members = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        with client.stream("POST", url, data=form) as answer:
+            members = json.loads(read_bounded(answer))
+    except UNREACHABLE as error:
         raise NotSignedIn(
             f"Entra cannot be reached: {type(error).__name__}: {printable(error, 200)}. "
             "Check the network, and HTTPS_PROXY if there is a proxy."
@@ -144,7 +151,10 @@ def _refused(refusal: Refusal) -> NotSignedIn:
         return NotSignedIn(told)
     explanation = explain(refusal)
     code = f" (AADSTS{refusal.aadsts})" if refusal.aadsts else ""
-    return NotSignedIn(f"{explanation.cause.removesuffix('.')}{code}. {explanation.remedy}")
+    # Remedies for registrations speak of a service's own, which there is not yet.
+    own = "Check --tenant, --cloud and --sign-in-client, or sign in with --sign-in az."
+    remedy = own if explanation.kind is Kind.REGISTRATION else explanation.remedy
+    return NotSignedIn(f"{explanation.cause.removesuffix('.')}{code}. {remedy}")
 
 
 def _number(value: object, default: int) -> int:

@@ -1,9 +1,11 @@
 """What is to be registered: from options to one frozen value. Pure."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
-from camunda_entra_fastapi.settings.urls import read_base_url
+from camunda_entra_fastapi.settings.urls import refuse_credentials, split_url
+from camunda_entra_fastapi.urls import is_loopback
 
 CALLBACKS: Final = {
     "service": "/auth/login-callback",
@@ -15,7 +17,8 @@ CALLBACKS: Final = {
 }
 """Where each component of Camunda is sent back to; ``service`` is one that uses this package."""
 
-OF_SERVICE: Final = ("/docs/oauth2-redirect", "/auth/admin-consent-callback")
+DOCS: Final = "/docs/oauth2-redirect"
+ADMIN_CONSENT: Final = "/auth/admin-consent-callback"
 """What a service of this package has besides."""
 
 OPTIONAL_CLAIMS: Final[dict[str, Any]] = {
@@ -34,6 +37,18 @@ OF_GRAPH: Final = ("openid", "profile", "email", "offline_access", "User.Read")
 """Delegated permissions on Microsoft Graph that signing in needs."""
 
 _MAX_NAME: Final = 120
+_MAX_URI: Final = 256
+"""Characters (Learn: redirect URI restrictions and limitations)."""
+
+
+class Docs(StrEnum):
+    """The platform of the docs page's redirect URI."""
+
+    WEB = "web"
+    """The docs page signs in by way of the service."""
+    SPA = "spa"
+    """It asks Entra itself, as with ``install(direct_docs=True)``."""
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +58,16 @@ class Wanted:
     Attributes:
         name: The display name.
         redirect_uris: For the platform Web, to the letter.
+        spa_uris: For the platform Single-page application, to the letter.
         logout_url: What Entra calls when somebody signs out elsewhere; empty for nothing.
-        base_url: Where browsers reach the service; empty where only redirect URIs were given.
+        base_url: Where browsers reach the service; empty where it has no such place, or several.
         roles: App roles, for people and applications.
         scope: The delegated permission that it exposes.
     """
 
     name: str
     redirect_uris: tuple[str, ...]
+    spa_uris: tuple[str, ...]
     logout_url: str
     base_url: str
     roles: tuple[str, ...]
@@ -60,8 +77,9 @@ class Wanted:
 def wanted_of(
     name: str,
     *,
-    base_url: str,
+    base_urls: tuple[str, ...],
     component: str,
+    docs: Docs,
     redirect_uris: tuple[str, ...],
     roles: tuple[str, ...],
     scope: str,
@@ -82,23 +100,54 @@ def wanted_of(
                 or not value.isprintable()
             ):
                 raise ValueError(f"{option} takes names without blanks, for example Operate.Admin.")
-    uris = [_checked("--redirect-uri", uri) for uri in redirect_uris]
+    bases = [check_url("--base-url", url.rstrip("/"), "https://operate.example.com") for url in base_urls]
+    uris = [base + CALLBACKS[component] for base in bases]
+    spa: list[str] = []
     logout_url = ""
-    if base_url:
-        base_url = _checked("--base-url", base_url.rstrip("/"))
-        uris.insert(0, base_url + CALLBACKS[component])
-        if component == "service":
-            uris += [base_url + path for path in OF_SERVICE]
-            logout_url = f"{base_url}/auth/front-channel-logout"
+    if component == "service" and bases:
+        docs_uris = [base + DOCS for base in bases]
+        spa = docs_uris if docs is Docs.SPA else []
+        uris += docs_uris if docs is Docs.WEB else []
+        uris += [base + ADMIN_CONSENT for base in bases]
+        logout_url = f"{bases[0]}/auth/front-channel-logout"
+    example = "https://operate.example.com/auth/login-callback"
+    uris += [check_url("--redirect-uri", uri, example, query=True) for uri in redirect_uris]
     if not uris:
         raise ValueError("--base-url is missing. Give where browsers reach the service, or --redirect-uri.")
-    return Wanted(name.strip(), tuple(dict.fromkeys(uris)), logout_url, base_url, roles, scope)
+    longest = max((*uris, *spa), key=len)
+    if len(longest) > _MAX_URI:
+        raise ValueError(
+            f"{longest[:60]}... is longer than the {_MAX_URI} characters that Entra takes of a redirect URI. "
+            "Give a shorter --base-url or --redirect-uri."
+        )
+    web = tuple(dict.fromkeys(uris))
+    twice = [uri for uri in spa if uri in web]
+    if twice:
+        raise ValueError(
+            f"--redirect-uri {twice[0]} cannot be of platform Web and, by --docs, SPA. Choose one."
+        )
+    only = bases[0] if len(set(bases)) == 1 else ""
+    return Wanted(
+        name.strip(), web, tuple(dict.fromkeys(spa)), logout_url, only, tuple(dict.fromkeys(roles)), scope
+    )
 
 
-def _checked(option: str, url: str) -> str:
-    """An address that Entra takes (Learn: redirect URI restrictions)."""
+def check_url(option: str, url: str, example: str, *, query: bool = False) -> str:
+    """An address that Entra takes (Learn: redirect URI restrictions and limitations).
+
+    Raises:
+        ValueError: It does not; the message begins with the option's name.
+    """
     try:
-        read_base_url(url, allow_http=False)
+        parts = split_url(url, example)
+        refuse_credentials(parts)
     except ValueError as error:
         raise ValueError(f"{option} {error}") from None
+    if parts.fragment or "*" in url or (parts.query and not query):
+        what = "fragment or wildcard" if query else "query, fragment or wildcard"
+        raise ValueError(f"{option} must have no {what}. Write it as in {example}.")
+    if {".", ".."} & set(parts.path.split("/")):
+        raise ValueError(f"{option} has a segment of dots in its path. Write it as in {example}.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError(f"{option} is plain http, which is for localhost only. Use https, as in {example}.")
     return url

@@ -14,7 +14,7 @@ from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import run_command
 
 BASE = "https://operate.example.com"
-NAME = "O'Per\"ate ${x} %{y} $(z)"
+NAME = "O'Per\"ate \U0001f600 ${x} %{y} $(z)"
 
 
 def printed(way: str, *more: str) -> str:
@@ -30,26 +30,32 @@ def test_the_requests_to_graph_make_an_application(emulator: EntraEmulator) -> N
     scopes = ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
     token = emulator.token(application="https://graph.microsoft.com", user="Ada Admin", scopes=scopes)
     headers = {"Authorization": f"Bearer {token}"}
-    known: dict[str, str] = {}
-    with httpx.Client(base_url=f"{emulator.base_url}/v1.0", headers=headers, trust_env=False) as client:
-        graph = "00000003-0000-0000-c000-000000000000"
-        listed = client.get("/servicePrincipals", params={"$filter": f"appId eq '{graph}'"}).json()
-        known[f"<id of the service principal with appId {graph}>"] = listed["value"][0]["id"]
-        for each in json.loads(printed("graph")):
+    known: dict[str, str] = {"<1 year from now, as in 2030-01-31T00:00:00Z>": "2030-01-31T00:00:00Z"}
+    with httpx.Client(headers=headers, trust_env=False) as client:
+        for each in json.loads(printed("graph", "--emulator", emulator.base_url)):
             text = json.dumps(each)
             for name, value in known.items():
                 text = text.replace(name, value)
             request = json.loads(text)
-            answer = client.request(request["method"], request["path"], json=request["body"])
+            answer = client.request(request["method"], request["url"], json=request.get("body"))
             assert answer.is_success, answer.text
-            if request["path"] == "/applications":
+            if request["method"] == "GET":
+                (graph,) = answer.json()["value"]
+                known["<id of the service principal of Microsoft Graph>"] = graph["id"]
+                scopes = graph["oauth2PermissionScopes"]
+                known |= {f"<id of {scope['value']}>": scope["id"] for scope in scopes}
+            elif request["url"].endswith("/applications"):
                 known["<appId>"] = answer.json()["appId"]
-            if request["path"] == "/servicePrincipals":
+            elif request["url"].endswith("/servicePrincipals"):
                 known["<id of the service principal>"] = answer.json()["id"]
     made = emulator.tenant.application(known["<appId>"])
     assert made is not None
     assert (made.name, made.app_roles) == (NAME, ("Operate.Admin",))
     assert made.requested_access_token_version == 2
+    assert len(made.secrets) == 1
+    assert made.permissions is not None
+    of_graph = made.permissions["00000003-0000-0000-c000-000000000000"]
+    assert set(of_graph) == {"openid", "profile", "email", "offline_access", "User.Read"}
 
 
 def test_the_script_for_az_runs(tmp_path: Path) -> None:
@@ -72,22 +78,26 @@ def test_the_script_for_az_runs(tmp_path: Path) -> None:
         check=True,
     )
     asked = [json.loads(line) for line in (tmp_path / "asked").read_text().splitlines()]
+    one_permission = ["ad sp show --id", "ad app permission add"]
     assert [" ".join(each[:4]) for each in asked] == [
         "rest --method POST --uri",
         "ad app update --id",
         "rest --method PATCH --uri",
+        *one_permission * 5,
         "ad sp create --id",
+        "ad app permission grant",
+        "ad app permission grant",
         "ad app credential reset",
-        "ad app permission grant",
-        "ad app permission grant",
     ]
     body = json.loads(asked[0][asked[0].index("--body") + 1])
     assert body["displayName"] == NAME
     patch = json.loads(asked[2][asked[2].index("--body") + 1])
     assert patch["requiredResourceAccess"][0]["resourceAppId"] == "an-answer"
-    assert "--append" in asked[4]
+    assert "--append" in asked[-1]
+    assert asked[-1][asked[-1].index("--years") + 1] == "1"
     assert "CAMUNDA_IDENTITY_CLIENT_SECRET=an-answer" in ended.stdout
     assert f"CAMUNDA_IDENTITY_ISSUER=https://login.microsoftonline.com/{CONTOSO}/v2.0" in ended.stdout
+    assert f"CAMUNDA_ENTRA_BASE_URL={BASE}" in ended.stdout
 
 
 def test_terraform_says_the_same() -> None:
@@ -95,9 +105,8 @@ def test_terraform_says_the_same() -> None:
     text = printed("terraform", "--redirect-uri", "https://a.example/cb")
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', text)
     assert bare.count("{") == bare.count("}")
-    assert re.findall(r"display_name +=( .*)", text)[0].strip() == json.dumps(NAME).replace(
-        "${", "$${"
-    ).replace("%{", "%%{")
+    escaped = json.dumps(NAME, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+    assert re.findall(r"display_name +=( .*)", text)[0].strip() == escaped
     assert "requested_access_token_version = 2" in text
     assert 'additional_properties = ["include_user_token"]' in text
     for uri in (f"{BASE}/auth/login-callback", "https://a.example/cb"):
@@ -110,10 +119,55 @@ def test_terraform_says_the_same() -> None:
     assert "app_role {" not in without.output
 
 
+def test_a_tenant_that_is_no_id_is_looked_up() -> None:
+    """Issuers name tenants by ID alone, so that a domain never becomes part of one."""
+    for more in (("--tenant", "contoso.example"), ("--tenant", "organizations")):
+        script = printed("az", *more)
+        assert "/$(az account show --query tenantId --output tsv)/v2.0" in script
+        assert ("# az login --tenant contoso.example" in script) == ("contoso.example" in more)
+        text = printed("terraform", *more)
+        issuer = "https://login.microsoftonline.com/${data.azuread_client_config.current.tenant_id}/v2.0"
+        assert f'CAMUNDA_IDENTITY_ISSUER             = "{issuer}"' in text
+        assert ('tenant_id   = "contoso.example"' in text) == ("contoso.example" in more)
+
+
+def test_what_the_options_say_is_in_all_three() -> None:
+    """A secret for two years, the docs page as a single-page application, no base URL where there are two."""
+    more = ("--secret-years", "2", "--docs", "spa", "--base-url", "https://two.example")
+    script, text, requests = (printed(way, *more) for way in ("az", "terraform", "graph"))
+    assert "--years 2" in script
+    assert '"17520h"' in text
+    assert "<2 years from now" in requests
+    docs = f"{BASE}/docs/oauth2-redirect"
+    assert f'"spa": {{"redirectUris": ["{docs}", "https://two.example/docs/oauth2-redirect"]}}' in script
+    block = text[text.index("single_page_application") :].partition("}")[0]
+    assert docs in block
+    assert docs not in text.partition("single_page_application")[0]
+    assert json.loads(requests)[1]["body"]["spa"]["redirectUris"][0] == docs
+    assert "CAMUNDA_ENTRA_BASE_URL" not in script + text
+
+
 @pytest.mark.parametrize(
-    ("cloud", "host"),
-    [("usgov", "login.microsoftonline.us"), ("china", "login.partner.microsoftonline.cn")],
+    ("cloud", "host", "graph", "az", "terraform"),
+    [
+        ("usgov", "login.microsoftonline.us", "graph.microsoft.us", "AzureUSGovernment", "usgovernment"),
+        ("dod", "login.microsoftonline.us", "dod-graph.microsoft.us", "AzureUSGovernment", "dod"),
+        (
+            "china",
+            "login.partner.microsoftonline.cn",
+            "microsoftgraph.chinacloudapi.cn",
+            "AzureChinaCloud",
+            "china",
+        ),
+    ],
 )
-def test_national_clouds(cloud: str, host: str) -> None:
-    """The issuer is the cloud's."""
-    assert f"https://{host}/{CONTOSO}/v2.0" in printed("az", "--cloud", cloud)
+def test_national_clouds(cloud: str, host: str, graph: str, az: str, terraform: str) -> None:
+    """Entra and Graph are the cloud's, by each of the ways."""
+    script = printed("az", "--cloud", cloud)
+    assert f"issuer=https://{host}/{CONTOSO}/v2.0" in script
+    assert f"graph=https://{graph}/v1.0" in script
+    assert f"# az cloud set --name {az}" in script
+    assert f'environment = "{terraform}"' in printed("terraform", "--cloud", cloud)
+    urls = [each["url"] for each in json.loads(printed("graph", "--cloud", cloud))]
+    assert all(url.startswith(f"https://{graph}/v1.0/") for url in urls)
+    assert "az cloud set" not in printed("az")

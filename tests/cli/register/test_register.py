@@ -1,23 +1,19 @@
 """``camunda-entra register`` against the local Graph: what it plans and does, and what it leaves alone."""
 
-import re
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from camunda_entra_fastapi.cli.browser import _press
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import Ran, run_command
+from tests.cli.register.conftest import BASE, graph_that, graph_token, token_of, variables_in
 from tests.testing.browsing import change_user
 
-BASE = "https://operate.example.com"
-MODULE = "camunda_entra_fastapi.cli.register"
 VARIABLES = [
     "CAMUNDA_IDENTITY_TYPE",
     "CAMUNDA_IDENTITY_ISSUER",
@@ -27,46 +23,6 @@ VARIABLES = [
     "CAMUNDA_IDENTITY_AUDIENCE",
     "CAMUNDA_ENTRA_BASE_URL",
 ]
-
-
-def types_the_code(emulator: EntraEmulator, who: str, code: str) -> None:
-    """Somebody opens the address, types the code, signs in and consents."""
-    with httpx.Client(base_url=emulator.base_url, trust_env=False, timeout=10) as client:
-        page = client.post("/common/oauth2/deviceauth", data={"user_code": code})
-        page = _press(client, page, who)
-        if "Accept" in page.text:
-            page = _press(client, page, "Accept")
-        assert "Signed in" in page.text, page.text
-
-
-@pytest.fixture
-def register(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """Runs the command; whoever is named signs in while it waits."""
-
-    def run(*arguments: str, who: str = "Ada Admin", given: str | None = None) -> Ran:
-        shown: list[str] = []
-
-        def pause(_: float) -> None:
-            if codes := re.findall(r"enter the code (\S+)", "".join(shown)):
-                shown.clear()
-                types_the_code(emulator, who, codes[-1])
-
-        def say(_: object, text: str, style: str = "") -> None:
-            shown.append(text)
-            print(text)
-
-        monkeypatch.setattr(f"{MODULE}.command.pause", pause)
-        monkeypatch.setattr(f"{MODULE}.command.say", say)
-        options = ("--emulator", emulator.base_url, "--tenant", CONTOSO)
-        return run_command("register", *arguments, *options, given=given)
-
-    return run
-
-
-def variables_in(text: str) -> dict[str, str]:
-    """The variables that are printed or written."""
-    pairs = (line.partition("=") for line in text.splitlines() if line.startswith("CAMUNDA_"))
-    return {name: value for name, _, value in pairs}
 
 
 def test_a_new_application_works_at_once(
@@ -206,16 +162,6 @@ def test_people_who_are_no_administrators(register: Callable[..., Ran], emulator
     assert emulator.directory == before
 
 
-@contextmanager
-def token_of(emulator: EntraEmulator, who: str, *permissions: str) -> Iterator[None]:
-    """Somebody is signed in with the Azure CLI."""
-    scopes = permissions or ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
-    token = emulator.token(application="https://graph.microsoft.com", user=who, scopes=scopes)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(f"{MODULE}.command.token_of_az", lambda tenant: token)
-        yield
-
-
 def test_consent_that_is_refused_leaves_the_rest_done(
     register: Callable[..., Ran], emulator: EntraEmulator
 ) -> None:
@@ -249,12 +195,6 @@ def test_several_of_one_name(register: Callable[..., Ran], emulator: EntraEmulat
     assert "has no application 0be7a7e0-dead" in ran.error
 
 
-def graph_token(emulator: EntraEmulator) -> str:
-    """Ada's, for Graph."""
-    scopes = ("Application.ReadWrite.All",)
-    return emulator.token(application="https://graph.microsoft.com", user="Ada Admin", scopes=scopes)
-
-
 # Signing in
 
 
@@ -283,7 +223,10 @@ def test_declining_and_waiting_too_long(
 
     assert "was declined" in sign_in(declines)
     assert "expired before somebody signed in" in sign_in(lambda _: None)
-    assert "AADSTS700016" in sign_in(lambda _: None, client_id="0be7a7e0-dead-4222-8333-444455556666")
+    unknown = sign_in(lambda _: None, client_id="0be7a7e0-dead-4222-8333-444455556666")
+    assert "AADSTS700016" in unknown
+    assert "--sign-in-client" in unknown
+    assert "CAMUNDA_IDENTITY" not in unknown
     assert "AADSTS90002" in sign_in(lambda _: None, tenant="0be7a7e0-dead-4222-8333-444455556666")
 
 
@@ -347,23 +290,6 @@ def test_the_azure_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Graph
-
-
-def graph_that(*answers: httpx.Response | Exception) -> tuple[Any, list[float]]:
-    """Graph with these answers, and how long was waited."""
-    from camunda_entra_fastapi.cli.register.graph import Graph
-
-    left = list(answers)
-    waited: list[float] = []
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        one = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(one, Exception):
-            raise one
-        return httpx.Response(one.status_code, headers=one.headers, content=one.content)
-
-    client = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://graph.example")
-    return Graph(client, waited.append), waited
 
 
 def test_graph_is_waited_for() -> None:
@@ -435,17 +361,37 @@ def test_odd_lists_and_secrets() -> None:
     [
         (("x" * 200, "--base-url", BASE), "NAME must be one line"),
         (("Operate",), "--base-url is missing"),
-        (("Operate", "--base-url", "http://operate.example.com"), "--base-url is plain http"),
+        (
+            ("Operate", "--base-url", "http://operate.example.com"),
+            "--base-url is plain http, which is for localhost only. Use https",
+        ),
         (("Operate", "--redirect-uri", "operate"), "--redirect-uri is not https or http"),
         (("Operate", "--base-url", BASE, "--role", "two words"), "--role takes names without blanks"),
-        (("Operate", "--base-url", BASE, "--client-id", "api://x"), "is a URI"),
-        (("Operate", "--base-url", BASE, "--env-file", "there.env"), "is there already"),
+        (("Operate", "--base-url", BASE, "--client-id", "api://x"), "--client-id is a URI"),
+        (("Operate", "--base-url", BASE, "--sign-in-client", "a b"), "--sign-in-client is not an ID"),
+        (("Operate", "--base-url", f"{BASE}?x"), "--base-url must have no query, fragment or wildcard"),
+        (("Operate", "--base-url", f"{BASE}/a/../b"), "--base-url has a segment of dots"),
+        (("Operate", "--redirect-uri", f"{BASE}/*"), "--redirect-uri must have no fragment or wildcard"),
+        (("Operate", "--base-url", "https://a:b@operate.example.com"), "--base-url holds a user name"),
+        (("Operate", "--redirect-uri", f"{BASE}/{'x' * 300}"), "longer than the 256 characters"),
+        (
+            (
+                "Operate",
+                "--base-url",
+                BASE,
+                "--docs",
+                "spa",
+                "--redirect-uri",
+                f"{BASE}/docs/oauth2-redirect",
+            ),
+            "cannot be of platform Web and, by --docs, SPA",
+        ),
+        (("Operate", "--base-url", BASE, "--env-file", "/"), "is no file"),
         (("Operate", "--base-url", BASE, "--component", "zeebe"), "--component"),
     ],
 )
-def test_wrong_calls_ask_nobody(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+def test_wrong_calls_ask_nobody(arguments: tuple[str, ...], words: str) -> None:
     """Exit code 2, and the option by its name."""
-    (tmp_path / "there.env").write_text("X=1")
     ran = run_command("register", *arguments, "--tenant", CONTOSO, "--emulator", "http://127.0.0.1:1")
     assert ran.code == 2
     assert words in " ".join(ran.error.replace("\u2502", " ").split())
