@@ -42,14 +42,17 @@ def surroundings(env_file: Path | None, variables: Sequence[str]) -> Iterator[No
     """
     given = dict(_split(each) for each in variables)
     before = dict(os.environ)
-    if env_file is not None:
-        for name in [name for name in os.environ if name.upper().startswith(_OF_THE_SERVICE)]:
-            del os.environ[name]
-        given = _in_file(env_file) | given
-    os.environ.update(given)
+    quiet = logging.NullHandler()  # what is logged is told as a finding, in its place
+    logger.addHandler(quiet)
     try:
+        if env_file is not None:
+            for name in [name for name in os.environ if name.upper().startswith(_OF_THE_SERVICE)]:
+                del os.environ[name]
+            given = _in_file(env_file) | given
+        os.environ.update(given)
         yield
     finally:
+        logger.removeHandler(quiet)
         os.environ.clear()
         os.environ.update(before)
 

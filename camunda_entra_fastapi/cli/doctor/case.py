@@ -21,6 +21,7 @@ class Case:
         probe: What asks over the network.
         clock: Seconds since 1970.
         base_url: Where browsers reach the service; empty where nobody says.
+        is_known: Whether the name of the backend URL's host has an address, or nobody looked.
         discovery: Entra's document, once it is there.
         keys: Entra's keys, once they are there.
         token: The application's own token, once it is there.
@@ -30,6 +31,7 @@ class Case:
     probe: Probe
     clock: Callable[[], float]
     base_url: str = ""
+    is_known: bool = True
     discovery: Discovery | None = None
     keys: KeySet | None = None
     token: str = field(default="", repr=False)

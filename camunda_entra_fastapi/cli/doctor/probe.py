@@ -202,8 +202,9 @@ def _unknown_host(host: str, error: BaseException) -> Unreachable:
     return Unreachable(
         "host_unknown",
         f"Nobody knows the host {host}: {reason}.",
-        "Correct the host's name. Names of containers are known in their own network only: run this "
-        "there, or let CAMUNDA_IDENTITY_ISSUER_BACKEND_URL name one that this machine knows.",
+        "Correct the host's name; if it is right, see that DNS works here, or name the proxy in "
+        "CAMUNDA_ENTRA_HTTP_PROXY. Names of containers are known in their own network only: run this there, "
+        "or let CAMUNDA_IDENTITY_ISSUER_BACKEND_URL name one that this machine knows.",
     )
 
 

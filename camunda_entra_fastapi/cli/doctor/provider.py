@@ -37,6 +37,7 @@ async def names(case: Case) -> AsyncIterator[Finding]:
         try:
             addresses = await case.probe.addresses(host, parts.port or _PORTS[parts.scheme])
         except Unreachable as problem:
+            case.is_known = case.is_known and not is_backend
             # Browsers need the issuer; the service itself may do without, where it has a backend URL.
             yield unreachable("DNS", problem, State.WRONG if is_backend else State.NOTE)
         else:
@@ -47,6 +48,9 @@ async def names(case: Case) -> AsyncIterator[Finding]:
 async def document(case: Case) -> AsyncIterator[Finding]:
     """The discovery document can be had, and is the issuer's own; and the clocks agree."""
     provider = provider_of(case.settings)
+    if not case.is_known:
+        yield skipped("connection", "nobody knows the host")
+        return
     try:
         seen = await case.probe.get(provider.discovery_url)
     except Unreachable as problem:

@@ -154,7 +154,9 @@ def explain(
         if read.settings is not None and not offline and not read_given(text).opaque:
             with Console(stderr=True).status("Fetching Entra's keys"):
                 keys = asyncio.run(_keys(read.settings))
-    explained = replace(explain_text(text, read.settings, keys, time.time()), findings=read.findings)
+    explained = explain_text(text, read.settings, keys, time.time())
+    if not explained.given.opaque:
+        explained = replace(explained, findings=read.findings)
     if as_json:
         typer.echo(json.dumps(explained.as_json(), indent=2))
     else:
