@@ -8,9 +8,11 @@ COMMANDS := caddy chromium haproxy nginx node npm redis-server wrk
 export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
+# What wants the machine for itself: it loads it, or counts what happens in a while.
+ALONE := tests/e2e/test_faults.py tests/e2e/test_load.py tests/e2e/test_overload.py tests/e2e/test_replicas.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit end-to-end coverage lowest newest packaging system-packages format bench bench-gateways clean
+.PHONY: help demo test check lint types unit end-to-end alone coverage lowest newest packaging system-packages format bench bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,10 +20,10 @@ help: ## Show what there is
 demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
 
-test: .venv/ready system-packages ## Everything, as in CI; what measures nothing runs two by two
+test: .venv/ready system-packages ## Everything, as in CI; two by two, and at last what wants to be alone
 	@rm -f .coverage .coverage.*
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types unit lowest newest packaging
-	@$(MAKE) --no-print-directory end-to-end coverage
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types end-to-end unit lowest newest packaging
+	@$(MAKE) --no-print-directory alone coverage
 
 check: lint types ## Lint, types and the quick tests
 	@$(BIN)/python -m pytest -q $(CORE)
@@ -36,7 +38,10 @@ unit: .venv/ready system-packages
 	@$(BIN)/coverage run -m pytest -q $(CORE)
 
 end-to-end: .venv/ready system-packages
-	@$(BIN)/coverage run -m pytest -q $(OTHERS)
+	@$(BIN)/coverage run -m pytest -q $(OTHERS) $(ALONE:%=--ignore=%)
+
+alone: .venv/ready system-packages
+	@$(BIN)/coverage run -m pytest -q $(ALONE)
 
 coverage: .venv/ready
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
