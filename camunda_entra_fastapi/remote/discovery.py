@@ -6,7 +6,7 @@ addresses for browsers; those for calls of our own are moved onto the back-chann
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from camunda_entra_fastapi.errors import FetchFailed, quoted
@@ -14,6 +14,7 @@ from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.urls import is_usable
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
+_V1_ISSUERS: Final = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,18 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
     """
     issuer = document.get("issuer")
     if issuer != provider.issuer:
+        remedy = (
+            "The two must be equal to the letter: set CAMUNDA_IDENTITY_ISSUER to the former "
+            "if that is your tenant, else correct CAMUNDA_IDENTITY_ISSUER_BACKEND_URL."
+        )
+        if isinstance(issuer, str) and issuer.startswith(_V1_ISSUERS):
+            remedy = (
+                "It is the document of version 1.0: "
+                "end CAMUNDA_IDENTITY_ISSUER and CAMUNDA_IDENTITY_ISSUER_BACKEND_URL with /v2.0."
+            )
         raise FetchFailed(
             f"Entra's discovery document is of the issuer {quoted(issuer, 200)}, "
-            f"but CAMUNDA_IDENTITY_ISSUER stands for {quoted(provider.issuer, 200)}. "
-            "The two must be equal to the letter: set CAMUNDA_IDENTITY_ISSUER to the former "
-            "if that is your tenant, else correct CAMUNDA_IDENTITY_ISSUER_BACKEND_URL.",
+            f"but CAMUNDA_IDENTITY_ISSUER stands for {quoted(provider.issuer, 200)}. {remedy}",
             "issuer_unexpected",
         )
     jwks_uri = _endpoint(document, "jwks_uri", provider)

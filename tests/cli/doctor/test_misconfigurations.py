@@ -328,6 +328,14 @@ ENTRAS = [
         finding="discovery",
     ),
     Mistake(
+        "issuer without version",
+        "issuer_unexpected",
+        "is of the issuer 'https://sts.windows.net/",
+        "end CAMUNDA_IDENTITY_ISSUER and CAMUNDA_IDENTITY_ISSUER_BACKEND_URL with /v2.0",
+        {"CAMUNDA_IDENTITY_ISSUER": "{host}/{own}", "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL": None},
+        finding="discovery",
+    ),
+    Mistake(
         "backend URL of another tenant",
         "issuer_unexpected",
         "is of the issuer",
@@ -424,6 +432,7 @@ def filled(variables: Mapping[str, str | None], emulator: EntraEmulator) -> Vari
         and value.replace("{tls host}", tls)
         .replace("{host}", host)
         .replace("{domain}", own.domain)
+        .replace("{own}", own.id)
         .replace("{other}", other.id)
         for name, value in variables.items()
     }
