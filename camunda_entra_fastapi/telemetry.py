@@ -1,9 +1,11 @@
 """The one logger, and the counters for OpenTelemetry; without an SDK they cost next to nothing."""
 
 import logging
+from collections.abc import Iterable
 from typing import Final
 
 from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
 
 logger: Final = logging.getLogger("camunda_entra_fastapi")
 """All that this package has to say goes here: refusals at INFO, refreshes at INFO, faults at WARNING."""
@@ -15,8 +17,25 @@ validations: Final = _meter.create_counter(
     unit="{token}",
     description="Tokens judged, by outcome: 'accepted', the code of the refusal, or 'failed' when broken off",
 )
-remembered_hits: Final = _meter.create_counter(
+
+
+class Tally:
+    """A number that grows, for what happens too often to call a counter each time."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
+        """What an observable counter asks for."""
+        return (Observation(self.count),)
+
+
+remembered_hits: Final = Tally()
+_meter.create_observable_counter(
     "camunda_entra.remembered_hits",
+    [remembered_hits.observe],
     unit="{token}",
     description="Tokens accepted because they had been verified before",
 )
