@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from jose import jwk
-from jose.backends.base import Key
 
 from camunda_entra_fastapi.validation.compact import MAX_KEY_ID_CHARACTERS
 
@@ -16,6 +19,10 @@ MIN_RSA_BITS: Final = 2048
 
 MAX_KEYS: Final = 1000
 """Microsoft advises room for 10 to 1000 keys (Learn: signing key rollover)."""
+
+# RS256 (RFC 7518, 3.3).
+_PADDING: Final = PKCS1v15()
+_DIGEST: Final = SHA256()
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]{1,4096}={0,2}")
 
@@ -30,11 +37,15 @@ class SigningKey:
     exponent: str
     issuer: str | None
     """Whose tokens the key may sign; may hold ``{tenantid}``. Entra's own member, not in RFC 7517."""
-    _key: Key = field(compare=False, repr=False)
+    _key: RSAPublicKey = field(compare=False, repr=False)
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Whether the signature is RS256 over the input, made with this key's private half."""
-        return bool(self._key.verify(signing_input, signature))
+        try:
+            self._key.verify(signature, signing_input, _PADDING, _DIGEST)
+        except InvalidSignature:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +119,15 @@ def _parse_key(entry: object) -> SigningKey:
     return SigningKey(key_id, modulus, exponent, issuer, _construct(modulus, exponent))
 
 
-def _construct(modulus: str, exponent: str) -> Key:
-    """The python-jose key. Only the public members are passed on, whatever else the JWK holds."""
+def _construct(modulus: str, exponent: str) -> RSAPublicKey:
+    """The key that python-jose makes. Only the public members are passed on, whatever else the JWK holds.
+
+    It is then used without python-jose, which makes padding and digest anew for each signature.
+    """
     try:
-        key: Key = jwk.construct({"kty": "RSA", "n": modulus, "e": exponent}, "RS256")
-        bits = key.prepared_key.key_size  # type: ignore[attr-defined]  # its stubs do not know the backends
+        made = jwk.construct({"kty": "RSA", "n": modulus, "e": exponent}, "RS256")
+        key: RSAPublicKey = made.prepared_key  # type: ignore[attr-defined]  # its stubs do not know the backends
+        bits = key.key_size
     except Exception as error:  # python-jose and cryptography raise many kinds for a bad key
         raise ValueError("not a valid RSA key") from error
     if bits < MIN_RSA_BITS:

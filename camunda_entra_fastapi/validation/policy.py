@@ -39,7 +39,7 @@ class Policy:
 
     def issuer_of(self, tenant: str) -> str:
         """The v2.0 issuer of that tenant's tokens."""
-        return self.issuer.replace(TENANT_PLACEHOLDER, tenant)
+        return self.issuer.replace(TENANT_PLACEHOLDER, tenant) if self.multi_tenant else self.issuer
 
     def v1_issuer_of(self, tenant: str) -> str | None:
         """The v1.0 issuer of that tenant's tokens, where there is one."""

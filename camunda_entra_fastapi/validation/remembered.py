@@ -1,19 +1,11 @@
 """Tokens verified before: bounded, expiring, and gone with the key that signed them."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[T]):
-    value: T
-    key: SigningKey
-    good_until: float
 
 
 class RememberedTokens(Generic[T]):
@@ -23,31 +15,32 @@ class RememberedTokens(Generic[T]):
     on every ``find``, and the keys, for which all entries are sifted whenever the set changes.
     The oldest entry leaves when ``size`` is reached; a size of 0 remembers nothing.
 
-    The token itself is the index. Python hashes texts with a secret of the process and compares
+    The token itself is the index. Python hashes bytes with a secret of the process and compares
     in full only on equal hashes, so the time of a look-up tells a stranger nothing.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._entries: OrderedDict[str, _Entry[T]] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[T, SigningKey, float]] = OrderedDict()
         self._keys: KeySet | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def find(self, token: str, keys: KeySet, now: float) -> T | None:
+    def find(self, token: bytes, keys: KeySet, now: float) -> T | None:
         """What was remembered of the token, unless it expired or its key is not in ``keys`` any more."""
         if keys is not self._keys:
             self._adopt(keys)
         entry = self._entries.get(token)
         if entry is None:
             return None
-        if now >= entry.good_until:
+        value, _, good_until = entry
+        if now >= good_until:
             del self._entries[token]
             return None
-        return entry.value
+        return value
 
-    def remember(self, token: str, value: T, key: SigningKey, keys: KeySet, good_until: float) -> None:
+    def remember(self, token: bytes, value: T, key: SigningKey, keys: KeySet, good_until: float) -> None:
         """Keep the value of a token that just passed by ``key`` of ``keys``.
 
         ``good_until`` is in seconds since 1970.
@@ -58,11 +51,11 @@ class RememberedTokens(Generic[T]):
             self._adopt(keys)
         if len(self._entries) >= self._size and token not in self._entries:
             self._entries.popitem(last=False)
-        self._entries[token] = _Entry(value, key, good_until)
+        self._entries[token] = (value, key, good_until)
 
     def _adopt(self, keys: KeySet) -> None:
         """Drop what was signed by keys that are gone or changed."""
         self._keys = keys
-        stale = [token for token, entry in self._entries.items() if keys.find(entry.key.key_id) != entry.key]
+        stale = [token for token, (_, key, _) in self._entries.items() if keys.find(key.key_id) != key]
         for token in stale:
             del self._entries[token]

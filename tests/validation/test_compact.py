@@ -353,6 +353,64 @@ def test_unusual_json_is_read_as_it_is_meant(data: bytes, value: object) -> None
     assert parse(signed(GOOD, base64url(data))).open(PublicKey()) == {"a": value}
 
 
+BLANK = st.sampled_from(["", "", "", " ", "\n\t"])
+NAME = st.sampled_from(['"a"', '"b"', '"\\u0061"', '"a\\""', '""', '"\\\\"', '"é"'])
+LEAF = st.one_of(
+    NAME,
+    st.sampled_from(
+        ["null", "true", "false", "0", "-0", "1.0", "1E2", "-0.0", "1e400", "NaN", "01", "[]", "{}"]
+    ),
+    st.text(max_size=5).map(json.dumps),
+    st.integers().map(str),
+    st.floats(allow_nan=False).map(repr),
+)
+
+
+def _object(members: list[tuple[str, str, str]]) -> str:
+    return "{" + ",".join(f"{blank}{name}{blank}:{value}{blank}" for name, value, blank in members) + "}"
+
+
+OBJECTS = st.recursive(
+    st.lists(st.tuples(NAME, LEAF, BLANK), max_size=4).map(_object),
+    lambda inner: st.one_of(
+        st.lists(st.tuples(NAME, st.one_of(LEAF, inner), BLANK), max_size=4).map(_object),
+        st.lists(inner, max_size=3).map(lambda values: '{"list":[' + ",".join(values) + "]}"),
+    ),
+    max_leaves=6,
+)
+
+
+def _read(text: str) -> object:
+    """As the standard library reads it, but None where a name is repeated or a constant is no JSON."""
+
+    def once(members: list[tuple[str, object]]) -> dict[str, object]:
+        if len({name for name, _ in members}) != len(members):
+            raise ValueError
+        return dict(members)
+
+    def never(_: str) -> object:
+        raise ValueError
+
+    try:
+        value = json.loads(text, object_pairs_hook=once, parse_constant=never)
+        json.dumps(value, ensure_ascii=False).encode()  # no half of a surrogate pair
+    except ValueError:
+        return None
+    return value
+
+
+@settings(deadline=None, max_examples=500)
+@given(OBJECTS)
+def test_a_payload_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    """To the type of each number; with a repeated name, however it is written, it is refused."""
+    unverified, expected = parse(signed(GOOD, base64url(text.encode()))), _read(text)
+    if expected is None:
+        with pytest.raises(InvalidToken, match="not well-formed JSON"):
+            unverified.open(PublicKey())
+    else:
+        assert repr(unverified.open(PublicKey())) == repr(expected)
+
+
 @pytest.mark.parametrize("where", ["header", "payload"])
 def test_nesting_is_bounded(where: str) -> None:
     """What is nested deeper than the limit is refused, so that nothing later runs out of stack."""
