@@ -12,6 +12,7 @@ def _refuse(*_: object, **__: object) -> NoReturn:
 
 
 _CONTAINERS = (dict, list)
+_TEXTS = frozenset({str})
 
 
 class FrozenList(list[Any]):
@@ -53,11 +54,13 @@ class FrozenDict(dict[str, Any]):
 def freeze(value: Any) -> Any:
     """The JSON value with every list and object in it made unchangeable."""
     if isinstance(value, dict):
-        nested = {name: freeze(member) for name, member in value.items() if isinstance(member, _CONTAINERS)}
-        return FrozenDict(value | nested) if nested else FrozenDict(value)
+        frozen = FrozenDict(value)
+        for name, member in value.items():
+            # Nearly all members are texts, and this is asked for each claim of each new token.
+            if type(member) is not str and isinstance(member, _CONTAINERS):
+                dict.__setitem__(frozen, name, freeze(member))
+        return frozen
     if isinstance(value, list):
         # Most lists hold texts alone; looking is cheaper than rebuilding them.
-        return FrozenList(
-            map(freeze, value) if any(isinstance(item, _CONTAINERS) for item in value) else value
-        )
+        return FrozenList(value if _TEXTS.issuperset(map(type, value)) else map(freeze, value))
     return value
