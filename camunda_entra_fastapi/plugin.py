@@ -26,6 +26,7 @@ from camunda_entra_fastapi.web.current_user import (
     require_any,
 )
 from camunda_entra_fastapi.web.faults import answer_faults
+from camunda_entra_fastapi.web.fixed_paths import FixedPaths
 from camunda_entra_fastapi.web.forward_auth import Demand, ForwardAuth
 from camunda_entra_fastapi.web.health import Health
 from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui, guard_docs, redeem_codes_at
@@ -220,11 +221,9 @@ class CamundaEntra(CallsOn):
         if protect_docs:
             self._parts()  # or nobody would ever see them
         if self._joined[-1].parts is not None:
-            docs_redirect_path = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
-            router = self.login_router(
-                prefix=prefix, callback_path=callback_path, docs_redirect_path=docs_redirect_path
-            )
-            app.include_router(router)
+            docs = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
+            router = self.login_router(prefix=prefix, callback_path=callback_path, docs_redirect_path=docs)
+            app.router.routes.append(FixedPaths(prefix or self.settings.login_prefix, router.routes))
             app.add_middleware(SessionCookies)
             if not direct_docs and self._paths is not None:
                 self._redeem_docs_codes_here(app, self._paths.of("token"))
