@@ -43,31 +43,55 @@ class Authenticator:
         self._own_policy = replace(policy, allowed_clients=ours)
         self._remembered: RememberedTokens[EntraUser] = RememberedTokens(remember)
         self._clock = clock
+        self._time = clock.time
+        self._current_keys = keys.current
 
-    async def authenticate(self, token: str) -> EntraUser:
-        """The user of an access token.
+    def recall(self, credentials: bytes) -> EntraUser | None:
+        """The user whose credentials, to the letter, were judged before and would pass again; else None."""
+        keys = self._current_keys()
+        user = None if keys is None else self._remembered.find(credentials, keys, self._time())
+        if user is not None:
+            remembered_hits.count += 1
+        return user
+
+    async def judge(self, token: bytes, credentials: bytes) -> EntraUser:
+        """The user of an access token, who is remembered by the credentials that brought it.
+
+        Args:
+            token: The access token.
+            credentials: The same behind the name of its scheme, as it was sent.
 
         Raises:
             InvalidToken: It is none that this API accepts.
             AccessDenied: Its client, or a guest, is not let in.
             EntraUnavailable: No keys to judge it by could be fetched yet.
         """
-        keys = self._keys.current()
-        if keys is not None and (user := self._remembered.find(token, keys, self._clock.time())) is not None:
-            remembered_hits.add(1)
-            return user
         began = self._clock.monotonic()
         outcome = "failed"
         try:
-            user = await self._judge(token, keys)
+            unverified = parse(token)
+            key, keys = self._key_at_hand(unverified) or await self._find_key(unverified)
+            claims = verify(unverified, key, self._policy, self._time())
+            user = EntraUser.of_own_claims(claims, credentials)
+            self._remembered.remember(credentials, user, key, keys, claims["exp"] + self._policy.clock_skew)
             outcome = "accepted"
         except EntraError as error:
             outcome = error.code
             raise
         finally:
-            validations.add(1, {"outcome": outcome})
-            validation_seconds.record(self._clock.monotonic() - began, {"outcome": outcome})
+            attributes = {"outcome": outcome}
+            validations.add(1, attributes)
+            validation_seconds.record(self._clock.monotonic() - began, attributes)
         return user
+
+    async def authenticate(self, token: str) -> EntraUser:
+        """The user of an access token, remembered or judged.
+
+        Raises:
+            EntraError: As ``judge`` does.
+        """
+        credentials = b"Bearer " + token.encode()
+        return self.recall(credentials) or await self.judge(token.encode(), credentials)
 
     async def own_access_claims(self, token: str) -> dict[str, Any]:
         """The claims of an access token that this service was given when somebody signed in.
@@ -78,8 +102,8 @@ class Authenticator:
             EntraUnavailable: No keys to judge it by could be fetched yet.
         """
         unverified = parse(token)
-        key, _ = await self._find_key(unverified, self._keys.current())
-        return verify(unverified, key, self._own_policy, self._clock.time())
+        key, _ = self._key_at_hand(unverified) or await self._find_key(unverified)
+        return verify(unverified, key, self._own_policy, self._time())
 
     async def id_claims(self, token: str, *, nonce: str | None, access_token: str) -> dict[str, Any]:
         """The claims of an ID token that came together with the access token.
@@ -95,24 +119,20 @@ class Authenticator:
             EntraUnavailable: No keys to judge it by could be fetched yet.
         """
         unverified = parse(token)
-        key, _ = await self._find_key(unverified, self._keys.current())
+        key, _ = self._key_at_hand(unverified) or await self._find_key(unverified)
         return verify_id_token(
-            unverified, key, self._policy, self._clock.time(), nonce=nonce, access_token=access_token
+            unverified, key, self._policy, self._time(), nonce=nonce, access_token=access_token
         )
 
-    async def _judge(self, token: str, keys: KeySet | None) -> EntraUser:
-        unverified = parse(token)
-        key, keys = await self._find_key(unverified, keys)
-        claims = verify(unverified, key, self._policy, self._clock.time())
-        user = EntraUser.from_claims(claims, token)
-        self._remembered.remember(token, user, key, keys, claims["exp"] + self._policy.clock_skew)
-        return user
+    def _key_at_hand(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet] | None:
+        """The token's key, and the set that it is in; None when Entra must be asked."""
+        keys = self._current_keys()
+        key = None if keys is None else keys.find(unverified.key_id)
+        return None if keys is None or key is None else (key, keys)
 
-    async def _find_key(self, unverified: UnverifiedToken, keys: KeySet | None) -> tuple[SigningKey, KeySet]:
-        """The token's key, in memory or by asking Entra, and the set that it is in."""
-        key = keys.find(unverified.key_id) if keys is not None else None
-        if key is None or keys is None:
-            key, keys = await self._keys.find(unverified.key_id)
+    async def _find_key(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet]:
+        """The same, by asking Entra."""
+        key, keys = await self._keys.find(unverified.key_id)
         if key is None:
             raise InvalidToken(
                 "key_unknown",

@@ -56,6 +56,7 @@ class SessionKeeper:
         self._clock = clock
         self._remember = remember
         self._known: dict[str, SignedIn] = {}
+        self._by_handle: dict[str, SignedIn] = {}
         self._with_token: dict[str, SignedIn] = {}
         self._ended = Marks(clock)
         self._flights: dict[str, _Flight] = {}
@@ -68,6 +69,14 @@ class SessionKeeper:
             SessionsUnavailable: The store cannot be asked.
         """
         return await self._keep(session, await self.store.create(session))
+
+    def recall(self, handle: str) -> SignedIn | None:
+        """The session of a handle that was found before, where nobody must be asked and nothing renewed."""
+        known = self._by_handle.get(handle)
+        if known is None or self._known.get(known.session.id) is not known:  # ended, or renewed meanwhile
+            return None
+        now, session = self._clock(), known.session
+        return known if now < session.renew_at and now < session.expires_at else None
 
     async def find(self, handle: str) -> SignedIn | None:
         """The session as it is, perhaps in want of renewal; None for a handle that stands for none.
@@ -84,7 +93,10 @@ class SessionKeeper:
             or (not self.store.server_side and known.session.access_expires_at > session.access_expires_at)
         ):
             return known  # for a browser that has not got the new cookie yet, the renewed one
-        return self._know(session, handle)
+        found = self._know(session, handle)
+        if not self.store.server_side:  # elsewhere somebody else may end the session
+            self._by_handle[handle] = found
+        return found
 
     async def fresh(self, found: SignedIn) -> SignedIn | None:
         """The session with claims that count now; renewed where it is time. None when it is over.
@@ -163,6 +175,7 @@ class SessionKeeper:
         known = SignedIn(session, handle, make(session.claims, session.access_token))
         if len(self._known) >= self._remember:
             self._known.clear()  # rare, and filled again by those who are still there
+            self._by_handle.clear()
         self._known[session.id] = known
         return known
 

@@ -29,10 +29,8 @@ class KeySource:
         self._keys: Refreshed[KeySet] = Refreshed(
             "signing keys", self._load_keys, lifetime=lifetime, monotonic=monotonic
         )
-
-    def current(self) -> KeySet | None:
-        """The keys at hand, without waiting; None while there are none."""
-        return self._keys.current()
+        self.current: Callable[[], KeySet | None] = self._keys.current
+        """The keys at hand, without waiting; None while there are none. Asked for with each request."""
 
     async def find(self, key_id: str) -> tuple[SigningKey | None, KeySet]:
         """The key of that ID, or None when Entra does not know it either, and the set it was sought in.

@@ -77,7 +77,10 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
                 cannot send an answer.
         """
         try:
-            user = await self.identify(request)
+            credentials = read_credentials(request)
+            user = credentials and self.judge.authenticator.recall(credentials)
+            if not user:
+                user = await self._identify(request, credentials)
             if user is None and self.auto_error:
                 raise CredentialsMissing
             if user is not None and security_scopes.scopes:
@@ -105,7 +108,8 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             InvalidRequest: There are several Authorization headers.
             InvalidToken: The header says Bearer and nothing follows.
         """
-        return read_bearer_token(request)
+        token = read_bearer_token(request)
+        return None if token is None else token.decode("latin-1")
 
     async def identify(self, request: HTTPConnection) -> EntraUser | None:
         """The user; None when no credentials came.
@@ -113,11 +117,17 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         Raises:
             EntraError: The credentials are wrong, or cannot be judged.
         """
-        token = read_bearer_token(request)
-        if token is None:
+        credentials = read_credentials(request)
+        user = credentials and self.judge.authenticator.recall(credentials)
+        return user or await self._identify(request, credentials)
+
+    async def _identify(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
+        """The user of credentials that are not remembered."""
+        token = token_of(credentials) if credentials else None
+        if token is None or credentials is None:
             return await self.identify_without_token(request)
         try:
-            return await self.judge.authenticator.authenticate(token)
+            return await self.judge.authenticator.judge(token, credentials)
         except InvalidToken:
             refuse_control_characters(token)  # looked for here, as no token that passes has any
             raise
@@ -127,36 +137,58 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         return None
 
 
-def read_bearer_token(request: HTTPConnection) -> str | None:
+def read_credentials(request: HTTPConnection) -> bytes | None:
+    """What the Authorization header says, whatever its scheme; None without the header.
+
+    Raises:
+        InvalidRequest: There are several.
+    """
+    credentials = None
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            if credentials is not None:
+                raise InvalidRequest(
+                    "authorization_repeated", "The request has more than one Authorization header."
+                )
+            credentials = value
+    return credentials
+
+
+def token_of(credentials: bytes) -> bytes | None:
+    """The bearer token among the credentials, unverified; None when they are of another scheme.
+
+    Raises:
+        InvalidRequest: They are of another scheme, with control characters in them.
+        InvalidToken: They say Bearer and nothing follows.
+    """
+    scheme, _, token = credentials.partition(b" ")
+    if scheme.lower() != b"bearer":
+        refuse_control_characters(credentials)
+        return None
+    token = token.strip(b" ")
+    if not token:
+        raise InvalidToken("token_malformed", "The Authorization header says Bearer, but no token follows.")
+    return token
+
+
+def read_bearer_token(request: HTTPConnection) -> bytes | None:
     """The bearer token in the Authorization header, unverified; None without header or with another scheme.
 
     Raises:
-        InvalidRequest: There are several headers, or one of another scheme with control characters in it.
-        InvalidToken: The header says Bearer and nothing follows.
+        InvalidRequest: As ``read_credentials`` and ``token_of`` do.
+        InvalidToken: As ``token_of`` does.
     """
-    values = [value for name, value in request.scope["headers"] if name == b"authorization"]
-    if not values:
-        return None
-    if len(values) > 1:
-        raise InvalidRequest("authorization_repeated", "The request has more than one Authorization header.")
-    scheme, _, token = values[0].decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer":
-        refuse_control_characters(scheme + token)
-        return None
-    token = token.strip(" ")
-    if not token:
-        raise InvalidToken("token_malformed", "The Authorization header says Bearer, but no token follows.")
-    return str(token)
+    credentials = read_credentials(request)
+    return None if credentials is None else token_of(credentials)
 
 
-def refuse_control_characters(text: str) -> None:
+def refuse_control_characters(text: bytes) -> None:
     """Line breaks and their like have no place in the header, and mean that it was put together wrongly.
 
     Raises:
         InvalidRequest: There is one in the text.
     """
-    raw = text.encode("latin-1")
-    if len(raw.translate(None, _CONTROL_CHARACTERS)) != len(raw):
+    if len(text.translate(None, _CONTROL_CHARACTERS)) != len(text):
         raise InvalidRequest(
             "authorization_malformed", "The Authorization header holds control characters, such as tabs."
         )

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI
@@ -29,6 +29,31 @@ def test_the_scheme_is_read_in_any_case(client: TestClient, emulator: EntraEmula
     """RFC 9110, 11.1: authentication schemes are case-insensitive."""
     headers = {"Authorization": f"{scheme}   {emulator.token()} "}
     assert client.get("/me", headers=headers).status_code == 200
+
+
+def test_a_token_seen_before_still_needs_its_scheme(client: TestClient, emulator: EntraEmulator) -> None:
+    """What is remembered is found by the whole header, so nothing else in it lets anybody in."""
+    token = emulator.token()
+    assert client.get("/me", headers=bearer(token)).status_code == 200
+    for header in (token, f"Basic {token}", f"Bearer{token}", f" {token}", f"DPoP {token}"):
+        answer = client.get("/me", headers={"Authorization": header})
+        assert (answer.status_code, answer.json()["detail"]["code"]) == (401, "credentials_missing")
+
+
+def test_the_token_is_handed_on_without_what_stood_around_it(
+    app: FastAPI, client: TestClient, entra: CamundaEntra, emulator: EntraEmulator
+) -> None:
+    """However the header was written, the user has the token alone, also when it was seen before."""
+    token, seen = emulator.token(), []
+
+    @app.get("/token")
+    async def read(user: Annotated[EntraUser, Depends(entra.current_user)]) -> None:
+        seen.append(user.access_token)
+
+    for header in (f"Bearer {token}", f"bearer   {token}  "):
+        for _ in range(2):
+            assert client.get("/token", headers={"Authorization": header}).status_code == 200
+    assert seen == [token] * 4
 
 
 @pytest.mark.parametrize("path", ["/me", "/bearer", "/scoped", "/all", "/any"])
