@@ -17,6 +17,8 @@ KEY_ID: Final = "k3yThumbprint27charsBase64u"
 """As long as Entra's, which are SHA-1 thumbprints."""
 
 HOUR: Final = 3600
+GROUPS: Final = 200
+"""How many groups a tenant has that its people are members of: most tokens list some that others list, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,23 @@ def mint(count: int) -> Material:
     # Reproducible, so that two runs judge tokens of the same content; nothing here is secret.
     chance = random.Random(2048)
     now = int(time.time())
-    good = tuple(_sign(_claims(chance, issued=now - 300)) for _ in range(count))
+    pool = [_guid(chance) for _ in range(GROUPS)]
+    good = tuple(_sign(_claims(chance, pool, issued=now - 300)) for _ in range(count))
     return Material(
         public_jwk=jwk(KEY_ID, issuer=ISSUER),
         public_key=private_key(KEY_ID).public_key(),
         good=good,
-        expired=tuple(_sign(_claims(chance, issued=now - 3 * HOUR)) for _ in range(few)),
+        expired=tuple(_sign(_claims(chance, pool, issued=now - 3 * HOUR)) for _ in range(few)),
         forged=tuple(_exchange_signature(good[turn], good[turn - 1]) for turn in range(few)),
         garbage=tuple(_scramble(chance, good[turn]) for turn in range(few)),
     )
+
+
+def more_good(number: int, count: int) -> tuple[str, ...]:
+    """``count`` more good tokens, others for each number."""
+    chance = random.Random(f"more {number}")
+    pool = [_guid(chance) for _ in range(GROUPS)]
+    return tuple(_sign(_claims(chance, pool, issued=int(time.time()) - 300)) for _ in range(count))
 
 
 def split(token: str) -> tuple[bytes, bytes]:
@@ -76,7 +86,7 @@ def _sign(claims: dict[str, Any]) -> str:
     return signed(part(_compact(header)), part(_compact(claims)), KEY_ID)
 
 
-def _claims(chance: random.Random, *, issued: int) -> dict[str, Any]:
+def _claims(chance: random.Random, pool: list[str], *, issued: int) -> dict[str, Any]:
     """A person's version 2.0 access token, its members in Entra's order (Learn: access token claims)."""
     return {
         "aud": CLIENT_ID,
@@ -87,7 +97,7 @@ def _claims(chance: random.Random, *, issued: int) -> dict[str, Any]:
         "aio": _opaque(chance, 66),
         "azp": CALLER,
         "azpacr": "1",
-        "groups": [_guid(chance) for _ in range(10)],
+        "groups": chance.sample(pool, 10),
         "name": "Ada Example",
         "oid": _guid(chance),
         "preferred_username": "ada@contoso.example",

@@ -11,21 +11,25 @@ from typing import Any, Final
 
 from cryptography.hazmat.backends.openssl import backend
 
-from tests.benchmarks.measurement import Row
+from tests.benchmarks.measurement import Row, Section
 
 _PACKAGES: Final = (
     "cryptography",
     "python-jose",
     "PyJWT",
     "joserfc",
+    "Authlib",
     "fastapi-azure-auth",
     "fastapi",
     "starlette",
     "pydantic",
+    "uvicorn",
+    "uvloop",
+    "httptools",
 )
 
 
-def describe(rows: Sequence[Row], parameters: Mapping[str, int]) -> dict[str, Any]:
+def describe(sections: Sequence[Section], parameters: Mapping[str, int]) -> dict[str, Any]:
     """Everything a later reader needs to compare the numbers with theirs."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -36,13 +40,12 @@ def describe(rows: Sequence[Row], parameters: Mapping[str, int]) -> dict[str, An
         "cpus": os.cpu_count(),
         "packages": {name: version(name) for name in _PACKAGES},
         "parameters": dict(parameters),
-        "rows": as_data(rows),
+        "sections": {section.name: [_as_data(row) for row in section.rows] for section in sections},
     }
 
 
-def as_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows as JSON has them."""
-    return [asdict(row) | {"missed": row.missed} for row in rows]
+def _as_data(row: Row) -> dict[str, Any]:
+    return asdict(row) | {"goal": row.goal and str(row.goal), "missed": row.missed}
 
 
 def heading(report: dict[str, Any]) -> str:
@@ -53,30 +56,33 @@ def heading(report: dict[str, Any]) -> str:
         f"{report['date']}  {report['python']}, {report['openssl']}",
         f"{report['cpu']}, {report['cpus']} CPUs, {report['system']}",
         packages,
-        f"{parameters}; medians; ratio = processor time by the first row's, with its quartiles",
+        f"{parameters}; medians of interleaved rounds",
     ]
     return "\n".join(lines)
 
 
-def table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows in aligned columns; times in microseconds."""
-    width = max(len(title), *(len(row["name"]) for row in rows))
-    lines = [
-        "",
-        f"{title:{width}}  {'processor':>10}  {'wall':>10}  {'ratio':>7}  {'quartiles':>15}  goal",
-    ]
-    lines += [
-        f"{row['name']:{width}}  {row['processor']:7.2f} us  {row['wall']:7.2f} us  {row['ratio']:7.3f}  "
-        f"{row['ratio_low']:6.3f} - {row['ratio_high']:6.3f}  {_verdict(row)}"
-        for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+def table(section: Section) -> str:
+    """The rows in aligned columns."""
+    columns = list(dict.fromkeys(column for row in section.rows for column in row.figures))
+    head = [section.name, *columns, "ratio", "quartiles", "goal"]
+    lines = [head, *(_line(row, columns) for row in section.rows)]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
+    text = [f"\n{section.title}"]
+    for name, *others, verdict in lines:
+        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:-1], strict=True))
+        text.append("  ".join((name.ljust(widths[0]), *cells, verdict)).rstrip())
+    return "\n".join(text)
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    if row["goal"] is None:
-        return ""
-    return f"at most {row['goal']}: {'MISSED' if row['missed'] else 'reached'}"
+def _line(row: Row, columns: Sequence[str]) -> list[str]:
+    figures = [_number(row.figures[column]) if column in row.figures else "" for column in columns]
+    quartiles = f"{row.quartiles[0]:.3f} - {row.quartiles[1]:.3f}" if row.quartiles else ""
+    verdict = f"{row.goal}: {'MISSED' if row.missed else 'reached'}" if row.goal else ""
+    return [row.name, *figures, f"{row.ratio:.3f}", quartiles, verdict]
+
+
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.2f}"  # noqa: PLR2004 - four digits are enough
 
 
 def _cpu() -> str:

@@ -1,49 +1,145 @@
-"""Runs the benchmark: ``python tests/benchmarks/run.py [--quick] [--rounds N] [--json FILE] [--check]``."""
+"""Runs the benchmark: ``python tests/benchmarks/run.py [--quick] [--only NAME ...] [--json FILE] [--check]``.
+
+``--compare`` holds the result against the baseline that is kept beside this file, and ``--write-baseline``
+replaces that.
+"""
 
 import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the repository, as for the tests
 
+from tests.benchmarks.baseline import BASELINE, as_baseline, compare
+from tests.benchmarks.flood import flood
+from tests.benchmarks.imports import imports
+from tests.benchmarks.instructions import instructions
 from tests.benchmarks.material import Material, mint
-from tests.benchmarks.measurement import Row, measure
+from tests.benchmarks.measurement import Row, Section, measure
+from tests.benchmarks.memory import finding, memory
 from tests.benchmarks.ours import ours
+from tests.benchmarks.over_http import start_up, throughput
 from tests.benchmarks.peers import peers
-from tests.benchmarks.report import as_data, describe, heading, table
+from tests.benchmarks.report import describe, heading, table
 from tests.benchmarks.whole_requests import whole_requests
+
+TOKENS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How often and how long everything is measured."""
+
+    rounds: int = 300
+    rounds_over_http: int = 9
+    seconds: int = 2
+    starts: int = 9
+    most_remembered: int = 100_000
+
+
+QUICK: Final = Effort(rounds=60, rounds_over_http=3, seconds=1, starts=3, most_remembered=10_000)
+
+
+def _judging(material: Material, effort: Effort) -> list[Row]:
+    async def judge() -> list[Row]:
+        return await measure([*peers(material), *await ours(material)], rounds=effort.rounds)
+
+    return asyncio.run(judge())
+
+
+def _requests(_material: Material, effort: Effort) -> list[Row]:
+    async def ask() -> list[Row]:
+        async with AsyncExitStack() as stack:
+            return await measure(await whole_requests(stack), rounds=effort.rounds)
+
+    return asyncio.run(ask())
+
+
+def _memory(material: Material, effort: Effort) -> list[Row]:
+    async def weigh() -> list[Row]:
+        sizes = [size for size in (1000, 10_000, 100_000) if size <= effort.most_remembered]
+        return [*await memory(material), *await finding(material, sizes, effort.rounds)]
+
+    return asyncio.run(weigh())
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    title: str
+    measure: Callable[[Material, Effort], list[Row]]
+    needs: str | None = None
+
+
+_PARTS: Final = {
+    "judging": _Part("Judging one token; ratio: processor time by the floor's", _judging),
+    "requests": _Part(
+        "One whole request, in process; ratio: processor time by the same request's, sent to nobody's guard",
+        _requests,
+        "redis-server",
+    ),
+    "http": _Part(
+        "Over HTTP, uvicorn with uvloop and httptools; ratio: requests a second, by cost: the same from processor time",
+        lambda _, effort: throughput(effort.rounds_over_http, effort.seconds),
+        "wrk",
+    ),
+    "start": _Part(
+        "From the start of a process to its first answer; ratio: seconds",
+        lambda _, effort: start_up(effort.starts),
+    ),
+    "memory": _Part("Remembered tokens; ratio: KiB, and processor time by the first size's", _memory),
+    "imports": _Part(
+        "Importing the package; ratio: its own time by that of its dependencies",
+        lambda _, effort: imports(effort.starts + 2),
+    ),
+    "flood": _Part(
+        "10,000 forged tokens from one client, good ones from another",
+        lambda _, effort: flood(effort.rounds_over_http, effort.seconds),
+        "wrk",
+    ),
+    "instructions": _Part(
+        "Instructions of the processor for one; ratio: by the floor's", lambda *_: instructions(), "valgrind"
+    ),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; 1 when goals are to be checked and one is missed, else 0."""
+    """Measure and print; 1 when a goal is missed or something became slower, and that was asked, else 0."""
     options = _parser().parse_args(arguments)
-    rounds, tokens = (40, 400) if options.quick else (options.rounds, 2000)
+    effort = QUICK if options.quick else Effort()
     _leave_settings_of_the_environment_out()
-    material = mint(tokens)
-    rows, requests = asyncio.run(_measure(material, rounds))
-    sizes = {"rounds": rounds, "tokens": tokens, "bytes in a token": len(material.good[0])}
-    report = describe(rows, sizes) | {"requests": as_data(requests)}
-    print(heading(report))
-    print(table("judging one token", report["rows"]))
-    print(table("one whole request, in process", report["requests"]))
+    material = mint(TOKENS)
+    sections = []
+    for name in options.only or _PARTS:
+        part = _PARTS[name]
+        if part.needs and shutil.which(part.needs) is None:
+            print(f"{name}: left out, as {part.needs} is not installed", file=sys.stderr)
+            continue
+        print(f"measuring: {name}", file=sys.stderr)
+        sections.append(Section(name, part.title, part.measure(material, effort)))
+    sizes = {"rounds": effort.rounds, "tokens": TOKENS, "bytes in a token": len(material.good[0])}
+    report = describe(sections, sizes)
+    print(heading(report), *map(table, sections), sep="\n")
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    missed = [row.name for row in (*rows, *requests) if row.missed]
-    if missed and options.check:
-        print(f"\nGoals missed: {'; '.join(missed)}", file=sys.stderr)
-        return 1
-    return 0
-
-
-async def _measure(material: Material, rounds: int) -> tuple[list[Row], list[Row]]:
-    rows = await measure([*peers(material), *await ours(material)], rounds=rounds)
-    async with AsyncExitStack() as stack:
-        return rows, await measure(await whole_requests(stack), rounds=rounds)
+    if options.write_baseline:
+        BASELINE.write_text(json.dumps(as_baseline(report), indent=2) + "\n", encoding="utf-8")
+    found = []
+    if options.check:
+        found += [f"Goal missed: {row.name}" for section in sections for row in section.rows if row.missed]
+    if options.compare:
+        comparison = compare(json.loads(BASELINE.read_text(encoding="utf-8")), as_baseline(report))
+        print("", *comparison.notes, sep="\n")
+        found += comparison.regressions
+    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+    return 1 if found else 0
 
 
 def _leave_settings_of_the_environment_out() -> None:
@@ -53,19 +149,15 @@ def _leave_settings_of_the_environment_out() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="How long it takes to judge a token, and to answer.")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--rounds", type=_positive, default=300, help="how often each works (default: 300)")
-    length.add_argument("--quick", action="store_true", help="40 rounds with fewer tokens: less exact")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: less exact")
+    parser.add_argument(
+        "--only", nargs="+", choices=_PARTS, metavar="NAME", help=f"some of: {', '.join(_PARTS)}"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything to this file")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
+    parser.add_argument("--compare", action="store_true", help="exit with 1 when slower than the baseline")
+    parser.add_argument("--write-baseline", action="store_true", help="keep the result as the baseline")
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 2:
-        raise argparse.ArgumentTypeError("give at least 2, as one round alone has no quartiles")
-    return number
 
 
 if __name__ == "__main__":
