@@ -27,7 +27,9 @@ def instructions() -> list[Row]:
         counted = [_total(dump) for dump in dumps]
     names = json.loads(run.stdout)
     # Each contender has two marks: the first dump holds what came before its work, the second its work.
-    each = [count / instructed.BATCH for count in counted[1 : 2 * len(names) : 2]]
+    marked = counted[-2 * len(names) :]
+    assert len(marked) == 2 * len(names), f"This Python has no symbol {instructed.MARK}: {len(marked)} dumps."
+    each = [count / instructed.BATCH for count in marked[1::2]]
     return [
         Row(name, {"instructions": count}, count / each[0]) for name, count in zip(names, each, strict=True)
     ]

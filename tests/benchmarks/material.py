@@ -18,7 +18,7 @@ KEY_ID: Final = "k3yThumbprint27charsBase64u"
 
 HOUR: Final = 3600
 GROUPS: Final = 200
-"""How many groups a tenant has that its people are members of: most tokens list some that others list, too."""
+"""How many groups a tenant has: most of those that a token lists, others list, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Requests a second over HTTP: uvicorn with uvloop and httptools, loaded by wrk, one contender after the other.
+"""Requests a second over HTTP: uvicorn with uvloop and httptools, loaded by wrk, contenders in turn.
 
 Requests a second swing on machines that are shared; the processor time that the service itself used for a
 request, as the system accounts for it, stands beside them.

@@ -82,7 +82,7 @@ def _line(row: Row, columns: Sequence[str]) -> list[str]:
 
 
 def _number(number: float) -> str:
-    return f"{number:,.0f}" if number >= 1000 else f"{number:.2f}"  # noqa: PLR2004 - four digits are enough
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.2f}"
 
 
 def _cpu() -> str:

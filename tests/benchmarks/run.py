@@ -86,7 +86,7 @@ _PARTS: Final = {
         "redis-server",
     ),
     "http": _Part(
-        "Over HTTP, uvicorn with uvloop and httptools; ratio: requests a second, by cost: the same from processor time",
+        "Over HTTP; ratio: requests a second, by those of the same request sent to nobody's guard",
         lambda _, effort: throughput(effort.rounds_over_http, effort.seconds),
         "wrk",
     ),

@@ -107,7 +107,7 @@ def answers(process: subprocess.Popen[str], *, refused: bool = False) -> tuple[i
 def _alone(number: int) -> list[str]:
     """Puts a command on that processor, where there is a second one and the means."""
     processors = sorted(os.sched_getaffinity(0))
-    if len(processors) < 2 or shutil.which("taskset") is None:  # noqa: PLR2004 - one each
+    if len(processors) < 2 or shutil.which("taskset") is None:
         return []
     return ["taskset", "--cpu-list", str(processors[number])]
 
