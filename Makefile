@@ -12,7 +12,7 @@ OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 ALONE := tests/e2e/test_faults.py tests/e2e/test_load.py tests/e2e/test_overload.py tests/e2e/test_replicas.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit end-to-end alone coverage lowest newest packaging system-packages format bench bench-gateways clean
+.PHONY: help demo test check lint types unit end-to-end alone coverage lowest newest packaging system-packages format bench bench-check bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -64,14 +64,17 @@ system-packages:
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-bench: .venv/ready ## Measure, side by side with the peers
-	@$(BIN)/python tests/benchmarks/run.py
+bench: .venv/ready ## Measure, side by side with the peers; some parts need redis-server, wrk and valgrind, too
+	@$(BIN)/python tests/benchmarks/run.py --json benchmark.json
+
+bench-check: .venv/ready ## Measure the quickest parts, and compare with the baseline that is kept
+	@$(BIN)/python tests/benchmarks/run.py --quick --only judging requests memory imports instructions --compare
 
 bench-gateways: .venv/ready ## Measure gateways, side by side; needs Apache with mod_auth_openidc, too
 	@$(BIN)/python tests/benchmarks/gateways.py
 
 clean: ## Remove what was made
-	@rm -rf .venv .venv-lowest .venv-newest .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-lowest .venv-newest benchmark.json .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: tests/packaging/pins.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=..." >&2; exit 1; }

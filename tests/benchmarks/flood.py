@@ -14,7 +14,7 @@ from typing import Final
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.benchmarks.measurement import Goal, Row, row_of
-from tests.benchmarks.over_http import entra
+from tests.benchmarks.over_http import bearer, entra
 from tests.benchmarks.serving import Service, answers, load, service, wait_for
 
 TOKENS: Final = 10_000
@@ -42,7 +42,7 @@ def flood(rounds: int, seconds: int) -> list[Row]:
         tokens = Path(folder) / "tokens"
         script.write_text(_SENDS_THEM_ALL.replace("FILE", str(tokens)).replace("%%", "%"))
         tokens.write_text("\n".join(_forge(emulator, TOKENS)))
-        token = {"Authorization": f"Bearer {emulator.token()}"}
+        token = bearer(emulator)
         with service("ours", emulator.environment()) as running:
             wait_for(running, token)
             good = ["-H", f"Authorization: {token['Authorization']}"]

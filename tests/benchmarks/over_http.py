@@ -5,9 +5,10 @@ request, as the system accounts for it, stands beside them.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -26,9 +27,16 @@ CONNECTIONS: Final = 32
 RUN_IN_SECONDS: Final = 1
 
 NOBODY: Final = "a dependency that does nothing"
-BY_COOKIE: Final = f"{NOBODY}, sent the cookie"
-AZURE_AUTH: Final = "fastapi-azure-auth, every token"
 SEEN: Final = "ours, bearer token seen before"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What came of one run of wrk."""
+
+    rate: float
+    cost: float
+    """Seconds of processor time for one request."""
 
 
 @dataclass(slots=True)
@@ -38,22 +46,33 @@ class _Running:
     name: str
     service: Service
     headers: Mapping[str, str]
-    floor: str = NOBODY
+    floor: "_Running | None" = None
     goal: Goal | None = None
     workers: int = 1
-    rates: list[float] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
+    sample: _Sample = field(init=False)
+    beside: _Sample = field(init=False)
+    """What the floor reached, right before or after."""
 
-    def work(self, seconds: int) -> None:
-        """Answer for that long, and keep how many a second, and what one cost."""
+    def work(self, seconds: int) -> _Sample:
+        """Answer for that long."""
         options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
         for name, value in self.headers.items():
             options += ["-H", f"{name}: {value}"]
         before = self.service.processor_seconds()
         process = load(f"{self.service.address}/incidents", *options, beside=self.workers == 1)
         count, passed = answers(process)
-        self.rates.append(count / passed)
-        self.costs.append((self.service.processor_seconds() - before) / count)
+        return _Sample(count / passed, (self.service.processor_seconds() - before) / count)
+
+    def work_beside_floor(self, seconds: int, *, first: bool) -> None:
+        """Both, one right after the other."""
+        if self.floor is None:
+            self.sample = self.beside = self.work(seconds)
+        elif first:
+            self.sample = self.work(seconds)
+            self.beside = self.floor.work(seconds)
+        else:
+            self.beside = self.floor.work(seconds)
+            self.sample = self.work(seconds)
 
 
 @contextmanager
@@ -64,76 +83,79 @@ def entra() -> Iterator[EntraEmulator]:
         yield emulator
 
 
+def bearer(emulator: EntraEmulator) -> dict[str, str]:
+    """The header with a token of somebody who is in ten groups, as those that are judged in process."""
+    return {"Authorization": f"Bearer {emulator.token(groups=[str(uuid.uuid4()) for _ in range(10)])}"}
+
+
 def throughput(rounds: int, seconds: int) -> list[Row]:
-    """All contenders in turn, in an order drawn anew for each round."""
+    """All contenders in turn, in an order drawn anew for each round, each beside its floor.
+
+    The services are started anew for each round: where a process happens to have its memory makes some
+    quicker than others for as long as they live.
+    """
     chance = Random(2)
-    with ExitStack() as stack:
-        running = _start(stack, stack.enter_context(entra()))
-        for contender in running:
-            contender.work(RUN_IN_SECONDS)
-            contender.rates.clear()
-            contender.costs.clear()
-        for _ in range(rounds):
-            for contender in chance.sample(running, len(running)):
-                contender.work(seconds)
-    by_name = {contender.name: contender for contender in running}
-    rows = [_row(contender, by_name[contender.floor]) for contender in running]
-    return [*rows, _against(by_name[SEEN], by_name[AZURE_AUTH])]
+    all_rounds: list[list[_Running]] = []
+    with entra() as emulator:
+        for turn in range(rounds):
+            with ExitStack() as stack:
+                running = _start(stack, emulator)
+                for contender in running:
+                    contender.work(RUN_IN_SECONDS)
+                for contender in chance.sample(running, len(running)):
+                    contender.work_beside_floor(seconds, first=turn % 2 == 0)
+            all_rounds.append(running)
+    return [_row(same) for same in zip(*all_rounds, strict=True)]
 
 
-def _row(contender: _Running, floor: _Running) -> Row:
-    rates = [mine / base for mine, base in zip(contender.rates, floor.rates, strict=True)]
-    costs = [mine / base for mine, base in zip(contender.costs, floor.costs, strict=True)]
+def _row(same: Sequence[_Running]) -> Row:
+    """Of one contender in all rounds."""
     figures = {
-        "requests/s": median(contender.rates),
-        "processor us": median(contender.costs) * 1e6,
-        "by cost": 1 / median(costs),
+        "requests/s": median(each.sample.rate for each in same),
+        "processor us": median(each.sample.cost for each in same) * 1e6,
+        "by cost": median(each.beside.cost / each.sample.cost for each in same),
     }
-    row = row_of(contender.name, figures, rates, contender.goal)
-    return Row(row.name, row.figures, row.ratio, row.quartiles, row.goal, higher_is_better=True)
-
-
-def _against(ours: _Running, other: _Running) -> Row:
-    rates = [mine / theirs for mine, theirs in zip(ours.rates, other.rates, strict=True)]
-    costs = [theirs / mine for mine, theirs in zip(ours.costs, other.costs, strict=True)]
-    return row_of(
-        f"{SEEN}, by fastapi-azure-auth", {"by cost": median(costs)}, rates, Goal(4.5, at_least=True)
-    )
+    ratios = [each.sample.rate / each.beside.rate for each in same]
+    return replace(row_of(same[0].name, figures, ratios, same[0].goal), higher_is_better=True)
 
 
 def _start(stack: ExitStack, emulator: EntraEmulator) -> list[_Running]:
     redis = RedisServer(Path(stack.enter_context(TemporaryDirectory())))
     redis.start()
     stack.callback(redis.stop)
-    token = {"Authorization": f"Bearer {emulator.token()}"}
+    token = bearer(emulator)
     environment = emulator.environment()
 
     def start(guard: str, workers: int = 1, store: str = "cookie") -> Service:
         chosen = environment | {"CAMUNDA_ENTRA_SESSION_STORE": store}
         return stack.enter_context(service(guard, chosen, workers=workers))
 
-    ours, nobody = start("ours"), start("nobody")
-    wait_for(ours, token)
-    cookie = _signed_in(ours, emulator)
+    nobody, with_sign_in = start("nobody"), start("ours with sign-in")
+    wait_for(with_sign_in, token)
+    cookie = _signed_in(with_sign_in, emulator)
+    floor = _Running(NOBODY, nobody, token)
+    azure_auth = _Running("fastapi-azure-auth, every token", start("fastapi-azure-auth"), token, floor)
+    seen = _Running(SEEN, start("ours"), token, floor, Goal(0.97, at_least=True))
+    by_cookie = _Running(f"{NOBODY}, sent the cookie", nobody, cookie, floor)
     running = [
-        _Running(NOBODY, nobody, token),
-        _Running("no dependency at all", start("no dependency"), token),
-        _Running(SEEN, ours, token, goal=Goal(0.97, at_least=True)),
-        _Running(AZURE_AUTH, start("fastapi-azure-auth"), token),
-        _Running("PyJWKClient, dependency by hand", start("by hand"), token),
-        _Running(BY_COOKIE, nobody, cookie),
-        _Running("ours, session cookie, store cookie", ours, cookie, BY_COOKIE, Goal(0.9, at_least=True)),
+        floor,
+        _Running("no dependency at all", start("no dependency"), token, floor),
+        seen,
+        azure_auth,
+        _Running(f"{SEEN}, by fastapi-azure-auth", seen.service, token, azure_auth, Goal(4.5, at_least=True)),
+        _Running("PyJWKClient, dependency by hand", start("by hand"), token, floor),
+        by_cookie,
+        _Running(
+            "ours, session cookie, store cookie", with_sign_in, cookie, by_cookie, Goal(0.9, at_least=True)
+        ),
     ]
     for store in ("memory", redis.url):
-        one = start("ours", store=store)
+        one = start("ours with sign-in", store=store)
         wait_for(one, token)
         name = f"ours, session cookie, store {store.partition(':')[0]}"
-        running.append(_Running(name, one, _signed_in(one, emulator), BY_COOKIE))
-    two = start("nobody", workers=2)
-    running += [
-        _Running(f"two workers: {NOBODY}", two, token, workers=2),
-        _Running(f"two workers: {SEEN}", start("ours", 2), token, f"two workers: {NOBODY}", workers=2),
-    ]
+        running.append(_Running(name, one, _signed_in(one, emulator), by_cookie))
+    two = _Running(f"two workers: {NOBODY}", start("nobody", 2), token, workers=2)
+    running += [two, _Running(f"two workers: {SEEN}", start("ours", 2), token, two, workers=2)]
     for contender in running:
         wait_for(contender.service, contender.headers)
     return running
@@ -150,7 +172,7 @@ def start_up(rounds: int) -> list[Row]:
     """Seconds from the start of a process until it answered a request that brought a token."""
     seconds: dict[str, list[float]] = {"nobody": [], "ours": [], "fastapi-azure-auth": []}
     with entra() as emulator:
-        token = {"Authorization": f"Bearer {emulator.token()}"}
+        token = bearer(emulator)
         for _ in range(rounds + 1):
             for guard, passed in seconds.items():
                 began = time.monotonic()

@@ -75,7 +75,7 @@ def _memory(material: Material, effort: Effort) -> list[Row]:
 class _Part:
     title: str
     measure: Callable[[Material, Effort], list[Row]]
-    needs: str | None = None
+    needs: tuple[str, ...] = ()
 
 
 _PARTS: Final = {
@@ -83,12 +83,12 @@ _PARTS: Final = {
     "requests": _Part(
         "One whole request, in process; ratio: processor time by the same request's, sent to nobody's guard",
         _requests,
-        "redis-server",
+        ("redis-server",),
     ),
     "http": _Part(
         "Over HTTP; ratio: requests a second, by those of the same request sent to nobody's guard",
         lambda _, effort: throughput(effort.rounds_over_http, effort.seconds),
-        "wrk",
+        ("redis-server", "wrk"),
     ),
     "start": _Part(
         "From the start of a process to its first answer; ratio: seconds",
@@ -102,10 +102,12 @@ _PARTS: Final = {
     "flood": _Part(
         "10,000 forged tokens from one client, good ones from another",
         lambda _, effort: flood(effort.rounds_over_http, effort.seconds),
-        "wrk",
+        ("wrk",),
     ),
     "instructions": _Part(
-        "Instructions of the processor for one; ratio: by the floor's", lambda *_: instructions(), "valgrind"
+        "Instructions of the processor for one; ratio: by the floor's",
+        lambda *_: instructions(),
+        ("valgrind",),
     ),
 }
 
@@ -119,8 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sections = []
     for name in options.only or _PARTS:
         part = _PARTS[name]
-        if part.needs and shutil.which(part.needs) is None:
-            print(f"{name}: left out, as {part.needs} is not installed", file=sys.stderr)
+        missing = [need for need in part.needs if shutil.which(need) is None]
+        if missing:
+            print(f"{name}: left out, as {' and '.join(missing)} cannot be found", file=sys.stderr)
             continue
         print(f"measuring: {name}", file=sys.stderr)
         sections.append(Section(name, part.title, part.measure(material, effort)))

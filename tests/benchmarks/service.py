@@ -27,6 +27,11 @@ def make() -> FastAPI:
 
 def _ours() -> FastAPI:
     entra = CamundaEntra()
+    return _app(entra.current_user, lifespan=entra.lifespan)
+
+
+def _ours_with_sign_in() -> FastAPI:
+    entra = CamundaEntra()
     app = _app(entra.current_user, lifespan=entra.lifespan)
     entra.install(app)
     return app
@@ -85,6 +90,7 @@ def _app(guard: Callable[..., Any], **options: Any) -> FastAPI:
 
 _GUARDS: Final = {
     "ours": _ours,
+    "ours with sign-in": _ours_with_sign_in,
     "nobody": _nobody,
     "no dependency": _no_dependency,
     "fastapi-azure-auth": _fastapi_azure_auth,
