@@ -78,8 +78,8 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         """
         try:
             credentials = read_credentials(request)
-            user = credentials and self.judge.authenticator.recall(credentials)
-            if not user:
+            user = self.recall(request, credentials)
+            if user is None:
                 user = await self._identify(request, credentials)
             if user is None and self.auto_error:
                 raise CredentialsMissing
@@ -118,8 +118,11 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             EntraError: The credentials are wrong, or cannot be judged.
         """
         credentials = read_credentials(request)
-        user = credentials and self.judge.authenticator.recall(credentials)
-        return user or await self._identify(request, credentials)
+        return self.recall(request, credentials) or await self._identify(request, credentials)
+
+    def recall(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:  # noqa: ARG002
+        """The user of what the request brings, if that was judged before; else None, and nothing is said."""
+        return None if credentials is None else self.judge.authenticator.recall(credentials)
 
     async def _identify(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
         """The user of credentials that are not remembered."""

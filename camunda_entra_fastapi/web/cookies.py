@@ -37,8 +37,7 @@ class Cookies:
         first = cookies.get(name)
         if not first:
             return None
-        match = _CHUNKED.fullmatch(first)
-        if match is None:
+        if ":" not in first or (match := _CHUNKED.fullmatch(first)) is None:
             return first
         others = [cookies.get(f"{name}-{number}", "") for number in range(1, int(match[1]))]
         return "".join((match[2], *others))

@@ -100,6 +100,12 @@ class CurrentUser(EntraBearer):
         check(user, all_listed=True)
         return user
 
+    def recall(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
+        """As for bearer tokens; without an Authorization header by the session cookie."""
+        if credentials is not None:
+            return self.judge.authenticator.recall(credentials)
+        return None if self.browsers is None else self.browsers.sessions.recall(request)
+
     async def identify_without_token(self, request: HTTPConnection) -> EntraUser | None:
         """The user of the session cookie."""
         return None if self.browsers is None else await self.browsers.sessions.user(request)

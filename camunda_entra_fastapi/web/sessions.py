@@ -1,5 +1,6 @@
 """The user of a session cookie, and the cookies that an answer has to bring."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -32,6 +33,19 @@ class Sessions:
     cookies: Cookies
     site: Site
 
+    def recall(self, connection: HTTPConnection) -> EntraUser | None:
+        """The user of a cookie that was found before, if nobody must be asked and nothing renewed; else None.
+
+        Raises:
+            CrossOrigin: The cookie is good, but another site's page sent it.
+        """
+        handle = self.cookies.session(connection)
+        known = None if handle is None else self.keeper.recall(handle)
+        if known is None:
+            return None
+        check_same_origin(connection, self.site)
+        return known.user
+
     async def user(self, connection: HTTPConnection, *, with_access_token: bool = False) -> EntraUser | None:
         """The user who is signed in; None without a cookie, or with one that is good no longer.
 
@@ -48,10 +62,6 @@ class Sessions:
         handle = self.cookies.session(connection)
         if handle is None:
             return None
-        known = None if with_access_token else self.keeper.recall(handle)
-        if known is not None:
-            check_same_origin(connection, self.site)
-            return known.user
         found = await self.keeper.find(handle)
         if found is None:
             return None
@@ -90,25 +100,28 @@ class SessionCookies:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add cookies to the answer where there are some."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Add cookies to the answer where there are some.
+
+        Gives what the application gives to wait for: a coroutine of our own around that, and one around
+        each message, would take each request longer.
+        """
         scope[INSTALLED_AT] = scope.get("root_path", "")
         if scope["type"] != "http" or PENDING in scope or not _has_cookie(scope):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         pending: dict[str, list[str]] = {}
         scope[PENDING] = pending
 
-        async def send_with_cookies(message: Message) -> None:
+        def send_with_cookies(message: Message) -> Awaitable[None]:
             if pending and message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for value in chain.from_iterable(pending.values()):
                     headers.append("Set-Cookie", value)
                 if "private" not in headers.get("Cache-Control", ""):
                     headers["Cache-Control"] = "no-store"  # no cache may give them to others
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, send_with_cookies)
+        return self._app(scope, receive, send_with_cookies)
 
 
 def _has_cookie(scope: Scope) -> bool:
