@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.requests import HTTPConnection
@@ -29,11 +29,15 @@ class Cookies:
     name: str
     domain: str | None
     site: Site
+    _secure_name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_secure_name", self._with_prefix(self.name))
 
     def session(self, connection: HTTPConnection) -> str | None:
         """The session's handle, put together from its chunks; None without one."""
         cookies = connection.cookies
-        name = self._prefixed(connection, self.name)
+        name = self._secure_name if self.site.is_secure(connection) else self.name
         first = cookies.get(name)
         if not first:
             return None
@@ -99,8 +103,9 @@ class Cookies:
 
     def _prefixed(self, connection: HTTPConnection, name: str) -> str:
         """With the prefix by which browsers see to it that no other host set the cookie."""
-        if not self.site.is_secure(connection):
-            return name
+        return self._with_prefix(name) if self.site.is_secure(connection) else name
+
+    def _with_prefix(self, name: str) -> str:
         return f"__Host-{name}" if self.domain is None else f"__Secure-{name}"
 
     def _set(self, connection: HTTPConnection, name: str, value: str, seconds: float) -> str:

@@ -107,7 +107,12 @@ class SessionCookies:
         each message, would take each request longer.
         """
         scope[INSTALLED_AT] = scope.get("root_path", "")
-        if scope["type"] != "http" or PENDING in scope or not _has_cookie(scope):
+        if scope["type"] != "http" or PENDING in scope:
+            return self._app(scope, receive, send)
+        for name, _ in scope["headers"]:  # a function for it, or any(), would take each request longer
+            if name == b"cookie":
+                break
+        else:
             return self._app(scope, receive, send)
         pending: dict[str, list[str]] = {}
         scope[PENDING] = pending
@@ -122,10 +127,3 @@ class SessionCookies:
             return send(message)
 
         return self._app(scope, receive, send_with_cookies)
-
-
-def _has_cookie(scope: Scope) -> bool:
-    for name, _ in scope["headers"]:  # noqa: SIM110 - any() takes three times as long, for each request
-        if name == b"cookie":
-            return True
-    return False
