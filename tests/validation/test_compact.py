@@ -249,7 +249,22 @@ def test_number_of_parts_is_three_and_none_is_empty(text: str, expected: tuple[s
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize(
     "spelling",
-    ["{}=", "{}==", "={}", "+{}", "/{}", " {}", "{} ", "{}\n", "{}\r\n", "\t{}", "{}\x00", "{}%3D", "AAAAA"],
+    [
+        "{}=",
+        "{}==",
+        "={}",
+        "+{}",
+        "/{}",
+        " {}",
+        "{} ",
+        "{}\n",
+        "{}\r\n",
+        "\t{}",
+        "{}\x00",
+        "{}%3D",
+        "AAAAA",
+        "\\u0041AAA{}",
+    ],
 )
 def test_base64url_has_one_spelling_only(index: int, spelling: str) -> None:
     """Padding, foreign characters, blanks and odd lengths are refused in each part (RFC 7515, 2)."""
