@@ -39,13 +39,13 @@ class Effort:
     """How often and how long everything is measured."""
 
     rounds: int = 300
-    rounds_over_http: int = 9
-    seconds: int = 2
+    rounds_over_http: int = 11
+    seconds: int = 1
     starts: int = 9
     most_remembered: int = 100_000
 
 
-QUICK: Final = Effort(rounds=60, rounds_over_http=3, seconds=1, starts=3, most_remembered=10_000)
+QUICK: Final = Effort(rounds=60, rounds_over_http=3, starts=3, most_remembered=10_000)
 
 
 def _judging(material: Material, effort: Effort) -> list[Row]:

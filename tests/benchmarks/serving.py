@@ -60,7 +60,7 @@ def service(guard: str, environment: Mapping[str, str], *, workers: int = 1) -> 
         yield Service(f"http://localhost:{port}", process.pid)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(START_SECONDS)
 
 
 def wait_for(service: Service, headers: Mapping[str, str]) -> None:
