@@ -50,7 +50,7 @@ class _Running:
     workers: int = 1
     sample: _Sample = field(init=False)
     beside: _Sample = field(init=False)
-    """What the floor reached, right before or after."""
+    """What the floor reached, right before and after."""
 
     def work(self, seconds: int) -> _Sample:
         """Answer for that long."""
@@ -62,16 +62,15 @@ class _Running:
         count, passed = answers(process)
         return _Sample(count / passed, (self.service.processor_seconds() - before) / count)
 
-    def work_beside_floor(self, seconds: int, *, first: bool) -> None:
-        """Both, one right after the other."""
+    def work_beside_floor(self, seconds: int) -> None:
+        """The floor before and after, so that a machine that becomes slower meanwhile favours nobody."""
         if self.floor is None:
             self.sample = self.beside = self.work(seconds)
-        elif first:
-            self.sample = self.work(seconds)
-            self.beside = self.floor.work(seconds)
-        else:
-            self.beside = self.floor.work(seconds)
-            self.sample = self.work(seconds)
+            return
+        before = self.floor.work(seconds)
+        self.sample = self.work(seconds)
+        after = self.floor.work(seconds)
+        self.beside = _Sample((before.rate + after.rate) / 2, (before.cost + after.cost) / 2)
 
 
 @contextmanager
@@ -96,11 +95,11 @@ def throughput(rounds: int, seconds: int) -> list[Row]:
     chance = Random(2)
     all_rounds: list[list[_Running]] = []
     with entra() as emulator:
-        for turn in range(rounds):
+        for _ in range(rounds):
             with ExitStack() as stack:
                 running = _start(stack, emulator)
                 for contender in chance.sample(running, len(running)):
-                    contender.work_beside_floor(seconds, first=turn % 2 == 0)
+                    contender.work_beside_floor(seconds)
             all_rounds.append(running)
     return [_row(same) for same in zip(*all_rounds, strict=True)]
 

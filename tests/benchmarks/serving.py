@@ -32,11 +32,7 @@ class Service:
 
     def processor_seconds(self) -> float:
         """Processor time of all its processes and threads until now."""
-        nanoseconds = 0
-        for process in _family(self.process):
-            for thread in Path(f"/proc/{process}/task").iterdir():
-                nanoseconds += int((thread / "schedstat").read_text().split()[0])
-        return nanoseconds / 1e9
+        return sum(time.clock_gettime(_clock_of(process)) for process in _family(self.process))
 
     def resident_bytes(self) -> int:
         """Main memory of its first process."""
@@ -110,6 +106,11 @@ def _alone(number: int) -> list[str]:
     if len(processors) < 2 or shutil.which("taskset") is None:
         return []
     return ["taskset", "--cpu-list", str(processors[number])]
+
+
+def _clock_of(process: int) -> int:
+    """The clock of a process's time on processors, as clock_getcpuclockid(3) makes its number on Linux."""
+    return (~process << 3) | 2
 
 
 def _family(process: int) -> list[int]:
