@@ -254,6 +254,25 @@ def test_caches_are_as_before_when_overriding_ends(
     assert verdict(everywhere, foreign) == "key_unknown"
 
 
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"audience": "aaaaaaaa-0000-4000-8000-00000000000f"}, "audience_mismatch"),
+        ({"allowed_clients": "aaaaaaaa-0000-4000-8000-00000000000f"}, "client_not_allowed"),
+    ],
+    ids=["audience", "clients"],
+)
+def test_who_was_let_in_before_is_judged_anew_under_other_settings(
+    entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, changed: dict[str, str], code: str
+) -> None:
+    """What is remembered of a token under one policy counts for nothing under the next."""
+    token = token_of(emulator)
+    assert [verdict(everywhere, token) for _ in range(2)] == ["accepted", "accepted"]
+    with entra.overridden(emulator.settings(**changed), http_client=emulator.http_client()):
+        assert verdict(everywhere, token) == code
+    assert verdict(everywhere, token) == "accepted"
+
+
 def test_a_lifespan_that_begins_meanwhile_fetches_the_other_keys(
     entra: CamundaEntra, emulator: EntraEmulator, other: EntraEmulator
 ) -> None:

@@ -32,6 +32,7 @@ def as_baseline(report: Mapping[str, Any]) -> dict[str, Any]:
         section: {
             row["name"]: {"ratio": round(row["ratio"], 4), "higher is better": row["higher_is_better"]}
             for row in rows
+            if row["goal"] or row["name"].startswith("ours")  # what becomes of others is their affair
         }
         for section, rows in report["sections"].items()
         if section != "instructions"
