@@ -49,9 +49,14 @@ class EntraUser(User):
     if not TYPE_CHECKING:  # pragma: no branch - type checkers alone take the other one
 
         def __getattr__(self, name: str) -> Any:
-            if name in READERS and (claims := _slot(self, "_claims")) is not None:
-                value = _VALUES.__get__(self)[name] = READERS[name](claims)
-                return value
+            if name in READERS:
+                if (claims := _slot(self, "_claims")) is not None:
+                    value = _VALUES.__get__(self)[name] = READERS[name](claims)
+                    return value
+                if name in (
+                    values := _VALUES.__get__(self)
+                ):  # another thread worked out all of them meanwhile
+                    return values[name]
             if name == "access_token":
                 return self._access_token
             if name in _PYDANTICS and (credentials := _slot(self, "_credentials")) is not None:

@@ -282,6 +282,14 @@ def test_lists_and_claims_are_lists_and_dicts() -> None:
 # Equality and copies
 
 
+def test_a_field_that_another_thread_has_just_worked_out_is_there() -> None:
+    """Threads share a user: whoever looked a moment too early gets what is there now."""
+    user = made(name="Ada Example")
+    late = EntraUser.__getattr__  # type: ignore[attr-defined]  # Python calls it where looking found nothing
+    vars(user)
+    assert late(user, "name") == "Ada Example"
+
+
 def test_equal_tokens_make_equal_users() -> None:
     """Users are values: equal when token and claims are, and usable in sets."""
     assert made() == made()
