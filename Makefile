@@ -64,10 +64,10 @@ system-packages:
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-bench: .venv/ready ## Measure, side by side with the peers; some parts need redis-server, wrk and valgrind, too
+bench: .venv/ready ## Measure, side by side with the peers, for eight minutes; some parts need redis-server, wrk, valgrind
 	@$(BIN)/python tests/benchmarks/run.py --json benchmark.json
 
-bench-check: .venv/ready ## Measure the quickest parts, and compare with the baseline that is kept
+bench-check: .venv/ready ## Measure the quickest parts, and compare with what is kept in the repository
 	@$(BIN)/python tests/benchmarks/run.py --quick --only judging requests memory imports instructions --compare
 
 bench-gateways: .venv/ready ## Measure gateways, side by side; needs Apache with mod_auth_openidc, too

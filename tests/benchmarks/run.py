@@ -38,8 +38,8 @@ TOKENS: Final = 2000
 class Effort:
     """How often and how long everything is measured."""
 
-    rounds: int = 300
-    rounds_over_http: int = 11
+    rounds: int = 200
+    rounds_over_http: int = 7
     seconds: int = 1
     starts: int = 9
     most_remembered: int = 100_000
