@@ -15,7 +15,7 @@ ALONE := tests/e2e/test_faults.py tests/e2e/test_load.py tests/e2e/test_overload
 .PHONY: help demo test check lint types unit end-to-end alone coverage lowest newest packaging system-packages format bench bench-check bench-gateways clean
 
 help: ## Show what there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
