@@ -63,14 +63,14 @@ def compare(baseline: Mapping[str, Any], now: Mapping[str, Any]) -> Comparison:
 
 
 def _more_instructions(then: Mapping[str, int], now: Mapping[str, int]) -> Iterator[str]:
-    for name in then.keys() & now.keys():
+    for name in filter(now.__contains__, then):
         if now[name] > then[name] * (1 + INSTRUCTIONS_TOLERANCE):
             yield f"More instructions: {name}: {now[name]:,} instead of {then[name]:,}"
 
 
 def _worse_ratios(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    for section in then.keys() & now.keys():
-        for name in then[section].keys() & now[section].keys():
+    for section in filter(now.__contains__, then):
+        for name in filter(now[section].__contains__, then[section]):
             was, is_now = then[section][name]["ratio"], now[section][name]["ratio"]
             better, worse = (was, is_now) if not then[section][name]["higher is better"] else (is_now, was)
             if worse > better * (1 + RATIO_TOLERANCE):
