@@ -186,6 +186,12 @@ def test_unknown_attribute_is_an_attribute_error() -> None:
         made().nmae  # type: ignore[attr-defined]  # noqa: B018
 
 
+def test_a_field_that_was_never_given_is_an_attribute_error() -> None:
+    """Pydantic constructs users without their fields, where it is told not to check."""
+    with pytest.raises(AttributeError, match="sub"):
+        EntraUser.model_construct().sub  # noqa: B018
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
