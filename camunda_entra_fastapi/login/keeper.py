@@ -57,6 +57,7 @@ class SessionKeeper:
         self._remember = remember
         self._known: dict[str, SignedIn] = {}
         self._by_handle: dict[str, SignedIn] = {}
+        """Of those that are known, the ones that may be recalled."""
         self._with_token: dict[str, SignedIn] = {}
         self._ended = Marks(clock)
         self._flights: dict[str, _Flight] = {}
@@ -73,7 +74,7 @@ class SessionKeeper:
     def recall(self, handle: str) -> SignedIn | None:
         """The session of a handle that was found before, where nobody must be asked and nothing renewed."""
         known = self._by_handle.get(handle)
-        if known is None or self._known.get(known.session.id) is not known:  # ended, or renewed meanwhile
+        if known is None:
             return None
         now, session = self._clock(), known.session
         return known if now < session.renew_at and now < session.expires_at else None
@@ -152,7 +153,7 @@ class SessionKeeper:
             SessionsUnavailable: The store cannot be asked.
         """
         self._ended.add(found.session.id, self.seconds_left(found.session))
-        self._known.pop(found.session.id, None)
+        self._forget(found.session.id)
         self._with_token.pop(found.session.id, None)
         await self.store.end(found.handle)
 
@@ -173,11 +174,18 @@ class SessionKeeper:
     def _know(self, session: Session, handle: str) -> SignedIn:
         make = EntraUser.from_claims if session.of_access_token else EntraUser.from_id_token
         known = SignedIn(session, handle, make(session.claims, session.access_token))
+        self._forget(session.id)
         if len(self._known) >= self._remember:
             self._known.clear()  # rare, and filled again by those who are still there
             self._by_handle.clear()
         self._known[session.id] = known
         return known
+
+    def _forget(self, session_id: str) -> None:
+        """The session is known no longer, nor found by its handle; neither is it ended."""
+        known = self._known.pop(session_id, None)
+        if known is not None:
+            self._by_handle.pop(known.handle, None)
 
     def _take_off(self, found: SignedIn) -> _Flight:
         """The renewal of this session that is under way on this event loop, or a new one."""

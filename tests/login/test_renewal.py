@@ -1,6 +1,7 @@
 """Sessions stay alive by their refresh token, for as long as Entra and the settings allow."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from typing import Any, Final
@@ -377,6 +378,25 @@ async def test_with_a_store_the_cookie_stays_the_same(make_site: MakeSite) -> No
     answer = await browser.http.get("/api")
     assert (answer.status_code, set_cookies(answer)) == (200, {})
     assert browser.session == old
+
+
+@Store
+async def test_renewals_leave_nothing_behind(make_site: MakeSite, store: str) -> None:
+    """What is remembered of a session is its newest state alone, however often it was renewed."""
+
+    def remembered() -> int:
+        gc.collect()
+        return sum(isinstance(each, SignedIn) for each in gc.get_objects())
+
+    site = make_site(session_store=store)
+    browser = await site.browser().signed_in()
+    found = []
+    for _ in range(5):
+        site.clock.advance(HOUR)
+        assert [await browser.status() for _ in range(2)] == [200, 200]
+        found.append(remembered())
+    assert site.renewals() == 5
+    assert found[1:] == found[:1] * 4
 
 
 async def test_the_old_cookie_causes_no_second_renewal(site: Site) -> None:
