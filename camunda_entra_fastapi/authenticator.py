@@ -11,7 +11,7 @@ from camunda_entra_fastapi.validation.compact import UnverifiedToken, parse
 from camunda_entra_fastapi.validation.id_token import verify_id_token
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey
 from camunda_entra_fastapi.validation.policy import Policy
-from camunda_entra_fastapi.validation.remembered import RememberedTokens
+from camunda_entra_fastapi.validation.token_cache import RememberedTokens
 from camunda_entra_fastapi.validation.verifier import verify
 
 

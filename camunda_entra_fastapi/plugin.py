@@ -9,12 +9,9 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 
 from camunda_entra_fastapi.authenticator import Clock
-from camunda_entra_fastapi.calling import CallsOn
-from camunda_entra_fastapi.joined import join, required, scheme_of
-from camunda_entra_fastapi.login.docs_token import DocsToken
-from camunda_entra_fastapi.login.parts import Parts, Paths
-from camunda_entra_fastapi.login.router import Login
+from camunda_entra_fastapi.downstream_api import CallsOn
 from camunda_entra_fastapi.remote.credentials import AssertionSource
+from camunda_entra_fastapi.runtime import join, required, scheme_of
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.current_user import (
@@ -25,10 +22,13 @@ from camunda_entra_fastapi.web.current_user import (
     require,
     require_any,
 )
-from camunda_entra_fastapi.web.faults import answer_faults
-from camunda_entra_fastapi.web.fixed_paths import FixedPaths
+from camunda_entra_fastapi.web.exception_handlers import answer_faults
 from camunda_entra_fastapi.web.forward_auth import Demand, ForwardAuth
 from camunda_entra_fastapi.web.health import Health
+from camunda_entra_fastapi.web.login.docs_token import DocsToken
+from camunda_entra_fastapi.web.login.mount import FixedPaths
+from camunda_entra_fastapi.web.login.parts import Parts, Paths
+from camunda_entra_fastapi.web.login.router import Login
 from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui, guard_docs, redeem_codes_at
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.sessions import SessionCookies

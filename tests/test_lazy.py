@@ -35,9 +35,9 @@ def pytest_unconfigure():
 PARTS = [
     "authenticator",
     "errors",
-    "frozen",
     "plugin",
     "remote",
+    "runtime",
     "settings",
     "telemetry",
     "urls",
@@ -78,16 +78,20 @@ def test_pytest_pays_nothing_for_the_plugin(tmp_path: Path) -> None:
     assert {name for name in more if name.partition(".")[0] not in sys.stdlib_module_names} == {
         "camunda_entra_fastapi",
         "camunda_entra_fastapi.testing",
-        "camunda_entra_fastapi.testing.pytest_plugin",
+        "camunda_entra_fastapi.testing.fixtures",
+        "camunda_entra_fastapi.testing.fixtures.pytest_plugin",
     }
 
 
 def test_pytest_alone_with_the_plugin_has_nothing_heavy(tmp_path: Path) -> None:
     """With no other plugin to hide behind."""
     names = collect(
-        tmp_path, "-p", "camunda_entra_fastapi.testing.pytest_plugin", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"
+        tmp_path,
+        "-p",
+        "camunda_entra_fastapi.testing.fixtures.pytest_plugin",
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
     )
-    assert "camunda_entra_fastapi.testing.pytest_plugin" in names
+    assert "camunda_entra_fastapi.testing.fixtures.pytest_plugin" in names
     assert not {name.partition(".")[0] for name in names} & HEAVY
 
 
@@ -145,10 +149,10 @@ def test_parts_are_reached_without_an_import_of_their_own(part: str) -> None:
 
 def test_a_part_is_the_module_that_an_import_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     """There are not two of it, whichever way came first."""
-    from camunda_entra_fastapi import frozen
+    from camunda_entra_fastapi import telemetry
 
-    monkeypatch.delattr(camunda_entra_fastapi, "frozen")
-    assert camunda_entra_fastapi.frozen is frozen
+    monkeypatch.delattr(camunda_entra_fastapi, "telemetry")
+    assert camunda_entra_fastapi.telemetry is telemetry
 
 
 @pytest.mark.parametrize("module", [camunda_entra_fastapi, testing])

@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from camunda_entra_fastapi.cli.browser import NAVIGATION, Application, SignInFailed, open_page, sign_in
-from camunda_entra_fastapi.cli.cast import (
+from camunda_entra_fastapi.cli.people import (
     ADMINISTRATOR,
     APPLICATION,
     READER,

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from camunda_entra_fastapi.cli.interrupts import until_interrupted, wait
-from camunda_entra_fastapi.cli.journal import Journal, short_domain
+from camunda_entra_fastapi.cli.request_log import Journal, short_domain
 from camunda_entra_fastapi.cli.service import DemoError, check_port
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, Tenant, User
 from camunda_entra_fastapi.testing.directory.file import dump_directory, load_directory

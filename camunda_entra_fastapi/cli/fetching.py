@@ -3,9 +3,9 @@
 import httpx
 
 from camunda_entra_fastapi.errors import FetchFailed
-from camunda_entra_fastapi.joined import provider_of
 from camunda_entra_fastapi.remote.discovery import fetch_discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.runtime import provider_of
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.validation.keys import KeySet, parse_keys
 

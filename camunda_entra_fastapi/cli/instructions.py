@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from camunda_entra_fastapi.cli.cast import (
+from camunda_entra_fastapi.cli.people import (
     ADMINISTRATOR,
     APPLICATION,
     READER,

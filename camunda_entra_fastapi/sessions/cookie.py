@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
-from camunda_entra_fastapi.sessions.marks import Marks
+from camunda_entra_fastapi.sessions.replay import Marks
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import MAX_HANDLE_CHARACTERS, Session, pack, unpack
 from camunda_entra_fastapi.telemetry import logger

@@ -7,7 +7,7 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final
 
-from camunda_entra_fastapi.sessions.marks import Marks
+from camunda_entra_fastapi.sessions.replay import Marks
 from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.telemetry import logger
 

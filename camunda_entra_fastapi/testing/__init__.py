@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from camunda_entra_fastapi.testing.app_clients import AppClients
     from camunda_entra_fastapi.testing.directory import (
         Application,
         ConditionalAccess,
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     )
     from camunda_entra_fastapi.testing.directory.file import DirectoryError, dump_directory, load_directory
     from camunda_entra_fastapi.testing.emulator import EntraEmulator
-    from camunda_entra_fastapi.testing.keys import SigningKey
-    from camunda_entra_fastapi.testing.reaching import RecordedRequest
+    from camunda_entra_fastapi.testing.fixtures.app_clients import AppClients
+    from camunda_entra_fastapi.testing.protocol.keys import SigningKey
+    from camunda_entra_fastapi.testing.protocol.request_log import RecordedRequest
 else:  # so that an unknown name is an error to type checkers
 
     def __getattr__(name: str) -> Any:
@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AppClients": "app_clients",
+    "AppClients": "fixtures.app_clients",
     "Application": "directory",
     "ConditionalAccess": "directory",
     "Consent": "directory",
@@ -67,10 +67,10 @@ _HOMES: Final = {
     "FederatedCredential": "directory",
     "Group": "directory",
     "OptionalClaims": "directory",
-    "RecordedRequest": "reaching",
+    "RecordedRequest": "protocol.request_log",
     "Scope": "directory",
     "Secret": "directory",
-    "SigningKey": "keys",
+    "SigningKey": "protocol.keys",
     "Tenant": "directory",
     "User": "directory",
     "dump_directory": "directory.file",

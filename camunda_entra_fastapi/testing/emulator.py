@@ -1,47 +1,34 @@
 """``EntraEmulator``: a local Entra, in the same process or served."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
-from camunda_entra_fastapi.testing.certificates import tls_files
 from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant
-from camunda_entra_fastapi.testing.directory.graph import GRAPH
-from camunda_entra_fastapi.testing.endpoints import build_endpoints
-from camunda_entra_fastapi.testing.faults import Faults, outage
-from camunda_entra_fastapi.testing.handmade import (
+from camunda_entra_fastapi.testing.endpoints.routes import build_endpoints
+from camunda_entra_fastapi.testing.protocol.keys import SigningKey, without_none
+from camunda_entra_fastapi.testing.protocol.request_log import KEY, RecordedRequest
+from camunda_entra_fastapi.testing.serving.certificates import tls_files
+from camunda_entra_fastapi.testing.serving.transport import InProcess
+from camunda_entra_fastapi.testing.tokens.direct_grants import (
     find_people,
     find_user,
     make_grant,
     six_variables,
 )
-from camunda_entra_fastapi.testing.issuing import LONG_LIFETIME
-from camunda_entra_fastapi.testing.keys import SigningKey
-from camunda_entra_fastapi.testing.minting import (
-    LIFETIME,
-    Grant,
-    IdGrant,
-    access_claims,
-    for_graph_alone,
-    header_of,
-    id_claims,
-    without_none,
-)
-from camunda_entra_fastapi.testing.reaching import InProcess, RecordedRequest
-from camunda_entra_fastapi.testing.records import KEY
-from camunda_entra_fastapi.testing.state import State
+from camunda_entra_fastapi.testing.tokens.minting import LIFETIME, IdGrant
+from camunda_entra_fastapi.testing.tokens.signing import sign_access_token, sign_id_token
+from camunda_entra_fastapi.testing.world.faults import outage
+from camunda_entra_fastapi.testing.world.world import World
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from camunda_entra_fastapi.settings import EntraSettings
-
-MAX_RECORDED: Final = 10_000
 
 
 class EntraEmulator:
@@ -76,20 +63,47 @@ class EntraEmulator:
         outgoing: Callable[[], httpx.AsyncClient] = httpx.AsyncClient,
         on_request: Callable[[RecordedRequest], None] | None = None,
     ) -> None:
-        self.directory = directory or Directory.default()
-        self.base_url = base_url.rstrip("/")
-        self.token_lifetime = token_lifetime
-        self.outgoing = outgoing
-        self.state = State()
-        self.faults = Faults()
-        self.requests: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
+        self.world = World(
+            directory=directory or Directory.default(),
+            base_url=base_url.rstrip("/"),
+            clock=clock,
+            new_key=new_key,
+            token_lifetime=token_lifetime,
+            outgoing=outgoing,
+        )
+        self.state = self.world.state
+        self.faults = self.world.faults
+        self.requests = self.world.requests
         self.ca_file: Path | None = None
-        self._clock = clock
-        self._travelled = 0.0
-        self._new_key = new_key
         self._on_request = on_request
-        self._keys: list[SigningKey] = []
-        self._endpoints: ASGIApp = build_endpoints(self)
+        self._endpoints: ASGIApp = build_endpoints(self.world)
+
+    @property
+    def directory(self) -> Directory:
+        """Who there is."""
+        return self.world.directory
+
+    @directory.setter
+    def directory(self, directory: Directory) -> None:
+        self.world.directory = directory
+
+    @property
+    def base_url(self) -> str:
+        """Where it is reached; while it is served, the server's address."""
+        return self.world.base_url
+
+    @base_url.setter
+    def base_url(self, base_url: str) -> None:
+        self.world.base_url = base_url
+
+    @property
+    def token_lifetime(self) -> int:
+        """Seconds that an access token is good."""
+        return self.world.token_lifetime
+
+    @token_lifetime.setter
+    def token_lifetime(self, seconds: int) -> None:
+        self.world.token_lifetime = seconds
 
     @property
     def tenant(self) -> Tenant:
@@ -104,9 +118,7 @@ class EntraEmulator:
     @property
     def keys(self) -> tuple[SigningKey, ...]:
         """The keys that are published; the first one signs."""
-        if not self._keys:
-            self._keys.append(self._new_key())
-        return tuple(self._keys)
+        return self.world.keys
 
     def environment(self, **overrides: str | None) -> dict[str, str]:
         """The six variables of Camunda's guide, for the default application.
@@ -126,7 +138,7 @@ class EntraEmulator:
 
     def http_client(self) -> httpx.AsyncClient:
         """A client whose requests reach the emulator in the same process, whatever their host."""
-        return httpx.AsyncClient(transport=InProcess(self), base_url=self.base_url)
+        return httpx.AsyncClient(transport=InProcess(self, self.world), base_url=self.base_url)
 
     def token(
         self,
@@ -174,52 +186,33 @@ class EntraEmulator:
         )
         if lifetime is not None:
             claims = {"exp": int(self.now()) + lifetime} | claims
-        return self.sign_access_token(grant, version=version, header=header, claims=claims)
+        return sign_access_token(self.world, grant, version=version, header=header, claims=claims)
 
     def id_token(self, *, user: str | None = None, nonce: str | None = None, **claims: Any) -> str:
         """An ID token for the default application; claims as in ``token``."""
         person = find_user(self.directory, user, self.tenant)
         grant = IdGrant(self.tenant, self.application, person, ("openid", "profile", "email"), nonce)
-        return self.sign(id_claims(grant, base_url=self.base_url, now=int(self.now())) | claims, v1=False)
-
-    def sign_access_token(
-        self,
-        grant: Grant,
-        *,
-        version: Literal[1, 2] | None = None,
-        header: Mapping[str, Any] | None = None,
-        claims: Mapping[str, Any] | None = None,
-    ) -> str:
-        """The access token of a grant."""
-        lifetime = LONG_LIFETIME if grant.lives_long else self.token_lifetime
-        now = int(self.now())
-        found = access_claims(grant, base_url=self.base_url, now=now, lifetime=lifetime, version=version)
-        if grant.session:
-            self.state.remember_token(found, grant.session)
-        token = self.sign({**found, **(claims or {})}, v1=found["ver"] == "1.0", header=header)
-        return for_graph_alone(token) if grant.resource.client_id == GRAPH.client_id else token
+        return sign_id_token(self.world, grant, claims)
 
     def sign(self, claims: Mapping[str, Any], *, v1: bool, header: Mapping[str, Any] | None = None) -> str:
         """Sign claims with the current key; those that are None are left out."""
-        members = {**header_of(self.keys[0], v1=v1), **(header or {})}
-        return self.keys[0].sign(without_none(members), without_none(claims))
+        return self.world.sign(claims, v1=v1, header=header)
 
     def rotate_keys(self, *, overlap: bool = True) -> None:
         """Sign with a new key from now on. Without overlap, the old ones are unpublished at once."""
-        published = self.keys if overlap else ()
-        self._keys = [self._new_key(), *published]
+        self.world.rotate_keys(overlap=overlap)
 
     def retire_keys(self) -> None:
         """Unpublish all keys but the one that signs."""
-        self._keys = list(self.keys[:1])
+        self.world.retire_keys()
 
     def now(self) -> float:
         """What time it is for the emulator, in seconds since 1970."""
-        return self._clock() + self._travelled
+        return self.world.now()
 
     def travel(self, seconds: float) -> None:
         """Be later by so many seconds, or earlier by a negative number of them."""
-        self._travelled += seconds
+        self.world.travel(seconds)
 
     def down(self) -> None:
         """Be away: in the same process connections fail, over a server every answer is 503."""
@@ -266,7 +259,7 @@ class EntraEmulator:
         Raises:
             RuntimeError: The port cannot be had, most likely because it is taken.
         """
-        from camunda_entra_fastapi.testing.serving import serving  # noqa: PLC0415 - needs uvicorn
+        from camunda_entra_fastapi.testing.serving.server import serving  # noqa: PLC0415 - needs uvicorn
 
         with (
             tls_files(host) if tls else nullcontext() as files,

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.web.site import Site
+from camunda_entra_fastapi.web.public_url import Site
 
 MAX_CHUNK: Final = 3_800
 """Characters of a value. Browsers drop cookies of more than 4096 bytes, names and flags included."""

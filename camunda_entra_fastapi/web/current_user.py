@@ -9,12 +9,12 @@ from fastapi import HTTPException, Security
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, InsufficientClaims
-from camunda_entra_fastapi.login.step_up import MAX_CLAIMS, encode_claims, mark_of
+from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, encode_claims, mark_of
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import EntraBearer, Judge, Scheme
 from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
 from camunda_entra_fastapi.web.sessions import Sessions
-from camunda_entra_fastapi.web.site import SAFE_METHODS, is_navigation
 
 UserDependency = Callable[..., Awaitable[EntraUser]]
 GroupLookup = Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]

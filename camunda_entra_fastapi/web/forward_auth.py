@@ -22,17 +22,17 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
     quoted,
 )
-from camunda_entra_fastapi.login.protocol import safe_return_to
+from camunda_entra_fastapi.sign_in.protocol import safe_return_to
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import read_bearer_token
 from camunda_entra_fastapi.web.current_user import Browsers, CurrentUser
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
 from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.public_url import SAFE_METHODS, Site, is_navigation
 from camunda_entra_fastapi.web.same_origin import require_same_origin
 from camunda_entra_fastapi.web.sessions import PENDING
 from camunda_entra_fastapi.web.signed_identity import IDENTITY, SignedIdentities
-from camunda_entra_fastapi.web.site import SAFE_METHODS, Site, is_navigation
 
 _METHOD: Final = ("x-forwarded-method", "x-original-method")
 _ADDRESS: Final = ("x-forwarded-uri", "x-original-uri", "x-original-url")

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from camunda_entra_fastapi.errors import EntraError
-from camunda_entra_fastapi.login.parts import Parts
 from camunda_entra_fastapi.remote.keysource import KeySource
+from camunda_entra_fastapi.sessions.store import SessionStore
 from camunda_entra_fastapi.web.bearer import Judge
 
 
@@ -24,8 +24,8 @@ class Judging(Protocol):
         """Words answers."""
 
     @property
-    def parts(self) -> Parts | None:
-        """The sessions, where people can sign in."""
+    def store(self) -> SessionStore | None:
+        """Where sessions live; None where nobody can sign in."""
 
 
 class Health:
@@ -47,8 +47,8 @@ class Health:
         judging = self._judging()
         try:
             await judging.keys.check()
-            if judging.parts is not None:
-                await judging.parts.sessions.keeper.store.check()
+            if judging.store is not None:
+                await judging.store.check()
         except EntraError as error:
             answer = judging.judge.challenger.answer(error)
             headers = answer.headers | {"Cache-Control": "no-store"}

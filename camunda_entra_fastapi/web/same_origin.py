@@ -7,7 +7,7 @@ plain http in ``Origin`` (RFC 6454, 7). Neither can be set by a page's script.
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import CrossOrigin
-from camunda_entra_fastapi.web.site import SAFE_METHODS, Site
+from camunda_entra_fastapi.web.public_url import SAFE_METHODS, Site
 
 
 def check_same_origin(connection: HTTPConnection, site: Site) -> None:

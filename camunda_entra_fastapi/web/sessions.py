@@ -9,11 +9,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from camunda_entra_fastapi.login.keeper import SessionKeeper, SignedIn
+from camunda_entra_fastapi.sign_in.session_manager import SessionKeeper, SignedIn
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.cookies import Cookies
+from camunda_entra_fastapi.web.public_url import INSTALLED_AT, Site
 from camunda_entra_fastapi.web.same_origin import check_same_origin
-from camunda_entra_fastapi.web.site import INSTALLED_AT, Site
 
 PENDING: Final = "camunda_entra_fastapi.set_cookie"
 """Member of the scope: ``Set-Cookie`` values that the answer will bring, by the session cookie's name."""

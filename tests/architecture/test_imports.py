@@ -1,51 +1,64 @@
-"""Who may import whom: ARCHITECTURE.md's table, held against every import there is."""
+"""Who may import whom: ARCHITECTURE.md's floors and table, held against every import there is."""
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from itertools import accumulate
-from pathlib import Path
+from collections.abc import Mapping
+from itertools import accumulate, chain
 from typing import TypeVar
 
 import pytest
 
+from tests.architecture.structure import (
+    PACKAGE,
+    circles_of,
+    folders_of,
+    graph_of,
+    imports_in,
+    modules_of,
+    room_in,
+    rooms_of,
+)
+
 T = TypeVar("T")
 
-PACKAGE = "camunda_entra_fastapi"
-ROOT = Path(__file__).parents[2] / PACKAGE
-
-LEVELS = {
-    "errors": 0,
-    "frozen": 0,
-    "remedies": 0,
-    "telemetry": 0,
-    "urls": 0,
-    "validation": 1,
-    "remote": 1,
-    "sessions": 1,
-    "settings": 2,
-    "user": 2,
-    "user_fields": 2,
-    "authenticator": 2,
-    "login": 2,
-    "login.answers": 3,
-    "login.docs_token": 3,
-    "login.pages": 3,
-    "login.parts": 3,
-    "login.router": 3,
-    "web": 3,
-    "downstream": 3,
-    "joined": 4,
-    "plugin": 4,
-    "calling": 4,
-    "cli": 5,
+FLOORS: dict[str, list[set[str]]] = {
+    "": [
+        {"errors", "remedies", "telemetry", "urls"},
+        {"sessions", "validation"},
+        {"remote", "settings", "user"},
+        {"authenticator", "testing"},
+        {"sign_in"},
+        {"web"},
+        {"downstream"},
+        {"runtime"},
+        {"cli", "downstream_api"},
+        {"plugin"},
+        {"__init__"},
+    ],
+    "web": [
+        {"__init__", "challenges", "identity_headers", "permissions", "public_url", "signed_identity"},
+        {"bearer", "cookies", "exception_handlers", "gateway_identity", "same_origin"},
+        {"health", "openapi", "sessions"},
+        {"current_user"},
+        {"forward_auth", "login"},
+    ],
+    "testing": [
+        {"directory", "pages"},
+        {"protocol"},
+        {"world"},
+        {"serving", "tokens"},
+        {"clients"},
+        {"endpoints"},
+        {"emulator"},
+        {"fixtures"},
+        {"__init__"},
+    ],
 }
-"""Part or module to level; it imports from its own level and from below. ``testing`` stands aside."""
+"""The rooms of a folder, which are its modules and subfolders, from the ground up."""
 
 THIRD_PARTY = {
     "errors": set(),
-    "frozen": set(),
+    "user.frozen": set(),
     "remedies": set(),
     "urls": set(),
     "telemetry": {"opentelemetry"},
@@ -65,50 +78,36 @@ THIRD_PARTY = {
     "settings.issuers": set(),
     "settings.urls": set(),
     "user": {"pydantic", "fastapi_azure_auth"},
-    "user_fields": {"fastapi_azure_auth"},
+    "user.fields": {"fastapi_azure_auth"},
     "authenticator": set(),
-    "login": set(),
-    "login.answers": {"starlette"},
-    "login.docs_token": {"starlette"},
-    "login.pages": {"jinja2"},
-    "login.router": {"fastapi", "starlette"},
+    "sign_in": set(),
+    "web.login.responses": {"starlette"},
+    "web.login.docs_token": {"starlette"},
+    "web.login.pages": {"jinja2"},
+    "web.login.router": {"fastapi", "starlette"},
     "web": {"fastapi", "starlette"},
     "downstream": set(),
     "downstream.on_behalf_of": {"fastapi", "starlette"},
     "downstream.http_auth": {"httpx", "httpx2"},
     "web.bearer": {"fastapi", "starlette", "fastapi_azure_auth"},
     "web.gateway_identity": {"httpx", "jose", "starlette"},
-    "joined": {"httpx"},
-    "calling": set(),
+    "runtime": {"httpx"},
+    "downstream_api": set(),
     "plugin": {"fastapi", "httpx", "starlette"},
     "cli": {"httpx", "rich", "typer", "uvicorn", "fastapi", "pydantic", "starlette"},
-    "cli.surroundings": {"dotenv", "typer"},
+    "cli.environment": {"dotenv", "typer"},
     "testing": {"cryptography", "httpx", "starlette"},
     "testing.directory": {"cryptography", "pydantic", "yaml"},
-    "testing.graph_api.registrations": {"pydantic"},
+    "testing.endpoints.graph.registrations": {"pydantic"},
     "testing.pages": {"jinja2", "starlette"},
-    "testing.serving": {"uvicorn"},
-    "testing.pytest_plugin": {"pytest"},
+    "testing.serving.server": {"uvicorn"},
+    "testing.fixtures.pytest_plugin": {"pytest"},
 }
 """Part or module to what it may import of other packages; the more exact name counts."""
 
-MODULES = sorted(
-    str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__")
-    for path in ROOT.rglob("*.py")
-)
-
-
-def imports_of(module: str) -> Iterator[str]:
-    """The full names that a module imports, anywhere in it."""
-    path = ROOT.joinpath(*module.split("."))
-    source = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} imports relatively"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == PACKAGE)
+NAME = PACKAGE.name
+GRAPH = graph_of(PACKAGE)
+MODULES = modules_of(PACKAGE)
 
 
 def nearest(table: Mapping[str, T], module: str) -> T | None:
@@ -117,23 +116,45 @@ def nearest(table: Mapping[str, T], module: str) -> T | None:
     return next((table[name] for name in reversed(list(names)) if name in table), None)
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])
-def test_imports_of_ours_go_downward(module: str) -> None:
-    """A part knows what is below it, and the local Entra knows errors and settings alone."""
-    part = module.partition(".")[0]
-    for name in imports_of(module):
-        target = name.removeprefix(f"{PACKAGE}.")
-        if not name.startswith(f"{PACKAGE}.") or part == target.partition(".")[0] == "testing":
-            continue
-        if part == "testing":
-            assert target.partition(".")[0] in ("errors", "settings"), f"{module} imports {name}"
-            continue
-        own, its = nearest(LEVELS, module), nearest(LEVELS, target)
-        assert own is not None, f"add {part} to LEVELS in {__file__} and to ARCHITECTURE.md"
-        if its is None:
-            assert (part, target.partition(".")[0]) == ("cli", "testing"), f"{module} imports {name}"
-            continue
-        assert its <= own, f"{module} imports {name}, which is above it"
+def test_no_circle_of_modules() -> None:
+    """No module imports itself by way of others, not for type checkers either."""
+    assert circles_of(GRAPH) == []
+
+
+@pytest.mark.parametrize("folder", folders_of(GRAPH))
+def test_no_circle_of_folders(folder: str) -> None:
+    """What lies side by side in a folder, modules and subfolders, forms no circle."""
+    assert circles_of(rooms_of(GRAPH, folder)) == []
+
+
+@pytest.mark.parametrize("folder", FLOORS)
+def test_every_room_has_its_floor(folder: str) -> None:
+    """A room that is new is given a floor here and in ARCHITECTURE.md."""
+    assert sorted(chain.from_iterable(FLOORS[folder])) == sorted(rooms_of(GRAPH, folder))
+
+
+@pytest.mark.parametrize("folder", FLOORS)
+def test_no_arrow_against_the_floors(folder: str) -> None:
+    """A room imports from lower floors alone."""
+    floor = {room: number for number, rooms in enumerate(FLOORS[folder]) for room in rooms}
+    against = [
+        f"{room} imports from {other}"
+        for room, others in rooms_of(GRAPH, folder).items()
+        for other in others
+        if floor[other] >= floor[room]
+    ]
+    assert against == []
+
+
+def test_the_local_entra_shares_no_code_with_the_validator() -> None:
+    """So that each checks the other: of the rest it knows errors and settings alone."""
+    shared = {
+        room_in("", target)
+        for name, targets in GRAPH.items()
+        if room_in("", name) == "testing"
+        for target in targets
+    }
+    assert shared == {"errors", "settings", "testing"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])
@@ -141,15 +162,15 @@ def test_imports_of_other_packages_are_where_the_table_says(module: str) -> None
     """Each third party is touched by those parts alone whose business it is."""
     allowed = nearest(THIRD_PARTY, module)
     assert allowed is not None, f"add {module} to THIRD_PARTY in {__file__} and to ARCHITECTURE.md"
-    foreign = {name.partition(".")[0] for name in imports_of(module)}
-    foreign -= {PACKAGE, *sys.stdlib_module_names}
+    imported = imports_in(MODULES[module].read_text("utf-8"))
+    foreign = {each.module.partition(".")[0] for each in imported} - {NAME, *sys.stdlib_module_names}
     assert foreign <= allowed
 
 
 def test_importing_the_package_loads_no_extras() -> None:
     """Who protects an API pays for nothing else."""
-    heavy = ["redis", "uvicorn", "jinja2", "typer", f"{PACKAGE}.testing", f"{PACKAGE}.cli"]
-    code = f"import sys; from {PACKAGE} import *; print([name for name in {heavy!r} if name in sys.modules])"
+    heavy = ["redis", "uvicorn", "jinja2", "typer", f"{NAME}.testing", f"{NAME}.cli"]
+    code = f"import sys; from {NAME} import *; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -157,6 +178,6 @@ def test_importing_the_package_loads_no_extras() -> None:
 def test_the_flagged_packages_are_not_imported() -> None:
     """ecdsa, rsa and pyasn1 stay outside, also when they are installed."""
     flagged = ("ecdsa", "rsa", "pyasn1")
-    code = f"import sys; from {PACKAGE} import *; print([name for name in {flagged} if name in sys.modules])"
+    code = f"import sys; from {NAME} import *; print([name for name in {flagged} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from camunda_entra_fastapi import EntraSettings
 from camunda_entra_fastapi.cli.commands import commands
-from camunda_entra_fastapi.cli.journal import Journal
+from camunda_entra_fastapi.cli.request_log import Journal
 from camunda_entra_fastapi.testing import Directory, EntraEmulator, RecordedRequest
 from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE
 from camunda_entra_fastapi.testing.directory.file import load_directory

@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Route
 
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.endpoints import build_endpoints
+from camunda_entra_fastapi.testing.endpoints.routes import build_endpoints
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/emulator.md").read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def test_each_code_is_provoked_by_a_test(code: int) -> None:
 def test_the_tables_have_each_endpoint() -> None:
     """What is served is described."""
     told = PAGE.replace("{t}", "{tenant}")
-    for route in build_endpoints(EntraEmulator()).routes:
+    for route in build_endpoints(EntraEmulator().world).routes:
         assert isinstance(route, Route)
         path = re.sub(r":path(?=})|/(microsoft\.)?graph\.group$", "", route.path)
         assert f"{path}`" in told, f"{path} is not on the page"

@@ -10,18 +10,13 @@ import httpx
 import pytest
 
 from camunda_entra_fastapi import CamundaEntra
-from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
+from camunda_entra_fastapi.testing import EntraEmulator
 from tests.conftest import FakeClock
-from tests.login.conftest import Wire
+from tests.site import Wire, emulator, make_site, site
+
+__all__ = ["SCOPE", "Api", "api", "emulator", "entra", "grants", "make_entra", "make_site", "site", "wire"]
 
 SCOPE: Final = "0be7a7e0-1111-4222-8333-444455556666/.default"
-KEY: Final = SigningKey.generate()
-
-
-@pytest.fixture
-def emulator(clock: FakeClock) -> EntraEmulator:
-    """A local Entra at the test's time."""
-    return EntraEmulator(clock=clock.time, new_key=lambda: KEY)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from camunda_entra_fastapi import CamundaEntra, EntraRefused, EntraUnavailable, 
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.conftest import FakeClock
 from tests.downstream.conftest import SCOPE, Api, challenge, grants
-from tests.login.conftest import Wire
+from tests.site import Wire
 
 ELSEWHERE: Final = "https://api.example.com/v2/process-instances"
 CAPABILITY: Final = {"access_token": {"xms_cc": {"values": ["cp1"]}}}

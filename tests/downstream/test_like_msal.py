@@ -17,8 +17,8 @@ from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import UNRELATED
 from tests.conftest import FakeClock
 from tests.downstream.conftest import SCOPE
-from tests.login.conftest import Wire
 from tests.remote.test_credentials import CERTIFIED, PASSWORD
+from tests.site import Wire
 
 ON: Final = f"{UNRELATED}/access_as_user"
 OF_ITS_OWN: Final = {"iat", "nbf", "exp", "uti", "aio", "rh", "jti"}

@@ -15,8 +15,8 @@ from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import UNRELATED
 from tests.conftest import FakeClock
 from tests.downstream.conftest import SCOPE
-from tests.login.conftest import Wire
 from tests.sessions.conftest import RedisServer
+from tests.site import Wire
 
 ON: Final = f"{UNRELATED}/access_as_user"
 GRAPH: Final = "https://graph.microsoft.com/.default"

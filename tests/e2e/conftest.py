@@ -25,7 +25,7 @@ from starlette.routing import Route
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE, FederatedCredential, OptionalClaims
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e.browser_less import Person
 from tests.sessions.conftest import RedisServer
 

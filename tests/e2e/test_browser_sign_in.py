@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import Directory, EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE, UNRELATED, ConditionalAccess, OptionalClaims
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e import npm
 from tests.e2e.test_emulator_pages import FAINT
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e.conftest import PORTAL, SECRET
 
 

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 
 KEYS = "/discovery/v2.0/keys"
 DISCOVERY = "/.well-known/openid-configuration"

@@ -19,7 +19,7 @@ from websockets.typing import Origin
 
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e.browser_less import Page
 from tests.e2e.gateways import GATEWAYS, Addresses, Upstream, free_port, load_service
 

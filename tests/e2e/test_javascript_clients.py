@@ -27,7 +27,7 @@ from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.authenticator import Clock
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, Platform
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 from tests.conftest import FakeClock
 from tests.e2e import npm
 

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.keys import SigningKey
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.protocol.keys import SigningKey
+from camunda_entra_fastapi.testing.serving.server import serving
 
 CLIENTS: Final = 50
 KEYS: Final = "/discovery/v2.0/keys"

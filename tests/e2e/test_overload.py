@@ -16,7 +16,7 @@ import httpx
 from starlette.types import Receive, Scope, Send
 
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e.gateways import RECIPES, Addresses, free_port, nginx
 from tests.e2e.wrk import wrk
 

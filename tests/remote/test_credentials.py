@@ -24,7 +24,7 @@ from camunda_entra_fastapi import CamundaEntra, EntraRefused, EntraSettings, Ent
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import FederatedCredential
 from tests.conftest import FakeClock
-from tests.login.conftest import Wire
+from tests.site import Wire
 
 NOW: Final = FakeClock().now
 KEY: Final = SigningKey.generate()

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 
 SAMPLES: Final = Path(__file__).parents[2] / "samples"
 BILLING: Final = "b1111109-1111-4222-8333-444455556666"

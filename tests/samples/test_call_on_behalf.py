@@ -14,7 +14,7 @@ import pytest
 from camunda_entra_fastapi.cli.browser import open_page
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE, UNRELATED
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 
 SAMPLES: Final = Path(__file__).parents[2] / "samples"
 

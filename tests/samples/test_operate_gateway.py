@@ -20,9 +20,9 @@ from websockets.typing import Origin, Subprotocol
 
 from camunda_entra_fastapi.cli.browser import NAVIGATION, open_page
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 from tests.conftest import FakeClock
-from tests.login.test_gateway_shapes import OID
+from tests.web.test_gateway_shapes import OID
 
 SAMPLES: Final = Path(__file__).parents[2] / "samples"
 BEN: Final = "Ben Reader"

@@ -10,7 +10,7 @@ import pytest
 
 from camunda_entra_fastapi.cli.browser import NAVIGATION, open_page
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 KEY = 2251799813685348

@@ -18,7 +18,7 @@ from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.redis_client import AT_ONCE
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import pack
-from camunda_entra_fastapi.testing.certificates import tls_files
+from camunda_entra_fastapi.testing.serving.certificates import tls_files
 from tests.conftest import LOOPBACK, FakeClock
 from tests.sessions.conftest import (
     REFRESH_TOKEN,

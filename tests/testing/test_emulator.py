@@ -218,7 +218,7 @@ def test_the_fixture_comes_with_the_package(entra_emulator: EntraEmulator) -> No
 def test_a_test_that_does_not_ask_for_it_does_not_load_it() -> None:
     """The plugin costs nothing where it is not used."""
     code = (
-        "import sys, camunda_entra_fastapi.testing.pytest_plugin; "
+        "import sys, camunda_entra_fastapi.testing.fixtures.pytest_plugin; "
         "print('camunda_entra_fastapi.testing.emulator' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""An application protected in every way, in front of the emulator."""
+"""An application protected in every way, and a site that people sign in to, in front of the emulator."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -9,20 +9,18 @@ from fastapi.testclient import TestClient
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
+from tests.conftest import FakeClock
+from tests.site import emulator, make_site, site
+
+__all__ = ["app", "bearer", "client", "emulator", "entra", "make_site", "site"]
 
 GROUP = "99999999-0000-4000-8000-000000000001"
 
 
 @pytest.fixture
-def emulator() -> EntraEmulator:
-    """A local Entra of the test's own."""
-    return EntraEmulator()
-
-
-@pytest.fixture
-def entra(emulator: EntraEmulator) -> CamundaEntra:
+def entra(emulator: EntraEmulator, clock: FakeClock) -> CamundaEntra:
     """A plugin that trusts the emulator."""
-    return CamundaEntra(emulator.settings(), http_client=emulator.http_client())
+    return CamundaEntra(emulator.settings(), http_client=emulator.http_client(), clock=clock)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
+from tests.conftest import FakeClock
 from tests.web.conftest import bearer
 
 
@@ -181,10 +182,13 @@ def test_works_in_a_mounted_application(app: FastAPI, emulator: EntraEmulator) -
         assert client.get("/inner/me", headers=bearer(emulator.token())).status_code == 200
 
 
-def test_several_side_by_side(entra: CamundaEntra, emulator: EntraEmulator) -> None:
+def test_several_side_by_side(entra: CamundaEntra, emulator: EntraEmulator, clock: FakeClock) -> None:
     """Two plugins in one application each let in their own audience only."""
     other = CamundaEntra(
-        emulator.settings(audience="api://other"), http_client=emulator.http_client(), scheme_name="Other"
+        emulator.settings(audience="api://other"),
+        http_client=emulator.http_client(),
+        clock=clock,
+        scheme_name="Other",
     )
     app = FastAPI()
     app.get("/one")(_whoami(entra))

@@ -7,7 +7,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.web.cookies import MAX_CHUNK, MAX_CHUNKS, Cookies
-from camunda_entra_fastapi.web.site import Site
+from camunda_entra_fastapi.web.public_url import Site
 
 HANDLE = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789._-", k=10_000))
 

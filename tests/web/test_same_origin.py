@@ -6,8 +6,8 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import CrossOrigin
+from camunda_entra_fastapi.web.public_url import Site
 from camunda_entra_fastapi.web.same_origin import check_same_origin, is_cross_site
-from camunda_entra_fastapi.web.site import Site
 
 OURS = "https://operate.example.com"
 SITE = Site(OURS)

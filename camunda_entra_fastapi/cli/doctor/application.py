@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
-from camunda_entra_fastapi.cli.doctor.case import Case, refused, skipped
-from camunda_entra_fastapi.cli.explain.anatomy import Anatomy
+from camunda_entra_fastapi.cli.doctor.context import Case, refused, skipped
 from camunda_entra_fastapi.cli.explain.checks import judge
+from camunda_entra_fastapi.cli.explain.decode import Anatomy
 from camunda_entra_fastapi.cli.fetching import http_of
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError
-from camunda_entra_fastapi.joined import client_of, policy_of
 from camunda_entra_fastapi.remote.aadsts import Kind, explain
 from camunda_entra_fastapi.remote.claims_request import merged
 from camunda_entra_fastapi.remote.credentials import Client, ClientCertificate, ClientSecret
 from camunda_entra_fastapi.remote.token_endpoint import request_app_token
+from camunda_entra_fastapi.runtime import client_of, policy_of
 
 _SOON: Final = 30
 """Days before its end from which on a certificate is told of."""

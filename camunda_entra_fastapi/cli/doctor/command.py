@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from camunda_entra_fastapi.cli.doctor.examination import examine
+from camunda_entra_fastapi.cli.console import say, show
 from camunda_entra_fastapi.cli.doctor.redirects import front_channel_logout_url, redirects
+from camunda_entra_fastapi.cli.doctor.runner import examine
 from camunda_entra_fastapi.cli.doctor.sign_in import sign_in
+from camunda_entra_fastapi.cli.environment import read_settings, surroundings
 from camunda_entra_fastapi.cli.findings import Finding, State, all_well
-from camunda_entra_fastapi.cli.screen import say, show
-from camunda_entra_fastapi.cli.surroundings import read_settings, surroundings
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.settings.urls import read_base_url
 

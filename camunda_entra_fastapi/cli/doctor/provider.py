@@ -7,13 +7,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from camunda_entra_fastapi.cli.doctor.case import Case, refused, skipped, unreachable
+from camunda_entra_fastapi.cli.doctor.context import Case, refused, skipped, unreachable
 from camunda_entra_fastapi.cli.doctor.probe import Seen, Unreachable
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import FetchFailed
-from camunda_entra_fastapi.joined import provider_of
 from camunda_entra_fastapi.remote.aadsts import read_refusal
 from camunda_entra_fastapi.remote.discovery import read_discovery
+from camunda_entra_fastapi.runtime import provider_of
 from camunda_entra_fastapi.validation.keys import parse_keys
 from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from camunda_entra_fastapi.cli.doctor.case import Case, refused, skipped, unreachable
+from camunda_entra_fastapi.cli.doctor.context import Case, refused, skipped, unreachable
 from camunda_entra_fastapi.cli.doctor.probe import Seen, Unreachable
 from camunda_entra_fastapi.cli.findings import Finding, State, printable
-from camunda_entra_fastapi.login.protocol import Attempt, authorization_url
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, read_refusal
 from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.sign_in.protocol import Attempt, authorization_url
 
 PLACE: Final = "https://<host of the service>"
 """Stands for the base URL where nobody says it."""

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from camunda_entra_fastapi.cli.doctor.case import Case, skipped
+from camunda_entra_fastapi.cli.doctor.context import Case, skipped
 from camunda_entra_fastapi.cli.doctor.probe import Seen, Unreachable
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
-from camunda_entra_fastapi.joined import join
+from camunda_entra_fastapi.runtime import join
 from camunda_entra_fastapi.settings.urls import masked
 from camunda_entra_fastapi.urls import is_loopback
 

@@ -13,24 +13,24 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from camunda_entra_fastapi.cli.doctor.case import refused
-from camunda_entra_fastapi.cli.explain.anatomy import Anatomy
+from camunda_entra_fastapi.cli.console import say, show
+from camunda_entra_fastapi.cli.doctor.context import refused
 from camunda_entra_fastapi.cli.explain.checks import judge, judge_id_token
-from camunda_entra_fastapi.cli.explain.kinds import details_of
+from camunda_entra_fastapi.cli.explain.decode import Anatomy
+from camunda_entra_fastapi.cli.explain.token_kinds import details_of
 from camunda_entra_fastapi.cli.fetching import fetch_keys, http_of
 from camunda_entra_fastapi.cli.findings import Finding, State, all_well, printable, split_remedy
-from camunda_entra_fastapi.cli.screen import say, show
 from camunda_entra_fastapi.cli.service import DemoError, check_port
 from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError, SignInFailed
-from camunda_entra_fastapi.joined import client_of, policy_of, provider_of
-from camunda_entra_fastapi.login.pages import Page, render
-from camunda_entra_fastapi.login.protocol import Attempt, authorization_url, check_attempt, single_valued
 from camunda_entra_fastapi.remote.aadsts import read_refusal
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.discovery import Discovery, fetch_discovery
 from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code
+from camunda_entra_fastapi.runtime import client_of, policy_of, provider_of
 from camunda_entra_fastapi.settings import EntraSettings
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.sign_in.protocol import Attempt, authorization_url, check_attempt, single_valued
+from camunda_entra_fastapi.testing.serving.server import serving
+from camunda_entra_fastapi.web.login.pages import Page, render
 
 PATIENCE: Final = 300.0
 """Seconds that a person has."""

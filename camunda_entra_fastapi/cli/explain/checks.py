@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from camunda_entra_fastapi.cli.explain.anatomy import Anatomy, at
+from camunda_entra_fastapi.cli.explain.decode import Anatomy, at
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import AccessDenied, EntraError, FetchFailed, InvalidToken
 from camunda_entra_fastapi.remedies import REMEDIES

@@ -11,17 +11,17 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from camunda_entra_fastapi.cli.explain.anatomy import Anatomy, shown, times_in
+from camunda_entra_fastapi.cli.console import say, show, show_members
+from camunda_entra_fastapi.cli.environment import read_settings, surroundings
 from camunda_entra_fastapi.cli.explain.checks import Judged, judge
-from camunda_entra_fastapi.cli.explain.given import MAX_CHARACTERS, Given, read_given
-from camunda_entra_fastapi.cli.explain.kinds import details_of, kind_of
+from camunda_entra_fastapi.cli.explain.decode import Anatomy, shown, times_in
+from camunda_entra_fastapi.cli.explain.input import MAX_CHARACTERS, Given, read_given
 from camunda_entra_fastapi.cli.explain.paste import is_terminal, paste
+from camunda_entra_fastapi.cli.explain.token_kinds import details_of, kind_of
 from camunda_entra_fastapi.cli.fetching import fetch_keys, http_of
 from camunda_entra_fastapi.cli.findings import Finding
-from camunda_entra_fastapi.cli.screen import say, show, show_members
-from camunda_entra_fastapi.cli.surroundings import read_settings, surroundings
 from camunda_entra_fastapi.errors import EntraError, FetchFailed, InvalidToken
-from camunda_entra_fastapi.joined import policy_of
+from camunda_entra_fastapi.runtime import policy_of
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.validation.keys import KeySet
 

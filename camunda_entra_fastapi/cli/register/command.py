@@ -11,22 +11,10 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from camunda_entra_fastapi.cli.console import say
 from camunda_entra_fastapi.cli.findings import printable
-from camunda_entra_fastapi.cli.register.doing import Done, carry_out, find
-from camunda_entra_fastapi.cli.register.env_file import EnvFile, env_file_at
-from camunda_entra_fastapi.cli.register.graph import Graph, GraphRefused, open_client
-from camunda_entra_fastapi.cli.register.hand_over import as_az, as_graph
-from camunda_entra_fastapi.cli.register.outcome import explained, hand_out, tell_of_consent
-from camunda_entra_fastapi.cli.register.plan import Contradiction, has_secret, plan_of
-from camunda_entra_fastapi.cli.register.sign_in import (
-    CLIENT,
-    NotSignedIn,
-    token_by_device_code,
-    token_of_az,
-)
-from camunda_entra_fastapi.cli.register.terraform import as_terraform
-from camunda_entra_fastapi.cli.register.wanted import Docs, Wanted, wanted_of
-from camunda_entra_fastapi.cli.register.where import (
+from camunda_entra_fastapi.cli.register.apply import Done, carry_out, find
+from camunda_entra_fastapi.cli.register.clouds import (
     ORGANIZATIONS,
     Cloud,
     Where,
@@ -34,7 +22,19 @@ from camunda_entra_fastapi.cli.register.where import (
     is_tenant_id,
     where_of,
 )
-from camunda_entra_fastapi.cli.screen import say
+from camunda_entra_fastapi.cli.register.desired import Docs, Wanted, wanted_of
+from camunda_entra_fastapi.cli.register.env_file import EnvFile, env_file_at
+from camunda_entra_fastapi.cli.register.export import as_az, as_graph
+from camunda_entra_fastapi.cli.register.graph import Graph, GraphRefused, open_client
+from camunda_entra_fastapi.cli.register.plan import Contradiction, has_secret, plan_of
+from camunda_entra_fastapi.cli.register.result import explained, hand_out, tell_of_consent
+from camunda_entra_fastapi.cli.register.sign_in import (
+    CLIENT,
+    NotSignedIn,
+    token_by_device_code,
+    token_of_az,
+)
+from camunda_entra_fastapi.cli.register.terraform import as_terraform
 from camunda_entra_fastapi.settings.values import read_client_id
 
 SCOPE: Final = "access_as_user"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from camunda_entra_fastapi.cli.register.wanted import OF_GRAPH, OPTIONAL_CLAIMS, Wanted
+from camunda_entra_fastapi.cli.register.desired import OF_GRAPH, OPTIONAL_CLAIMS, Wanted
 
 GRAPH_ID: Final = "00000003-0000-0000-c000-000000000000"
 """Microsoft Graph's client ID in every tenant."""

@@ -11,8 +11,8 @@ from typing import Any, Final
 import httpx
 
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS
 from camunda_entra_fastapi.cli.register.graph import UNREACHABLE, read_bounded
-from camunda_entra_fastapi.cli.register.where import ORGANIZATIONS
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, read_refusal
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from camunda_entra_fastapi.cli.register.hand_over import registration
+from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS, Where
+from camunda_entra_fastapi.cli.register.desired import OF_GRAPH, Wanted
+from camunda_entra_fastapi.cli.register.export import registration
 from camunda_entra_fastapi.cli.register.plan import GRAPH_ID
-from camunda_entra_fastapi.cli.register.wanted import OF_GRAPH, Wanted
-from camunda_entra_fastapi.cli.register.where import ORGANIZATIONS, Where
 
 _IDS: Final = "data.azuread_service_principal.graph.oauth2_permission_scope_ids"
 

@@ -13,14 +13,13 @@ from camunda_entra_fastapi.testing.directory.default import (
     CONTOSO,
     OPERATE,
     UNRELATED,
-    default_directory,
 )
+from camunda_entra_fastapi.testing.directory.directory import Directory
 from camunda_entra_fastapi.testing.directory.people import Group, User
 from camunda_entra_fastapi.testing.directory.tenants import (
     CONSUMERS,
     ConditionalAccess,
     Consent,
-    Directory,
     Tenant,
 )
 
@@ -42,5 +41,4 @@ __all__ = [
     "Secret",
     "Tenant",
     "User",
-    "default_directory",
 ]

@@ -1,10 +1,10 @@
-"""The directory that is there when nobody describes another."""
+"""The tenants that are there when nobody describes others."""
 
 from typing import Final
 
 from camunda_entra_fastapi.testing.directory.applications import Application, OptionalClaims, Platform, Scope
 from camunda_entra_fastapi.testing.directory.people import Group, User
-from camunda_entra_fastapi.testing.directory.tenants import Directory, Tenant
+from camunda_entra_fastapi.testing.directory.tenants import Tenant
 
 CONTOSO: Final = "c0de0000-1111-4222-8333-444455556666"
 FABRIKAM: Final = "fab00000-1111-4222-8333-444455556666"
@@ -17,7 +17,7 @@ _STAFF: Final = Group("Staff", "9a0b0000-0000-4000-8000-000000000002")
 _PARTNERS: Final = Group("Partners", "9a0b0000-0000-4000-8000-000000000003")
 
 
-def default_directory() -> Directory:
+def default_tenants() -> tuple[Tenant, ...]:
     """An Operate registered as Camunda's guide says, people, a daemon, and a second tenant."""
     contoso = Tenant(
         CONTOSO,
@@ -53,7 +53,7 @@ def default_directory() -> Directory:
         "fabrikam.onmicrosoft.com",
         users=(User("gabi@fabrikam.example", "Gabi Guest", "6ab10000-0000-4000-8000-000000000004"),),
     )
-    return Directory((contoso, fabrikam))
+    return contoso, fabrikam
 
 
 def _operate() -> Application:

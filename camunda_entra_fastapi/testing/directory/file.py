@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from camunda_entra_fastapi.testing.directory.directory import Directory
 from camunda_entra_fastapi.testing.directory.mistakes import mistakes_of, shown
 from camunda_entra_fastapi.testing.directory.syntax import (
     Document,
@@ -18,7 +19,6 @@ from camunda_entra_fastapi.testing.directory.syntax import (
     parse_json,
     parse_yaml,
 )
-from camunda_entra_fastapi.testing.directory.tenants import Directory
 
 MAX_BYTES: Final = 5_000_000
 """How large a directory file may be."""

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from pydantic import AwareDatetime, ValidationError
 
+from camunda_entra_fastapi.testing.directory.directory import Directory
 from camunda_entra_fastapi.testing.directory.syntax import Place
-from camunda_entra_fastapi.testing.directory.tenants import Directory
 
 _KEY: Final = "[key]"
 """How pydantic ends the place of a mapping's key."""

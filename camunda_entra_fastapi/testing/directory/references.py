@@ -1,49 +1,31 @@
-"""Each name in a directory stands for one thing, and names what is there."""
+"""Each name in a directory names what is there."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from functools import partial
 
+from camunda_entra_fastapi.testing.directory.applications import Application
 from camunda_entra_fastapi.testing.directory.shapes import is_guid
+from camunda_entra_fastapi.testing.directory.tenants import Tenant
 
-if TYPE_CHECKING:
-    from camunda_entra_fastapi.testing.directory.applications import Application
-    from camunda_entra_fastapi.testing.directory.tenants import Directory, Tenant
-
-    Find = Callable[[str], Application | None]
+Find = Callable[[str], Application | None]
 
 
-def refuse(problems: Iterable[str]) -> None:
-    """Refuse what has problems.
+def unknown_references(
+    tenants: Iterable[Tenant], application_in: Callable[[Tenant, str], Application | None]
+) -> Iterator[str]:
+    """A sentence, with its place, for each role, group, permission, person and client that is not there.
 
-    Raises:
-        ValueError: There is one; the message has a line for each.
+    Args:
+        tenants: All tenants of a directory.
+        application_in: Finds the application of that name that people of the tenant can use.
     """
-    if told := "\n".join(problems):
-        raise ValueError(told)
-
-
-def doubles(kind: str, names: Iterable[str]) -> Iterator[str]:
-    """A sentence for each name that is there more than once."""
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-    yield from (
-        f"The {kind} {name!r} is in the directory twice." for name, times in seen.items() if times > 1
-    )
-
-
-def unknown_references(directory: "Directory") -> Iterator[str]:
-    """A sentence, with its place, for each role, group, permission, person and client that is not there."""
-    for index, tenant in enumerate(directory.tenants):
-
-        def find(name: str, tenant: "Tenant" = tenant) -> "Application | None":
-            return directory.application_in(tenant, name)
-
+    for index, tenant in enumerate(tenants):
+        find = partial(application_in, tenant)
         for problem in (*_of_people(tenant, find), *_of_applications(tenant, find), *_of_rules(tenant, find)):
             yield f"tenants[{index}].{problem}"
 
 
-def _of_people(tenant: "Tenant", find: "Find") -> Iterator[str]:
+def _of_people(tenant: Tenant, find: Find) -> Iterator[str]:
     for index, user in enumerate(tenant.users):
         yield from _unknown_roles(f"users[{index}].roles", find, user.roles)
         yield from _unknown_groups(f"users[{index}].groups", tenant, user.groups)
@@ -51,7 +33,7 @@ def _of_people(tenant: "Tenant", find: "Find") -> Iterator[str]:
         yield from _unknown_groups(f"groups[{index}].member_of", tenant, group.member_of)
 
 
-def _of_applications(tenant: "Tenant", find: "Find") -> Iterator[str]:
+def _of_applications(tenant: Tenant, find: Find) -> Iterator[str]:
     for index, app in enumerate(tenant.applications):
         yield from _unknown_roles(f"applications[{index}].granted_roles", find, app.granted_roles)
         yield from _unknown_scopes(f"applications[{index}].permissions", find, app.permissions or {})
@@ -60,7 +42,7 @@ def _of_applications(tenant: "Tenant", find: "Find") -> Iterator[str]:
                 yield (f"applications[{index}].assigned: {name!r} is no user, group or application here.")
 
 
-def _of_rules(tenant: "Tenant", find: "Find") -> Iterator[str]:
+def _of_rules(tenant: Tenant, find: Find) -> Iterator[str]:
     for index, consent in enumerate(tenant.consents):
         yield from _unknown_applications(f"consents[{index}].client", find, [consent.client])
         yield from _unknown_scopes(f"consents[{index}].scopes", find, {consent.resource: consent.scopes})
@@ -71,7 +53,7 @@ def _of_rules(tenant: "Tenant", find: "Find") -> Iterator[str]:
         yield from _unknown_applications(f"policies[{index}].applications", find, policy.applications)
 
 
-def _unknown_roles(where: str, find: "Find", granted: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+def _unknown_roles(where: str, find: Find, granted: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     yield from _unknown_applications(where, find, granted)
     for client_id, roles in granted.items():
         if resource := find(client_id):
@@ -82,7 +64,7 @@ def _unknown_roles(where: str, find: "Find", granted: Mapping[str, tuple[str, ..
             )
 
 
-def _unknown_scopes(where: str, find: "Find", listed: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+def _unknown_scopes(where: str, find: Find, listed: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     yield from _unknown_applications(where, find, listed)
     for client_id, scopes in listed.items():
         if resource := find(client_id):
@@ -93,7 +75,7 @@ def _unknown_scopes(where: str, find: "Find", listed: Mapping[str, tuple[str, ..
             )
 
 
-def _unknown_applications(where: str, find: "Find", client_ids: Iterable[str]) -> Iterator[str]:
+def _unknown_applications(where: str, find: Find, client_ids: Iterable[str]) -> Iterator[str]:
     yield from (
         f"{where}: {client_id!r} is no application of this tenant, nor one of another for many tenants."
         for client_id in client_ids
@@ -101,11 +83,11 @@ def _unknown_applications(where: str, find: "Find", client_ids: Iterable[str]) -
     )
 
 
-def _unknown_users(where: str, tenant: "Tenant", names: Iterable[str]) -> Iterator[str]:
+def _unknown_users(where: str, tenant: Tenant, names: Iterable[str]) -> Iterator[str]:
     yield from (f"{where}: {name!r} is no user of the tenant." for name in names if not tenant.user(name))
 
 
-def _unknown_groups(where: str, tenant: "Tenant", names: Iterable[str]) -> Iterator[str]:
+def _unknown_groups(where: str, tenant: Tenant, names: Iterable[str]) -> Iterator[str]:
     yield from (
         f"{where}: {name!r} is no group of the tenant. One that is not listed is named by a GUID."
         for name in names
@@ -113,7 +95,7 @@ def _unknown_groups(where: str, tenant: "Tenant", names: Iterable[str]) -> Itera
     )
 
 
-def _is_described(tenant: "Tenant", name: str) -> bool:
+def _is_described(tenant: Tenant, name: str) -> bool:
     return any(name in (group.id, group.name) for group in tenant.groups)
 
 

@@ -92,7 +92,7 @@ def test_several_keys_some_of_no_use(emulator: EntraEmulator, run: Callable[...,
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
 
-    from camunda_entra_fastapi.testing.documents import key_set
+    from camunda_entra_fastapi.testing.endpoints.documents import key_set
     from tests.cli.doctor.test_misconfigurations import answering
 
     issuer = emulator.environment()["CAMUNDA_IDENTITY_ISSUER"]

@@ -25,7 +25,7 @@ from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.testing import EntraEmulator, FederatedCredential
 from camunda_entra_fastapi.testing.directory import CONTOSO, OPERATE
 from camunda_entra_fastapi.testing.directory.applications import Secret
-from camunda_entra_fastapi.testing.serving import serving
+from camunda_entra_fastapi.testing.serving.server import serving
 from tests.cli.conftest import Ran, run_command
 from tests.sessions.conftest import RedisServer
 from tests.testing.browsing import change_application

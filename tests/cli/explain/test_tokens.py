@@ -15,10 +15,10 @@ from camunda_entra_fastapi import AccessDenied, EntraSettings, InvalidToken
 from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.cli.explain.command import explain_text
 from camunda_entra_fastapi.errors import FetchFailed
-from camunda_entra_fastapi.joined import policy_of, provider_of
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
+from camunda_entra_fastapi.runtime import policy_of, provider_of
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, UNRELATED
 from camunda_entra_fastapi.validation.keys import KeySet, parse_keys
@@ -315,7 +315,7 @@ EMULATOR = EntraEmulator()
 
 def own_keys(emulator: EntraEmulator) -> KeySet:
     """The keys as the emulator publishes them."""
-    from camunda_entra_fastapi.testing.documents import key_set
+    from camunda_entra_fastapi.testing.endpoints.documents import key_set
 
     return parse_keys(key_set(emulator.keys, emulator.base_url, v1=False))
 

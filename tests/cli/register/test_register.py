@@ -343,7 +343,7 @@ def test_odd_lists_and_secrets() -> None:
     """Lists that are none are empty; a secret that is not told is a failure, and so is a broken consent."""
     from datetime import UTC, datetime
 
-    from camunda_entra_fastapi.cli.register import doing
+    from camunda_entra_fastapi.cli.register import apply
     from camunda_entra_fastapi.cli.register.graph import GraphRefused
     from camunda_entra_fastapi.cli.register.plan import Found, Plan
 
@@ -357,7 +357,7 @@ def test_odd_lists_and_secrets() -> None:
         graph, _ = graph_that(answer)
         wanted: Any = None
         with pytest.raises(GraphRefused, match=words):
-            doing.carry_out(graph, wanted, found, plan, now=datetime.now(UTC), years=1, tell=len)
+            apply.carry_out(graph, wanted, found, plan, now=datetime.now(UTC), years=1, tell=len)
 
 
 # Wrong calls

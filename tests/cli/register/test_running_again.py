@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from camunda_entra_fastapi.cli.register import doing
+from camunda_entra_fastapi.cli.register import apply
 from camunda_entra_fastapi.cli.register.env_file import EnvFile
 from camunda_entra_fastapi.cli.register.graph import Graph, GraphRefused
 from camunda_entra_fastapi.cli.register.plan import Found, Plan, has_secret
@@ -99,7 +99,7 @@ def test_no_secret_is_made_that_nobody_is_told() -> None:
     found = Found({"id": "i", "appId": "a"}, {"id": "p"}, graph={"id": "g"})
     wanted: Any = None
     with pytest.raises(GraphRefused):
-        doing.carry_out(
+        apply.carry_out(
             Graph(client),
             wanted,
             found,
@@ -194,7 +194,7 @@ def test_a_file_that_breaks_in_the_end_costs_no_secret(
         raise OSError("No space left on device")
 
     monkeypatch.setattr(EnvFile, "write", fail)
-    monkeypatch.setattr(f"{MODULE}.outcome.say", lambda _, text, style="": print(text))
+    monkeypatch.setattr(f"{MODULE}.result.say", lambda _, text, style="": print(text))
     ran = register("Operate 2", "--base-url", BASE, "--env-file", str(tmp_path / "x"), "--yes")
     assert ran.code == 1
     assert "cannot be written: No space left on device" in ran.output
@@ -310,4 +310,4 @@ def test_a_tenant_without_graph() -> None:
     """Nothing can be consented to there, so nothing is begun."""
     graph, _ = graph_that(httpx.Response(200, json={"value": []}))
     with pytest.raises(GraphRefused, match="no service principal of Microsoft Graph"):
-        doing.find(graph, "Operate", "")
+        apply.find(graph, "Operate", "")

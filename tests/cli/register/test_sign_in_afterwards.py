@@ -12,7 +12,7 @@ from camunda_entra_fastapi import CamundaEntra, EntraSettings, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.cli.conftest import Ran
 from tests.cli.register.conftest import BASE, variables_in
-from tests.login.conftest import Browser
+from tests.site import Browser
 
 
 async def test_people_sign_in_with_the_printed_variables(

@@ -1,0 +1,1 @@
+"""Entra's endpoints, a file each."""

@@ -1,0 +1,5 @@
+"""The part of Microsoft Graph that a sign-in needs."""
+
+from camunda_entra_fastapi.testing.endpoints.graph.routes import graph_routes
+
+__all__ = ["graph_routes"]

@@ -1,5 +1,0 @@
-"""The part of Microsoft Graph that a sign-in needs."""
-
-from camunda_entra_fastapi.testing.graph_api.routes import graph_routes
-
-__all__ = ["graph_routes"]

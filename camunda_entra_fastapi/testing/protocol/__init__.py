@@ -1,0 +1,1 @@
+"""Requests, errors, keys and signatures as Entra has them; pure."""

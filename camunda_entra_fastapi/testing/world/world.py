@@ -1,0 +1,74 @@
+"""``World``: what an endpoint of the emulator may ask and change."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from camunda_entra_fastapi.testing.directory import Directory
+from camunda_entra_fastapi.testing.protocol.keys import SigningKey, without_none
+from camunda_entra_fastapi.testing.protocol.request_log import RecordedRequest
+from camunda_entra_fastapi.testing.world.faults import Faults
+from camunda_entra_fastapi.testing.world.state import State
+
+MAX_RECORDED: Final = 10_000
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that the endpoints share; each of them is handed it, and nothing else.
+
+    Attributes:
+        directory: Who there is.
+        base_url: Where the emulator is reached, without a slash at the end.
+        clock: Gives seconds since 1970.
+        new_key: Makes signing keys.
+        token_lifetime: Seconds that an access token is good.
+        outgoing: Makes clients that fetch the keys of federated credentials' issuers.
+        state: What is remembered between two requests.
+        faults: What is wrong just now.
+        requests: What was asked, the latest 10,000.
+    """
+
+    directory: Directory
+    base_url: str
+    clock: Callable[[], float]
+    new_key: Callable[[], SigningKey]
+    token_lifetime: int
+    outgoing: Callable[[], httpx.AsyncClient]
+    state: State = field(default_factory=State)
+    faults: Faults = field(default_factory=Faults)
+    requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=MAX_RECORDED))
+    _keys: list[SigningKey] = field(default_factory=list, init=False)
+    _travelled: float = field(default=0.0, init=False)
+
+    @property
+    def keys(self) -> tuple[SigningKey, ...]:
+        """The keys that are published; the first one signs."""
+        if not self._keys:
+            self._keys.append(self.new_key())
+        return tuple(self._keys)
+
+    def rotate_keys(self, *, overlap: bool) -> None:
+        """Sign with a new key from now on. Without overlap, the old ones are unpublished at once."""
+        published = self.keys if overlap else ()
+        self._keys = [self.new_key(), *published]
+
+    def retire_keys(self) -> None:
+        """Unpublish all keys but the one that signs."""
+        self._keys = list(self.keys[:1])
+
+    def now(self) -> float:
+        """What time it is, in seconds since 1970."""
+        return self.clock() + self._travelled
+
+    def travel(self, seconds: float) -> None:
+        """Be later by so many seconds, or earlier by a negative number of them."""
+        self._travelled += seconds
+
+    def sign(self, claims: Mapping[str, Any], *, v1: bool, header: Mapping[str, Any] | None = None) -> str:
+        """Sign claims with the current key; members that are None are left out."""
+        key = self.keys[0]
+        return key.sign(without_none({**key.header(v1=v1), **(header or {})}), without_none(claims))

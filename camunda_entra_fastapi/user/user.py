@@ -1,0 +1,177 @@
+"""The current user: what a verified token says of who is asking."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from fastapi_azure_auth.user import User
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from camunda_entra_fastapi.user.fields import READERS
+from camunda_entra_fastapi.user.frozen import freeze
+from camunda_entra_fastapi.validation.entra import is_application
+
+_VALUES: Final[Any] = BaseModel.__dict__["__dict__"]
+"""Python's own way to the ``__dict__`` of a model, past the property below."""
+
+
+class EntraUser(User):
+    """Who is asking: a person, or an application of its own accord (``is_app``).
+
+    Immutable to the last nested list, since one object serves all requests with the same token.
+    Key your data by (``tid``, ``oid``); names and addresses change and are not proof of anything.
+    A claim whose value is not of the documented kind reads as absent here and as it is in ``claims``.
+    """
+
+    # What a user from a token begins with; all else is worked out when somebody asks for it. Thus a user is
+    # made in one microsecond instead of ten, and a remembered one takes a third of the memory. ``_claims``
+    # is None once all fields were worked out. Users made by hand have neither.
+    __slots__ = ("_claims", "_credentials")
+
+    model_config = ConfigDict(frozen=True)
+
+    # Kept out of the fields' values, so that no serializer, not even the base class's, can find it.
+    access_token: str = Field(exclude=True, repr=False)
+    _access_token: str = PrivateAttr()
+
+    def model_post_init(self, _: object, /) -> None:
+        """Move the token to where serializers do not look, and freeze the rest."""
+        if "access_token" in self.__dict__:
+            self._access_token = self.__dict__.pop("access_token")
+        self.__dict__.update(freeze(self.__dict__))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other values for the fields in ``update``; a token in it is kept as this one is."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.model_post_init(None)
+        return copied
+
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers alone take the other one
+
+        def __getattr__(self, name: str) -> Any:
+            if name in READERS:
+                if (claims := _slot(self, "_claims")) is not None:
+                    value = _VALUES.__get__(self)[name] = READERS[name](claims)
+                    return value
+                if name in (
+                    values := _VALUES.__get__(self)
+                ):  # another thread worked out all of them meanwhile
+                    return values[name]
+            if name == "access_token":
+                return self._access_token
+            if name in _PYDANTICS and (credentials := _slot(self, "_credentials")) is not None:
+                value = _PYDANTICS[name](credentials)
+                object.__setattr__(self, name, value)
+                return value
+            return super().__getattr__(name)
+
+        @property
+        def __dict__(self) -> dict[str, Any]:
+            """All fields. Pydantic, ``pickle`` and ``copy`` come this way; reading one field does not."""
+            if (claims := _slot(self, "_claims")) is not None:
+                known = _VALUES.__get__(self)
+                whole = {name: known[name] if name in known else READERS[name](claims) for name in READERS}
+                _VALUES.__set__(self, whole)
+                object.__setattr__(self, "_claims", None)
+            return _VALUES.__get__(self)
+
+        @__dict__.setter
+        def __dict__(self, values: dict[str, Any]) -> None:
+            _VALUES.__set__(self, values)
+
+    @classmethod
+    def from_claims(cls, claims: Mapping[str, Any], access_token: str) -> Self:
+        """The user of a token whose claims were verified."""
+        return cls.of_own_claims(freeze(dict(claims)), access_token.encode())
+
+    @classmethod
+    def of_own_claims(cls, claims: dict[str, Any], credentials: bytes) -> Self:
+        """The same, for claims that nobody else holds, so that they need not be copied.
+
+        The credentials are the access token, alone or behind ``Bearer``.
+        """
+        user = cls.__new__(cls)
+        _SET_CLAIMS(user, claims)
+        _SET_CREDENTIALS(user, credentials)
+        return user
+
+    @classmethod
+    def from_id_token(cls, claims: Mapping[str, Any], access_token: str) -> Self:
+        """The user of an ID token whose claims were verified: always a person, who has no scopes here.
+
+        The access token is one for another API, or empty.
+        """
+        user = cls.from_claims(claims, access_token)
+        _VALUES.__get__(user)["idtyp"] = "user"
+        return user
+
+    def with_groups(self, groups: Iterable[str]) -> Self:
+        """The same user, with these groups."""
+        return self.model_copy(update={"groups": list(groups)})
+
+    @property
+    def subject(self) -> str:
+        """``sub``: who it is, for this application alone (pairwise)."""
+        return self.sub
+
+    @property
+    def scopes(self) -> list[str]:
+        """The delegated permissions (``scp``); empty for applications."""
+        return self.scp
+
+    @property
+    def is_app(self) -> bool:
+        """Whether no user stands behind the token (client credentials)."""
+        return is_application(self.idtyp, self.scp)
+
+    @property
+    def client_id(self) -> str | None:
+        """The application that asked for the token (``azp``, in v1.0 ``appid``)."""
+        return self.azp or self.appid
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the token expires, in UTC."""
+        return datetime.fromtimestamp(self.exp, UTC)
+
+    def has_role(self, role: str) -> bool:
+        """Whether the token has the application role."""
+        return role in self.roles
+
+    def has_scope(self, scope: str) -> bool:
+        """Whether the token has the delegated permission."""
+        return scope in self.scp
+
+    def __hash__(self) -> int:
+        return hash((self.iss, self.sub))
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Enough to recognise who it is; what else a token holds is nobody's business in a log."""
+        for name in ("name", "oid", "tid", "sub", "client_id", "is_app", "roles", "scopes"):
+            yield name, getattr(self, name)
+
+
+def _slot(user: EntraUser, name: str) -> Any:
+    """What a user from a token has there; None for one made by hand, or in the making."""
+    try:
+        return object.__getattribute__(user, name)
+    except AttributeError:
+        return None
+
+
+def _token_of(credentials: bytes) -> str:
+    return credentials.rstrip().rpartition(b" ")[2].decode()
+
+
+_SET_CLAIMS: Final[Any] = EntraUser.__dict__["_claims"].__set__
+_SET_CREDENTIALS: Final[Any] = EntraUser.__dict__["_credentials"].__set__
+
+_FIELDS: Final = set(READERS)
+"""Shared by all users: as they are frozen, nobody adds to it."""
+
+_PYDANTICS: Final[Mapping[str, Callable[[bytes], Any]]] = {
+    "__pydantic_fields_set__": lambda _: _FIELDS,
+    "__pydantic_extra__": lambda _: None,
+    "__pydantic_private__": lambda credentials: {"_access_token": _token_of(credentials)},
+}
+"""What pydantic keeps in slots of its own beside the fields."""

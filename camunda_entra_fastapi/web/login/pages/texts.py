@@ -1,0 +1,184 @@
+"""What the pages say, made from values alone."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from camunda_entra_fastapi.errors import Refusal
+from camunda_entra_fastapi.remote.aadsts import Kind, explain
+from camunda_entra_fastapi.web.login.pages import Action, Page
+
+_ROLES: Final = "Privileged Role Administrator, Cloud Application Administrator or Application Administrator"
+_ADMINISTRATOR: Final = f"An administrator of your organization: a {_ROLES}."
+_ANYBODY: Final = (
+    f"You, if your organization leaves it to its people. Otherwise an administrator: a {_ROLES}."
+)
+_TITLES: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.CONSENT: "Consent is needed",
+        Kind.PERSON: "Sign-in did not work",
+        Kind.REGISTRATION: "Sign-in is not set up correctly",
+        Kind.POLICY: "Your organization does not allow this",
+        Kind.SESSION: "Please sign in again",
+        Kind.ENTRA: "Microsoft Entra ID has trouble",
+    }
+)
+_WHO: Final[Mapping[Kind, str | None]] = MappingProxyType(
+    {
+        Kind.CONSENT: _ADMINISTRATOR,
+        Kind.PERSON: None,
+        Kind.REGISTRATION: "Whoever runs this service. Nothing is wrong with your account.",
+        Kind.POLICY: "An administrator of your organization.",
+        Kind.SESSION: None,
+        Kind.ENTRA: None,
+    }
+)
+"""Whose business it is; None where it is the reader's own, or nobody's."""
+_ADMINISTRATORS_ALONE: Final = frozenset(
+    {90093, 90094, 90095, 90099, 650056, 700011, 900941, 900981, 7000229}
+)
+"""Codes where trying again shows the person the same refusal until an administrator has consented."""
+_DECLINED: Final = 65004
+_CANCELLED: Final = frozenset({"access_denied", "permission_denied"})
+
+
+def refused(
+    refusal: Refusal | None,
+    message: str,
+    *,
+    retry_url: str,
+    admin_consent_url: str | None,
+    client_id: str,
+) -> Page:
+    """A sign-in that came to nothing. ``message`` says why where Entra did not: without a ``refusal``."""
+    retry = Action("Try again", retry_url)
+    if refusal is None:
+        return Page(
+            title=_TITLES[Kind.PERSON],
+            what=message,
+            remedy="Try again. If it stays so, pass this on to whoever runs this service.",
+            actions=(retry,),
+            facts=(_application(client_id),),
+            good=False,
+        )
+    explanation = explain(refusal)
+    title, who, actions, link = _TITLES[explanation.kind], _WHO[explanation.kind], (retry,), None
+    if explanation.kind is Kind.CONSENT:
+        title, link = _consent_title(refusal), admin_consent_url
+        grant = () if link is None else (Action("Consent as an administrator", link),)
+        if refusal.aadsts in _ADMINISTRATORS_ALONE:
+            actions = (*grant, retry)
+        else:
+            actions, who = (retry, *grant), _ANYBODY
+    return Page(
+        title=title,
+        what=explanation.cause,
+        remedy=explanation.remedy,
+        who=who,
+        actions=actions,
+        facts=(*_facts(refusal), _application(client_id), *_link(link)),
+        good=False,
+    )
+
+
+def expired(retry_url: str) -> Page:
+    """A callback that fits no sign-in of this browser: late, repeated, or begun elsewhere."""
+    return Page(
+        title=_TITLES[Kind.SESSION],
+        what="This sign-in took too long, was begun in another browser, or is over already. "
+        "Nothing is wrong with your account.",
+        remedy="Sign in again from here. If you see this every time, let the browser keep the cookies "
+        "of this site.",
+        actions=(Action("Sign in again", retry_url),),
+        good=False,
+    )
+
+
+def unavailable(message: str, retry_url: str) -> Page:
+    """Entra, or where sign-ins are kept, cannot be asked; ``message`` says which."""
+    return Page(
+        title="Sign-in is not possible right now",
+        what=message,
+        remedy="Wait a minute, then try again. Nothing is wrong with your account.",
+        actions=(Action("Try again", retry_url),),
+        good=False,
+    )
+
+
+def signed_out(login_url: str) -> Page:
+    """The end of a session, here and at Entra."""
+    return Page(
+        title="You are signed out",
+        what="On a device that others use too, close all windows of the browser now.",
+        actions=(Action("Sign in again", login_url),),
+        good=True,
+    )
+
+
+def confirm_sign_out(logout_url: str) -> Page:
+    """A question, for links that another site may have made the browser follow."""
+    return Page(
+        title="Do you want to sign out?",
+        what="This ends your session here and at Microsoft Entra ID. If you did not ask for it, close this "
+        "page, and you stay signed in.",
+        actions=(Action("Sign out", logout_url, post=True),),
+    )
+
+
+def consent_given(login_url: str) -> Page:
+    """The administrator has consented; the answer does not say who it was and is no sign-in."""
+    return Page(
+        title="Consent was given",
+        what="The permissions are granted for the whole organization. Its people can sign in now without "
+        "being asked for consent.",
+        actions=(Action("Sign in", login_url),),
+        good=True,
+    )
+
+
+def consent_failed(refusal: Refusal, retry_url: str) -> Page:
+    """The administrator did not consent, or could not."""
+    explanation = explain(refusal)
+    what, remedy, who = explanation.cause, explanation.remedy, _WHO[explanation.kind]
+    if explanation.kind is Kind.CONSENT and refusal.aadsts not in _ADMINISTRATORS_ALONE:
+        what = "The page that asks for consent was left with Cancel, so nothing has changed."
+        remedy = "Try again with an account that may consent for the whole organization, and accept."
+    return Page(
+        title="Consent was not given",
+        what=what,
+        remedy=remedy,
+        who=who,
+        actions=(Action("Try again", retry_url),),
+        facts=_facts(refusal),
+        good=False,
+    )
+
+
+def _consent_title(refusal: Refusal) -> str:
+    if refusal.aadsts == _DECLINED:
+        return "Consent was declined"
+    if refusal.aadsts is None and refusal.error in _CANCELLED:
+        return "Sign-in was cancelled"
+    return _TITLES[Kind.CONSENT]
+
+
+def _facts(refusal: Refusal) -> tuple[tuple[str, str], ...]:
+    code = None if refusal.aadsts is None else f"AADSTS{refusal.aadsts}"
+    named = {
+        "Error": ", ".join(part for part in (code, refusal.error, refusal.suberror) if part),
+        "Trace ID": refusal.trace_id,
+        "Correlation ID": refusal.correlation_id,
+        "Time": refusal.timestamp,
+    }
+    return tuple((name, value) for name, value in named.items() if value)
+
+
+def _application(client_id: str) -> tuple[str, str]:
+    return "Application ID", client_id
+
+
+def _link(admin_consent_url: str | None) -> tuple[tuple[str, str], ...]:
+    """The admin-consent link to copy and send to an administrator, if it means something elsewhere."""
+    if admin_consent_url is None or admin_consent_url.startswith("/"):
+        return ()
+    return (("Consent link", admin_consent_url),)

@@ -1,0 +1,204 @@
+"""What people paste, and what is shown of it."""
+
+import contextlib
+import io
+import json
+import os
+import pty
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from camunda_entra_fastapi.cli.explain.decode import Anatomy, at, relative, shown
+from camunda_entra_fastapi.cli.explain.input import MAX_CHARACTERS, read_given
+from camunda_entra_fastapi.cli.explain.paste import paste
+from camunda_entra_fastapi.testing import EntraEmulator
+from tests.cli.conftest import Ran
+from tests.cli.explain.test_tokens import unsigned
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"
+SECRET = "abc8Q~" + "x" * 34
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (TOKEN, ""),
+        (f"  {TOKEN}\n", ""),
+        (f'"{TOKEN}"', ""),
+        (f"Bearer {TOKEN}", "The word Bearer stood before it."),
+        (f"Authorization: Bearer {TOKEN}", "It stood in an Authorization header."),
+        (f"{TOKEN[:20]}\n  {TOKEN[20:]}", "Blanks and line breaks in it were left out."),
+        (json.dumps({"access_token": TOKEN, "refresh_token": "x"}), "It stood in the member access_token"),
+        (json.dumps({"id_token": f" {TOKEN} "}), "It stood in the member id_token"),
+    ],
+)
+def test_the_token_is_found_in_what_stands_around_it(text: str, note: str) -> None:
+    """However it was copied, and it is told what was taken away."""
+    given = read_given(text)
+    assert (given.token, given.opaque) == (TOKEN, "")
+    assert note in " ".join(given.notes)
+    assert bool(given.notes) == bool(note)
+    assert TOKEN not in repr(given)
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "remedy"),
+    [
+        (SECRET, "a client secret", "create a new one and delete it"),
+        ("0be7a7e0-1111-4222-8333-444455556666", "an ID", "Give the access token"),
+        ("0.AXoA" + "x" * 60, "a refresh token or an authorization code", "Only Entra's token endpoint"),
+        ("1.AXoA" + "x" * 60 + ".a.b", "a refresh token or an authorization code", "came with it"),
+        ("M.C507_BL2.0.U." + "x" * 40, "a token of a personal Microsoft account", "a scope of this API"),
+        ("EwA" + "x" * 200, "a token of a personal Microsoft account", "only"),
+        ("PHNhbWxwOlJlc3BvbnNl", "a SAML assertion", "OpenID Connect"),
+        ("<saml:Assertion>", "a SAML assertion", "OpenID Connect"),
+        ("", "empty", "standard input"),
+        ("Authorization: Basic abc", "no JSON Web Token", "access_token"),
+        ("{not json", "no JSON Web Token", "access_token"),
+        ('{"error": "invalid_grant"}', "no JSON Web Token", "access_token"),
+        ("[" * 100_000, "no JSON Web Token", "access_token"),
+        ("a.b", "no JSON Web Token", "all of it"),
+    ],
+)
+def test_what_is_no_token_is_called_by_its_name(
+    text: str, what: str, remedy: str, run: Callable[..., Ran]
+) -> None:
+    """And never shown: it may be a secret."""
+    ran = run("explain", "-", given=text)
+    assert ran.code == 1
+    told = " ".join(ran.output.split())
+    assert f"This is {what}" in told
+    assert remedy in told or remedy == "only"
+    assert len(text) < 6 or text not in ran.output
+    machine = run("explain", "--json", given=text).json
+    assert (machine["verdict"], machine["code"]) == ("refused", "token_malformed")
+
+
+def test_nothing_is_asked_of_entra_for_what_is_no_token(
+    emulator: EntraEmulator, run: Callable[..., Ran]
+) -> None:
+    """A secret pasted by mistake stays on this machine."""
+    before = len(emulator.requests)
+    run("explain", given=SECRET)
+    assert len(emulator.requests) == before
+
+
+def test_a_token_as_an_argument(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
+    """As it is, where somebody does not mind the history."""
+    assert run("explain", emulator.token(scopes=("access_as_user",))).code == 0
+
+
+def test_what_is_read_is_bounded(run: Callable[..., Ran]) -> None:
+    """Half a gigabyte by mistake costs nothing."""
+    ran = run("explain", "--json", given="a" * (MAX_CHARACTERS * 10))
+    assert len(ran.output) < 2_000
+
+
+def on_a_terminal(typed: bytes, variables: dict[str, str], script: str = "main()") -> str:
+    """What the command shows in a terminal of its own, where that is pasted once it asks."""
+    command = f"from camunda_entra_fastapi.cli import main; {script}"
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(variables)
+        os.execv(sys.executable, [sys.executable, "-c", command, "explain"])
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while b"Ctrl-D:" not in shown:
+            shown += os.read(terminal, 4096)
+        time.sleep(0.3)  # until the line is no longer collected
+        for start in range(0, len(typed), 1000):
+            os.write(terminal, typed[start : start + 1000])
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    os.waitpid(process, 0)
+    os.close(terminal)
+    return shown.decode("utf-8", "replace")
+
+
+def test_long_tokens_can_be_pasted_into_a_terminal(emulator: EntraEmulator) -> None:
+    """Longer than the line that a terminal collects, and none of it is shown."""
+    groups = [f"9a0b0000-0000-4000-9000-{number:012d}" for number in range(190)]
+    token = emulator.token(scopes=("access_as_user",), groups=groups)
+    assert len(token) > 8_000
+    shown = on_a_terminal(token.encode() + b"\n\x04", emulator.environment())
+    assert "The service accepts it." in shown
+    assert token[200:260] not in shown
+
+
+def test_whoever_types_is_told_what(
+    emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Ran]
+) -> None:
+    """Nobody is left with a silent cursor; the prompt is no part of the output."""
+    token = emulator.token(scopes=("access_as_user",))
+    monkeypatch.setattr("camunda_entra_fastapi.cli.explain.command.is_terminal", lambda: True)
+    monkeypatch.setattr("camunda_entra_fastapi.cli.explain.command.paste", lambda limit: token[:limit])
+    ran = run("explain", "--json")
+    assert ran.json["verdict"] == "accepted"
+    assert ran.error.startswith("Paste the token, which is not shown, then press Ctrl-D:")
+
+
+def test_pasting_ends_with_the_terminal_or_the_limit(
+    monkeypatch: pytest.MonkeyPatch, emulator: EntraEmulator
+) -> None:
+    """A terminal that is closed, one that brings more than there can be, and a system without terminals."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "r") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        os.write(ours, b"a" * 3_000)
+        assert paste(2_000) == "a" * 2_000
+        monkeypatch.setattr(os, "read", lambda *_: b"")
+        assert paste(2_000) == ""
+    os.close(ours)
+    monkeypatch.setitem(sys.modules, "termios", None)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a token"))
+    assert paste(2_000) == "a token"
+
+
+def test_claims_cannot_write_on_the_terminal(run: Callable[..., Ran]) -> None:
+    """Control characters are replaced, endless values cut, tokens within tokens masked."""
+    members = {
+        "sub": "\x1b[2J\u202eevil",
+        "long": "x" * 3_000,
+        "idp_access_token": "secret-of-another",
+        "inner": {"deep": ["eyJhbGciOi", 4, None]},
+        "\x1b[31mname": 1,
+    }
+    ran = run("explain", given=unsigned({"alg": "RS256", "kid": "k"}, members))
+    assert "\x1b" not in ran.output
+    assert "\u202e" not in ran.output
+    assert "x" * 500 not in ran.output
+    assert "secret-of-another" not in ran.output
+    assert shown(members)["inner"] == {"deep": ["*** (not shown)", 4, None]}
+
+
+def test_parts_that_cannot_be_read_are_empty() -> None:
+    """Explaining goes on with what there is."""
+    assert Anatomy.of("!.W10.x").claims == {}
+    assert Anatomy.of("e30.bm90IGpzb24.x").claims == {}
+    assert Anatomy.of("e30.eyJzdWIiOjF9.x").text("sub") == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "now"),
+        (1, "in 1 second"),
+        (-61, "1 minute 1 second ago"),
+        (-3_605, "1 hour ago"),
+        (2 * 86_400 + 3_600, "in 2 days 1 hour"),
+    ],
+)
+def test_times_from_now(seconds: float, words: str) -> None:
+    """In two units at most."""
+    assert relative(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("soon", "no time in seconds"), (True, "no time"), (1e30, "can be")]
+)
+def test_times_that_are_none(value: object, words: str) -> None:
+    """They are shown as they are."""
+    assert words in at(value, 0)

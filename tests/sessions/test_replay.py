@@ -1,0 +1,36 @@
+"""What counts once: bounded, and forgotten in time."""
+
+from camunda_entra_fastapi.sessions.replay import Marks
+from tests.conftest import FakeClock
+
+
+def test_a_mark_counts_once_until_its_time_is_over(clock: FakeClock) -> None:
+    """The second time it is refused, and afterwards it is new again."""
+    marks = Marks(clock.time)
+    assert marks.add("a", 10)
+    assert not marks.add("a", 10)
+    assert "a" in marks
+    clock.advance(10)
+    assert "a" not in marks
+    assert marks.add("a", 10)
+
+
+def test_no_more_are_kept_than_the_limit(clock: FakeClock) -> None:
+    """A flood drives out the oldest, never the newest."""
+    marks = Marks(clock.time, limit=10)
+    for number in range(100):
+        assert marks.add(str(number), 60)
+        assert str(number) in marks
+    assert sum(str(number) in marks for number in range(100)) <= 10
+
+
+def test_expired_ones_are_swept_first(clock: FakeClock) -> None:
+    """What still counts is kept when there is room for it."""
+    marks = Marks(clock.time, limit=10)
+    for number in range(5):
+        marks.add(f"long {number}", 100)
+    for number in range(5):
+        marks.add(f"short {number}", 10)
+    clock.advance(11)
+    assert marks.add("new", 100)
+    assert all(f"long {number}" in marks for number in range(5))

@@ -1,0 +1,324 @@
+"""The pure part: where people may be sent, and what is sent to Entra and read from it."""
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from typing import Literal
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from camunda_entra_fastapi.errors import SignInFailed
+from camunda_entra_fastapi.sign_in.protocol import (
+    ATTEMPT_LIFETIME,
+    MAX_PARAMETER,
+    MAX_PARAMETERS,
+    MAX_RETURN_TO,
+    Attempt,
+    attempt_id,
+    authorization_url,
+    check_attempt,
+    safe_return_to,
+    single_valued,
+    with_query,
+)
+
+SITE = "https://site.example"
+NOW = 1_795_000_000.0
+
+ELSEWHERE = [
+    "",
+    "x",
+    "page",
+    "evil.example",
+    ".",
+    "..",
+    "?next=/",
+    "#top",
+    "https://evil.example",
+    "https:evil.example",
+    "https:/evil.example",
+    "https:///evil.example",
+    "http://site.example@evil.example/",
+    "https://site.example.evil.example/",
+    "https://site.example",
+    "HTTPS://EVIL.EXAMPLE",
+    "ftp://evil.example",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\nscript:alert(1)",
+    "\x01javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:msgbox(1)",
+    "blob:https://site.example/1",
+    "mailto:ada@evil.example",
+    "view-source:https://evil.example",
+    "//evil.example",
+    "//evil.example/%2f..",
+    "//evil.example\\@site.example",
+    "//site.example@evil.example",
+    "//evil%E3%80%82example",
+    "///evil.example",
+    "////evil.example",
+    "//",
+    "///",
+    "/\\evil.example",
+    "\\/evil.example",
+    "\\\\evil.example",
+    "\\evil.example",
+    "/\\/evil.example",
+    "/\\\\evil.example",
+    "/page\\..\\..\\evil.example",
+    "/page?next=\\evil",
+    "/%5cevil.example",
+    "/%5C%5Cevil.example",
+    "/%2fevil.example",
+    "/%2F%2Fevil.example",
+    "/page//evil.example",
+    "/page/%2f%2fevil.example",
+    "/.//evil.example",
+    "/..//evil.example",
+    "/./evil.example",
+    "/../evil.example",
+    "/page/..//evil.example",
+    "/page/../../evil.example",
+    "/%2e%2e//evil.example",
+    "/%2e%2e/evil.example",
+    "/%2e/evil.example",
+    "/.%2e/evil.example",
+    "/page/%2e%2e%2f%2fevil.example",
+    "/\t/evil.example",
+    "/\n/evil.example",
+    "/\r/evil.example",
+    "/\r\n/evil.example",
+    "/\x00/evil.example",
+    "\t//evil.example",
+    " //evil.example",
+    "\n/evil.example",
+    "/%09/evil.example",
+    "/%0a/evil.example",
+    "/%0d%0aLocation:%20https://evil.example",
+    "/page\r\nSet-Cookie: entra_session=x",
+    "/page\nX: y",
+    "/%00/evil.example",
+    "/%7f",
+    "/page%E2%80%A8x",
+    "/auth",
+    "/auth/",
+    "/auth/login",
+    "/auth/logout",
+    "/auth/login-callback?code=1&state=2",
+    "/auth?x",
+    "/auth#x",
+    "/auth/login?return_to=//evil.example",
+    "/%61uth/logout",
+    "/a%75th%2flogout",
+    "/" + "a" * MAX_RETURN_TO,
+    "/" + "ü" * (MAX_RETURN_TO // 6 + 1),
+]
+
+HERE = [
+    "/",
+    "/page",
+    "/page/",
+    "/incidents/7?tab=history",
+    "/incidents/7?tab=history#log",
+    "/search?q=a%20b&sort=-date&page=2",
+    "/search?q=https://evil.example/",
+    "/search?q=//evil.example",
+    "/search?next=../x",
+    "/page#//evil.example",
+    "/files/report%20of%20may.pdf",
+    "/a/b.c/d_e-f~g",
+    "/matrix;v=1,2/(x)!*'",
+    "/people/ada@contoso.example",
+    "/time/12:30",
+    "/list?ids[]=1&ids[]=2&f={a|b}^c",
+    "/...",
+    "/..page",
+    "/.well-known/thing",
+    "/authors",
+    "/authentic/login",
+    "/page?%00=%0d%0a",
+    "/$metadata",
+    "/" + "a" * (MAX_RETURN_TO - 1),
+]
+
+
+@pytest.mark.parametrize("value", ELSEWHERE)
+def test_what_might_lead_elsewhere_leads_home(value: str) -> None:
+    """Other sites, ambiguous paths and the login pages themselves are replaced by the root."""
+    assert safe_return_to(value, "/auth") == "/"
+
+
+@pytest.mark.parametrize("value", HERE)
+def test_paths_of_this_site_are_returned_to_as_they_are(value: str) -> None:
+    """Query, fragment and escapes come back to the letter."""
+    assert safe_return_to(value, "/auth") == value
+
+
+@pytest.mark.parametrize(
+    ("value", "encoded"),
+    [
+        ("/übersicht?q=grün", "/%C3%BCbersicht?q=gr%C3%BCn"),
+        ("/a b", "/a%20b"),
+        ('/a"b<c>`', "/a%22b%3Cc%3E%60"),
+        ("/日本", "/%E6%97%A5%E6%9C%AC"),
+        ("/page<script>", "/page%3Cscript%3E"),
+    ],
+)
+def test_what_no_address_may_hold_is_percent_encoded(value: str, encoded: str) -> None:
+    """People's links have letters of all languages; headers have ASCII."""
+    assert safe_return_to(value, "/auth") == encoded
+
+
+def as_a_browser_reads(value: str) -> str:
+    """WHATWG URL, 4.4: blanks at the ends go, tabs and line ends go anywhere, backslashes are slashes."""
+    trimmed = re.sub(r"^[\x00-\x20]+|[\x00-\x20]+$", "", value)
+    return re.sub(r"[\t\n\r]", "", trimmed).replace("\\", "/")
+
+
+TRICKY = st.text(st.sampled_from("/\\.:@?#%2fF5cCeE09aAdD\t\r\n\x00 evil;é"), max_size=40)
+
+
+@given(st.one_of(TRICKY, TRICKY.map("/".__add__), st.text(max_size=60), st.sampled_from(ELSEWHERE)))
+@example("/page/%2f/evil.example")
+def test_whatever_is_asked_for_stays_on_this_site(value: str) -> None:
+    """Read by Python or by a browser, escaped or unescaped by one who should not, it leads nowhere else."""
+    target = safe_return_to(value, "/auth")
+    assert re.fullmatch(r"/[!-~]*", target)
+    assert "\\" not in target
+    for read in (target, as_a_browser_reads(target)):
+        there = urlsplit(urljoin(f"{SITE}/auth/login-callback", read))
+        assert f"{there.scheme}://{there.netloc}" == SITE
+        assert not there.path.startswith("//")
+        assert not there.path.startswith("/auth/")
+    assert safe_return_to(target, "/auth") == target
+
+
+def test_parameters_are_read_by_name() -> None:
+    """Each is there once, empty ones too."""
+    assert single_valued([("code", "1.A"), ("state", "")]) == {"code": "1.A", "state": ""}
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("code", "a"), ("code", "a")],
+        [("state", "a"), ("code", "b"), ("state", "c")],
+        [("code", "a" * (MAX_PARAMETER + 1))],
+        [(f"p{number}", "") for number in range(MAX_PARAMETERS + 1)],
+    ],
+    ids=["twice", "twice-and-different", "long", "many"],
+)
+def test_parameters_that_can_be_read_in_two_ways_are_refused(pairs: list[tuple[str, str]]) -> None:
+    """So are too many, and ones too long."""
+    with pytest.raises(SignInFailed) as refused:
+        single_valued(pairs)
+    assert refused.value.code == "login_request_invalid"
+
+
+def test_as_many_and_as_long_parameters_as_allowed_are_read() -> None:
+    """The limits belong to what is allowed."""
+    pairs = [(f"p{number}", "a" * MAX_PARAMETER) for number in range(MAX_PARAMETERS)]
+    assert single_valued(pairs) == dict(pairs)
+
+
+def attempt(kind: Literal["login", "admin-consent"] = "login", now: float = NOW) -> Attempt:
+    """Somebody on the way."""
+    return Attempt.begin(kind, "https://site.example/auth/login-callback", "/page?a=b", now)
+
+
+def test_attempts_have_three_different_secrets_of_256_bits() -> None:
+    """State, nonce and verifier; and no two attempts have one in common."""
+    attempts = [attempt() for _ in range(50)]
+    texts = [text for each in attempts for text in (each.state, each.nonce, each.verifier)]
+    assert len(set(texts)) == 150
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", text) for text in texts)  # the verifier's, RFC 7636, 4.1
+    assert {len(base64.urlsafe_b64decode(text + "=")) for text in texts} == {32}
+
+
+def test_attempts_come_out_of_their_cookies_as_they_went_in() -> None:
+    """Packing and unpacking changes nothing."""
+    begun = attempt("admin-consent")
+    assert Attempt.unpack(begun.pack()) == begun
+
+
+def test_attempts_do_not_show_their_secrets() -> None:
+    """Neither in a log nor by the name of their cookie."""
+    begun = attempt()
+    assert not any(secret in repr(begun) for secret in (begun.state, begun.nonce, begun.verifier))
+    assert begun.mark() == attempt_id(begun.state)
+    assert re.fullmatch("[0-9a-f]{16}", begun.mark())
+    assert begun.mark() != attempt().mark()
+
+
+def test_an_attempt_is_good_for_its_own_answer_in_time() -> None:
+    """To the last second of ten minutes."""
+    begun = attempt()
+    assert check_attempt(begun, "login", begun.state, NOW + ATTEMPT_LIFETIME - 1) is begun
+    assert ATTEMPT_LIFETIME == 600
+
+
+@pytest.mark.parametrize("case", ["none", "kind", "state", "no state", "late", "future", "not ascii"])
+def test_an_attempt_is_good_for_nothing_else(case: str) -> None:
+    """All that is wrong looks the same to who brings it."""
+    begun, state, now = attempt(), "", NOW
+    presented: Attempt | None = begun
+    match case:
+        case "none":
+            presented, state = None, begun.state
+        case "kind":
+            presented, state = replace(begun, kind="admin-consent"), begun.state
+        case "state":
+            state = attempt().state
+        case "late":
+            state, now = begun.state, NOW + ATTEMPT_LIFETIME
+        case "future":
+            state, now = begun.state, NOW - ATTEMPT_LIFETIME
+        case "not ascii":
+            state = "ü"
+    with pytest.raises(SignInFailed) as refused:
+        check_attempt(presented, "login", state, now)
+    assert refused.value.code == "login_expired"
+    assert begun.state not in refused.value.message
+
+
+def test_the_authorization_url_has_exactly_what_the_flow_needs() -> None:
+    """Code flow with PKCE S256, state, nonce and the scopes; the verifier stays here."""
+    begun = attempt()
+    scopes = ("openid", "email", "offline_access", "api-id/.default")
+    url = authorization_url(
+        "https://entra.example/authorize", "client", scopes, begun, {"login_hint": "a&b=c"}
+    )
+    assert url.startswith("https://entra.example/authorize?")
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(begun.verifier.encode("ascii")).digest())
+    assert parse_qs(urlsplit(url).query, strict_parsing=True) == {
+        "client_id": ["client"],
+        "response_type": ["code"],
+        "response_mode": ["query"],
+        "redirect_uri": ["https://site.example/auth/login-callback"],
+        "scope": ["openid email offline_access api-id/.default"],
+        "state": [begun.state],
+        "nonce": [begun.nonce],
+        "code_challenge": [challenge.decode().rstrip("=")],
+        "code_challenge_method": ["S256"],
+        "login_hint": ["a&b=c"],
+    }
+    assert begun.verifier not in url
+    assert "+" not in url  # %20 is a space to everybody
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "whole"),
+    [
+        ("https://e.example/a", "https://e.example/a?x=1%2F2"),
+        ("https://e.example/a?p=b2c_1", "https://e.example/a?p=b2c_1&x=1%2F2"),
+    ],
+)
+def test_parameters_join_those_that_an_endpoint_has(endpoint: str, whole: str) -> None:
+    """Azure AD B2C's endpoints have their policy in the query."""
+    assert with_query(endpoint, {"x": "1/2"}) == whole
