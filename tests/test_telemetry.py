@@ -40,7 +40,6 @@ def reader() -> Iterator[InMemoryMetricReader]:
     provider = MeterProvider([reader], shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
     yield reader
-    provider.shutdown()
 
 
 @pytest.fixture(autouse=True)
