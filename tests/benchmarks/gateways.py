@@ -1,8 +1,8 @@
 """Requests a second through gateways: nginx with this package, Apache with mod_auth_openidc, and neither.
 
-``python tests/benchmarks/gateways.py [--rounds N] [--seconds N]`` needs nginx, wrk, and Apache httpd with
-mod_auth_openidc. In each round every contender works once, in an order drawn anew; ratios are formed within
-a round.
+``python tests/benchmarks/gateways.py [--rounds N] [--seconds N]`` needs wrk, and Apache httpd with
+mod_auth_openidc; nginx is the one of this environment. In each round every contender works once, in an order
+drawn anew; ratios are formed within a round.
 """
 
 import argparse
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the repository, 
 from camunda_entra_fastapi.cli.browser import open_page
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.e2e.gateways import RECIPES, Addresses, free_port, nginx, running
+from tests.e2e.servers import server
 
 CONNECTIONS: Final = 32
 OPENIDC: Final = Path("/usr/lib/apache2/modules/mod_auth_openidc.so")
@@ -189,7 +190,7 @@ def contenders(stack: ExitStack) -> list[Contender]:
     )
     (place / "nginx.conf").write_text(text)
     outside = f"daemon off; pid {place}/pid; error_log stderr;"
-    command = ["nginx", "-p", str(place), "-c", str(place / "nginx.conf"), "-g", outside]
+    command = [str(server("nginx")), "-p", str(place), "-c", str(place / "nginx.conf"), "-g", outside]
     stack.enter_context(running(command, place, plain))
     apache_plain, apache_guarded = stack.enter_context(apache(emulator, upstream, own("apache")))
     public = f"http://localhost:{gateway}"
@@ -223,9 +224,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7, help="how often each works (default: 7)")
     parser.add_argument("--seconds", type=int, default=3, help="how long each time (default: 3)")
     options = parser.parse_args()
-    missing = [name for name in ("nginx", "apache2", "wrk") if shutil.which(name) is None]
+    missing = [name for name in ("apache2", "wrk") if shutil.which(name) is None]
     if missing or not OPENIDC.exists():
-        packages = "apache2 libapache2-mod-auth-openidc nginx-light wrk"
+        packages = "apache2 libapache2-mod-auth-openidc wrk"
         print(
             f"This needs more. Run: sudo apt-get install --no-install-recommends {packages}", file=sys.stderr
         )

@@ -1,4 +1,8 @@
-"""The recipes of ``samples/gateways``, run as they are: only addresses are replaced by free ones."""
+"""The recipes of ``samples/gateways``, run as they are: only addresses are replaced by free ones.
+
+nginx and Caddy are those of this environment; where the system has others, which are older as a rule, the
+recipes run in them, too.
+"""
 
 import importlib.util
 import os
@@ -6,9 +10,10 @@ import pwd
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -19,6 +24,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from tests.e2e.servers import server
 
 RECIPES: Final = Path(__file__).parents[2] / "samples" / "gateways"
 RATE: Final = "rate=1000r/s"
@@ -142,7 +149,9 @@ def running(
 
 
 @contextmanager
-def nginx(addresses: Addresses, folder: Path, rate: str = RATE) -> Iterator[None]:
+def nginx(
+    addresses: Addresses, folder: Path, rate: str = RATE, program: Path | None = None
+) -> Iterator[None]:
     """nginx with its recipe, another limit if there is one, and files of its own in that folder."""
     recipe = addresses.into((RECIPES / "nginx.conf").read_text(), "listen 8080;")
     assert RATE in recipe
@@ -156,18 +165,20 @@ def nginx(addresses: Addresses, folder: Path, rate: str = RATE) -> Iterator[None
     outside = f"daemon off; pid {folder}/pid; error_log stderr;"
     if os.getuid() == 0:
         outside += f" user {pwd.getpwuid(0).pw_name};"
-    command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", outside]
+    program = program or server("nginx")
+    command = [str(program), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", outside]
     with running(command, folder, addresses.port):
         yield
 
 
 @contextmanager
-def caddy(addresses: Addresses, folder: Path) -> Iterator[None]:
+def caddy(addresses: Addresses, folder: Path, program: Path | None = None) -> Iterator[None]:
     """Caddy with its recipe."""
     recipe = addresses.into((RECIPES / "Caddyfile").read_text(), ":8080 {")
     (folder / "Caddyfile").write_text(recipe)
     homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    command = ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    program = program or server("caddy")
+    command = [str(program), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     with running(command, folder, addresses.port, homes):
         yield
 
@@ -181,4 +192,15 @@ def haproxy(addresses: Addresses, folder: Path) -> Iterator[None]:
         yield
 
 
-GATEWAYS: Final = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
+Start = Callable[[Addresses, Path], AbstractContextManager[None]]
+"""Starts a gateway with its recipe, and files of its own in a folder."""
+
+_ENVIRONMENTS: Final[dict[str, Start]] = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
+_SYSTEMS: Final[dict[str, Start]] = {
+    "/usr/sbin/nginx": partial(nginx, program=Path("/usr/sbin/nginx")),
+    "/usr/bin/caddy": partial(caddy, program=Path("/usr/bin/caddy")),
+}
+GATEWAYS: Final = _ENVIRONMENTS | {
+    f"{Path(path).name}-of-the-system": start for path, start in _SYSTEMS.items() if Path(path).exists()
+}
+"""By name: those that are always there, and older ones where the system happens to have them."""

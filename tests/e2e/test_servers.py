@@ -1,0 +1,64 @@
+"""The servers that tests start are in this environment, and do start; a missing one is a failure."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+import redis
+
+from tests.e2e.gateways import free_port, running
+from tests.e2e.servers import PACKAGES, server
+
+PINS: Final = Path(__file__).parents[1] / "packaging" / "servers.txt"
+VERSION: Final = {
+    "caddy": "version",
+    "envoy": "--version",
+    "nginx": "-v",
+    "traefik": "version",
+    "valkey-server": "--version",
+}
+"""How one is asked for its version."""
+
+ENVOY: Final = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: PORT}}}"
+
+
+@pytest.mark.parametrize("program", PACKAGES)
+def test_a_server_is_there_in_the_pinned_version(program: str) -> None:
+    """The program itself says so, not the name of the wheel; ``.post`` is of the wheel alone."""
+    (pinned,) = re.findall(rf"^{PACKAGES[program]}==(.+?)(?:\.post\d+)?$", PINS.read_text(), re.MULTILINE)
+    asked = subprocess.run(
+        [server(program), VERSION[program]], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert re.search(rf"(?<![\d.]){re.escape(pinned)}(?![\d.])", asked.stdout + asked.stderr)
+
+
+def test_traefik_starts(tmp_path: Path) -> None:
+    """It answers its own ping; nginx and Caddy answer in the tests of their recipes."""
+    port = free_port()
+    command = [str(server("traefik")), f"--entrypoints.ping.address=127.0.0.1:{port}"]
+    command += ["--ping.entrypoint=ping", "--global.checknewversion=false"]
+    with running(command, tmp_path, port):
+        answer = httpx.get(f"http://127.0.0.1:{port}/ping", trust_env=False, timeout=20)
+    assert (answer.status_code, answer.text) == (200, "OK")
+
+
+def test_envoy_starts(tmp_path: Path) -> None:
+    """It says that it is live."""
+    port = free_port()
+    (tmp_path / "envoy.yaml").write_text(ENVOY.replace("PORT", str(port)))
+    with running([str(server("envoy")), "-c", "envoy.yaml", "--use-dynamic-base-id"], tmp_path, port):
+        answer = httpx.get(f"http://127.0.0.1:{port}/ready", trust_env=False, timeout=20)
+    assert (answer.status_code, answer.text) == (200, "LIVE\n")
+
+
+def test_valkey_starts(tmp_path: Path) -> None:
+    """It keeps a value, and a client of Redis reads it."""
+    port = free_port()
+    command = [str(server("valkey-server")), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with running(command, tmp_path, port), redis.Redis(port=port, decode_responses=True) as client:
+        client.set("name", "value", ex=60)
+        assert client.get("name") == "value"
+        assert client.info("server")["server_name"] == "valkey"
