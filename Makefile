@@ -2,8 +2,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := chromium haproxy nodejs npm redis-server wrk
-COMMANDS := chromium haproxy node npm redis-server wrk
 # Where Debian has HAProxy, and an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
@@ -47,7 +45,7 @@ coverage: .venv/ready
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 packaging: .venv/ready
-	@$(BIN)/python -m pytest -q -m packaging tests/packaging
+	@$(BIN)/python -m pytest -q tests/packaging
 
 lowest: .venv-lowest/ready ## The core tests with the lowest versions that are allowed
 	@.venv-lowest/bin/python -m pytest -q -W default::DeprecationWarning -W default::PendingDeprecationWarning $(CORE)
@@ -56,10 +54,7 @@ newest: .venv-newest/ready ## The core tests with the newest versions there are
 	@.venv-newest/bin/python -m pytest -q $(CORE)
 
 system-packages:
-	@for command in $(COMMANDS); do command -v $$command >/dev/null && continue; \
-	if [ "$$(id -u)" = 0 ]; then echo "installing $(PACKAGES)"; \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; break; \
-	else echo "The tests need $$command. Run: sudo apt-get install --no-install-recommends $(PACKAGES)" >&2; exit 1; fi; done
+	@sh tests/packaging/system_packages.sh
 
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
