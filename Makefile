@@ -5,12 +5,15 @@ BIN := .venv/bin
 # Where Debian has HAProxy, and an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
+# What other packages' versions could break: of the emulator's tests, none of those that its users run anyway, in the tests of
+# sign-in, downstream tokens and command line.
+VERSIONS := $(CORE) $(addprefix --ignore=tests/testing/,clients endpoints protocol tokens world)
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 # What wants the machine for itself: it loads it, or counts what happens in a while.
 ALONE := tests/e2e/test_faults.py tests/e2e/test_load.py tests/e2e/test_overload.py tests/e2e/test_replicas.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit end-to-end alone coverage lowest newest packaging system-packages format bench bench-check bench-gateways clean
+.PHONY: help demo test check lint types unit end-to-end alone coverage lowest newest packaging system-packages structure format bench bench-check bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,13 +51,16 @@ packaging: .venv/ready
 	@$(BIN)/python -m pytest -q tests/packaging
 
 lowest: .venv-lowest/ready ## The core tests with the lowest versions that are allowed
-	@.venv-lowest/bin/python -m pytest -q -W default::DeprecationWarning -W default::PendingDeprecationWarning $(CORE)
+	@.venv-lowest/bin/python -m pytest -q -W default::DeprecationWarning -W default::PendingDeprecationWarning $(VERSIONS)
 
 newest: .venv-newest/ready ## The core tests with the newest versions there are
-	@.venv-newest/bin/python -m pytest -q $(CORE)
+	@.venv-newest/bin/python -m pytest -q $(VERSIONS)
 
 system-packages:
 	@sh tests/packaging/system_packages.sh
+
+structure: ## Print which folders import from which: rooms, arrows, floors, circles
+	@$(PYTHON) tests/architecture/structure.py
 
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
