@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the repository, 
 
 from camunda_entra_fastapi.cli.browser import open_page
 from camunda_entra_fastapi.testing import EntraEmulator
+from tests.benchmarks.gateway_flood import refused_by_served
 from tests.e2e.gateways import RECIPES, Addresses, free_port, nginx, running
 from tests.e2e.servers import server
 
@@ -239,6 +240,7 @@ def main() -> int:
             check(row)
         time.sleep(1)
         found = rates(rows, options.rounds, options.seconds)
+    times = refused_by_served(options.rounds, options.seconds)
     width = max(len(row.name) for row in rows)
     size = f"{options.rounds} rounds of {options.seconds} s, {CONNECTIONS} connections, {os.cpu_count()} CPUs"
     print(f"{size}; medians")
@@ -246,6 +248,7 @@ def main() -> int:
     for row, mine in zip(rows, found, strict=True):
         straight, alone = (median(a / b for a, b in zip(mine, found[i], strict=True)) for i in (0, 1))
         print(f"{row.name:{width}}  {median(mine):10.0f}  {straight:11.3f}  {alone:14.3f}")
+    print(f"\nIn a flood, nginx answers {times:.0f} times as many as the service beside it can judge.")
     return 0
 
 

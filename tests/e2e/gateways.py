@@ -9,7 +9,6 @@ import os
 import pwd
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.e2e.servers import server
+from tests.waiting import PATIENCE, wait_for
 
 RECIPES: Final = Path(__file__).parents[2] / "samples" / "gateways"
 RATE: Final = "rate=1000r/s"
@@ -132,20 +132,21 @@ def running(
             command, cwd=cwd or folder, env=clean | dict(environment or {}), stdout=output, stderr=output
         )
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.02)
+        wait_for(lambda: _listens(port) or process.poll() is not None, log.read_text)
+        assert process.poll() is None, log.read_text()
         yield
         assert process.poll() is None, log.read_text()
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -159,7 +160,8 @@ def nginx(
     own = [
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     ]
-    own.append(f"access_log {folder}/access.log;")
+    own.append("log_format decisions '$status $limit_req_status $upstream_addr';")
+    own.append(f"access_log {folder}/access.log decisions;")
     assert "http {" in recipe
     (folder / "nginx.conf").write_text(recipe.replace("http {", "http {\n" + "\n".join(own)))
     outside = f"daemon off; pid {folder}/pid; error_log stderr;"
