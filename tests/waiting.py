@@ -24,6 +24,7 @@ def wait_for(condition: Callable[[], bool], told: Callable[[], str] = lambda: "i
 
 async def until(condition: Callable[[], bool]) -> None:
     """The same, while others of this event loop go on."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.01)
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        await asyncio.sleep(0.01)
