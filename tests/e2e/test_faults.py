@@ -16,8 +16,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
+from camunda_entra_fastapi.remote.refresh import FORCED_WINDOW
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.serving.server import serving
+from tests.e2e.holding import Arrivals, HoldingEntra
+from tests.waiting import PATIENCE, until, wait_for
 
 KEYS = "/discovery/v2.0/keys"
 DISCOVERY = "/.well-known/openid-configuration"
@@ -49,16 +52,17 @@ def api_of(emulator: EntraEmulator, *, mounted: bool = False, **overrides: Any) 
 
 
 @contextmanager
-def running(**overrides: Any) -> Iterator[tuple[EntraEmulator, str]]:
+def running(**overrides: Any) -> Iterator[tuple[HoldingEntra, str]]:
     """An emulator and an API, each served by a uvicorn of its own."""
-    emulator = EntraEmulator()
+    emulator = HoldingEntra()
     with emulator.serve(), serving(api_of(emulator, **overrides)) as url:
         yield emulator, url
 
 
 def call(url: str, token: str | None = None) -> httpx.Response:
     """One request."""
-    return httpx.get(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.get(url, headers=headers, timeout=PATIENCE)
 
 
 async def status_of(url: str, token: str) -> int:
@@ -98,12 +102,9 @@ def test_entra_down_at_start_and_back_again(caplog: pytest.LogCaptureFixture) ->
             assert int(refused.headers["Retry-After"]) >= 1
             assert "WWW-Authenticate" not in refused.headers
             emulator.up()
-            deadline = time.monotonic() + 20
-            while emulator.count(KEYS) == 0 and time.monotonic() < deadline:
-                time.sleep(0.05)
-            assert emulator.count(KEYS) == 1, "nobody fetched the keys"
-            time.sleep(0.2)  # for the answer to arrive
-            assert call(url, token).status_code == 200
+            wait_for(lambda: emulator.count(KEYS) == 1, lambda: "nobody fetched the keys")
+            wait_for(lambda: call(url, token).status_code == 200)  # once the answer has arrived
+            assert emulator.count(KEYS) == 1
             assert token not in caplog.text
 
 
@@ -130,47 +131,54 @@ def test_discovery_of_another_issuer() -> None:
 
 async def test_a_rotation_while_keys_are_being_fetched() -> None:
     """A fetch that began before the rotation does not decide over tokens signed after it."""
-    with running() as (emulator, url):
-        emulator.rotate_keys(overlap=False)
-        emulator.slow(0.3)
-        first = emulator.token()
-
-        before = asyncio.create_task(status_of(url, first))
-        await asyncio.sleep(0.45)  # the answer with the old keys is on its way
-        emulator.rotate_keys(overlap=True)
-        assert await status_of(url, emulator.token()) == 200
-        assert await before == 200
+    emulator = HoldingEntra()
+    with emulator.serve():
+        api = Arrivals(api_of(emulator, http_timeout=PATIENCE))
+        with serving(api) as url:
+            emulator.rotate_keys(overlap=False)
+            with emulator.holding(KEYS):
+                before = asyncio.create_task(status_of(url, emulator.token()))
+                await until(lambda: emulator.held == 1)  # the answer with the old keys is on its way
+                emulator.rotate_keys(overlap=True)
+                after = asyncio.create_task(status_of(url, emulator.token()))
+                await until(lambda: api.count == 2)
+                assert await status_of(f"{url}/open", "") == 200  # and so the other one waits by now
+            assert [await before, await after] == [200, 200]
+        assert emulator.count(KEYS) == 3
 
 
 async def test_a_flood_of_unknown_keys() -> None:
-    """2,000 of them cost at most five fetches, and nobody else waits for as long as one fetch takes."""
-    with running() as (emulator, url):
+    """2,000 of them cost at most five fetches a minute, and nobody else waits until a fetch ends."""
+    with running(http_timeout=PATIENCE) as (emulator, url):
         good = emulator.token()
         assert call(url, good).status_code == 200
-        before, fetch_takes = emulator.count(KEYS), 0.8
-        emulator.slow(fetch_takes)
+        before, begun = emulator.count(KEYS), time.monotonic()
         rest = good.partition(".")[2]
         forged = (f"{_header(kid=f'k{number}')}.{rest}" for number in range(2000))
-        flood = asyncio.create_task(together(url, forged, at_once=20))
-        slowest = 0.0
+        with emulator.holding(KEYS):
+            flood = asyncio.create_task(together(url, forged, at_once=20))
+            await until(lambda: emulator.held == 1)
+            for _ in range(20):
+                assert await status_of(url, emulator.token()) == 200
+            assert (emulator.held, flood.done()) == (1, False)
         while not flood.done():
-            asked = time.perf_counter()
             assert await status_of(url, emulator.token()) == 200
-            slowest = max(slowest, time.perf_counter() - asked)
         assert set(await flood) == {401}
-        assert 1 <= emulator.count(KEYS) - before <= 5
-        assert slowest < fetch_takes
+        minutes = 1 + int((time.monotonic() - begun) / FORCED_WINDOW)
+        assert 1 <= emulator.count(KEYS) - before <= 5 * minutes
 
 
 async def test_300_first_requests_at_once() -> None:
     """Where no lifespan ran, all who come first share one fetch."""
-    emulator = EntraEmulator()
-    with emulator.serve(), serving(api_of(emulator, mounted=True)) as url:
-        emulator.slow(0.2)
-        assert (
-            await together(f"{url}/inner/", [emulator.token(n=number) for number in range(300)])
-            == [200] * 300
-        )
+    emulator = HoldingEntra()
+    with emulator.serve():
+        api = Arrivals(api_of(emulator, mounted=True, http_timeout=PATIENCE))
+        with serving(api) as url:
+            with emulator.holding(DISCOVERY):
+                tokens = [emulator.token(n=number) for number in range(300)]
+                answers = asyncio.create_task(together(f"{url}/inner/", tokens))
+                await until(lambda: api.count == 300)
+            assert await answers == [200] * 300
         assert (emulator.count(DISCOVERY), emulator.count(KEYS)) == (1, 1)
 
 
@@ -180,9 +188,7 @@ def test_a_key_that_is_gone_is_refused_after_the_next_refresh() -> None:
         token = emulator.token()
         assert call(url, token).status_code == 200
         emulator.rotate_keys(overlap=False)
-        deadline = time.monotonic() + 10
-        while call(url, token).status_code == 200 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(lambda: call(url, token).status_code != 200)
         refused = call(url, token)
         assert (refused.status_code, refused.json()["detail"]["code"]) == (401, "key_unknown")
         assert call(url, emulator.token()).status_code == 200
@@ -190,13 +196,10 @@ def test_a_key_that_is_gone_is_refused_after_the_next_refresh() -> None:
 
 def test_start_up_does_not_wait_for_ever() -> None:
     """An Entra that does not answer delays the start by the timeout and no more."""
-    emulator = EntraEmulator()
-    with emulator.serve():
-        emulator.slow(3)
-        began = time.monotonic()
-        with serving(api_of(emulator, http_timeout=0.2)) as url:
-            assert time.monotonic() - began < 2
-            assert call(f"{url}/open").status_code == 200
+    emulator = HoldingEntra()
+    with emulator.serve(), emulator.holding(), serving(api_of(emulator, http_timeout=0.2)) as url:
+        assert call(f"{url}/open").status_code == 200
+        assert emulator.count(DISCOVERY) >= 1
 
 
 def test_websockets_over_a_real_server() -> None:
@@ -204,14 +207,14 @@ def test_websockets_over_a_real_server() -> None:
     with running() as (emulator, url):
         address = url.replace("http", "ws") + "/ws"
         with pytest.raises(InvalidStatus) as refused:
-            connect(address)
+            connect(address, open_timeout=PATIENCE)
         answer = refused.value.response
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Bearer realm=")
         assert json.loads(answer.body or b"")["detail"]["code"] == "credentials_missing"
         headers = {"Authorization": f"Bearer {emulator.token()}"}
-        with connect(address, additional_headers=headers) as socket:
-            assert socket.recv() == "Ben Reader"
+        with connect(address, additional_headers=headers, open_timeout=PATIENCE) as socket:
+            assert socket.recv(PATIENCE) == "Ben Reader"
 
 
 def _header(**members: str) -> str:
