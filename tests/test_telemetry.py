@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
@@ -31,7 +31,7 @@ Points = dict[frozenset[tuple[str, Any]], Any]
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[InMemoryMetricReader]:
+def reader() -> InMemoryMetricReader:
     """The metrics of this process; the package was imported long before, as it is in applications."""
     deltas: dict[type, AggregationTemporality] = dict.fromkeys(
         (Counter, Histogram, ObservableCounter), AggregationTemporality.DELTA
@@ -39,7 +39,7 @@ def reader() -> Iterator[InMemoryMetricReader]:
     reader = InMemoryMetricReader(preferred_temporality=deltas)
     provider = MeterProvider([reader], shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
-    yield reader
+    return reader
 
 
 @pytest.fixture(autouse=True)

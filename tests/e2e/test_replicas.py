@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from tests.e2e.browser_less import Page
+from tests.waiting import PATIENCE, wait_for
 
 ROOT: Final = Path(__file__).parents[2]
 BASE_URL: Final = "http://localhost:8000"
@@ -57,15 +57,13 @@ def replica(environment: dict[str, str], log: Path) -> Iterator[str]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=clean | environment, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + 30
-        while not (found := re.search(r"running on (http://[\d.:]+)", log.read_text())):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
+        wait_for(lambda: b"running on" in log.read_bytes() or process.poll() is not None, log.read_text)
+        found = re.search(r"running on (http://[\d.:]+)", log.read_text())
+        assert found, log.read_text()
         yield found[1]
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 async def sign_in(browser: httpx.AsyncClient, path: str = "/me") -> httpx.Response:
@@ -89,8 +87,8 @@ def _next(answer: httpx.Response) -> httpx.Request:
 
 @pytest.fixture
 def emulator(new_key: Callable[[], SigningKey]) -> Iterator[EntraEmulator]:
-    """A local Entra whose access tokens live for four seconds."""
-    emulator = EntraEmulator(new_key=new_key, token_lifetime=4)
+    """A local Entra."""
+    emulator = EntraEmulator(new_key=new_key)
     with emulator.serve():
         yield emulator
 
@@ -102,9 +100,24 @@ def store(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def balancer(emulator: EntraEmulator, store: str, tmp_path: Path) -> Iterator[Balancer]:
+def travel(emulator: EntraEmulator, tmp_path: Path) -> Callable[[float], None]:
+    """Lets seconds pass, once, for Entra and the replicas at the same time."""
+
+    def go(seconds: float) -> None:
+        (tmp_path / "ahead").write_text(str(seconds))
+        emulator.travel(seconds)
+
+    go(0)
+    return go
+
+
+@pytest.fixture
+def balancer(
+    emulator: EntraEmulator, travel: Callable[[float], None], store: str, tmp_path: Path
+) -> Iterator[Balancer]:
     """Two replicas."""
     environment = emulator.environment() | {
+        "CLOCK_AHEAD": str(tmp_path / "ahead"),
         "CAMUNDA_ENTRA_BASE_URL": BASE_URL,
         "CAMUNDA_ENTRA_SESSION_STORE": store,
     }
@@ -121,27 +134,30 @@ def renewals(emulator: EntraEmulator) -> int:
 
 async def test_a_sign_in_begun_on_one_replica_completes_on_the_other(balancer: Balancer) -> None:
     """Every request of the way meets another process, and both know who is signed in afterwards."""
-    async with httpx.AsyncClient(transport=balancer) as browser:
+    async with httpx.AsyncClient(transport=balancer, timeout=PATIENCE) as browser:
         assert (await sign_in(browser)).json()["name"] == "Ben Reader"
         for balancer.picked in (0, 1):
             assert (await browser.get(f"{BASE_URL}/me")).json()["name"] == "Ben Reader"
 
 
-async def test_forty_requests_renew_once(balancer: Balancer, emulator: EntraEmulator, store: str) -> None:
+async def test_forty_requests_renew_once(
+    balancer: Balancer, emulator: EntraEmulator, travel: Callable[[float], None], store: str
+) -> None:
     """With an expired access token: once in all with a Redis, once for each process with cookies."""
-    async with httpx.AsyncClient(transport=balancer, timeout=30) as browser:
+    async with httpx.AsyncClient(transport=balancer, timeout=PATIENCE) as browser:
         await sign_in(browser)
-        await asyncio.sleep(4.1)
+        assert renewals(emulator) == 0
+        travel(2 * emulator.token_lifetime)
         answers = await asyncio.gather(*(browser.get(f"{BASE_URL}/me") for _ in range(40)))
         assert {answer.status_code for answer in answers} == {200}
-        assert all(answer.json()["expires_at"] > time.time() - 60 for answer in answers)
+        assert all(answer.json()["expires_at"] > emulator.now() for answer in answers)
     assert renewals(emulator) == (2 if store == "cookie" else 1)
 
 
 @pytest.mark.parametrize("store", ["redis"], indirect=True)
 async def test_signing_out_on_one_replica_ends_the_session_on_both(balancer: Balancer) -> None:
     """With a Redis, a copied cookie is dead everywhere at once."""
-    async with httpx.AsyncClient(transport=balancer) as browser:
+    async with httpx.AsyncClient(transport=balancer, timeout=PATIENCE) as browser:
         await sign_in(browser)
         copied = httpx.Cookies(browser.cookies)
         balancer.picked = 0
