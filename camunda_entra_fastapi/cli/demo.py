@@ -9,7 +9,7 @@ from rich.console import Console
 
 from camunda_entra_fastapi.cli.checks import Outcome, run_checks
 from camunda_entra_fastapi.cli.instructions import print_instructions
-from camunda_entra_fastapi.cli.interrupts import until_interrupted
+from camunda_entra_fastapi.cli.interrupts import interruptible, until_interrupted
 from camunda_entra_fastapi.cli.service import Service, check_port, serve_sample
 from camunda_entra_fastapi.testing import EntraEmulator
 
@@ -37,6 +37,7 @@ def check_demo(console: Console, *, port: int, emulator_port: int) -> bool:
     """
     outcomes: list[Outcome] = []
     with (
+        interruptible(),
         _both(port, emulator_port) as (emulator, service),
         httpx.Client(base_url=service.url, trust_env=False, timeout=10) as client,
     ):

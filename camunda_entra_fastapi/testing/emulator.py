@@ -12,7 +12,7 @@ from camunda_entra_fastapi.testing.directory import Application, Directory, Tena
 from camunda_entra_fastapi.testing.endpoints.routes import build_endpoints
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey, without_none
 from camunda_entra_fastapi.testing.protocol.request_log import KEY, RecordedRequest
-from camunda_entra_fastapi.testing.serving.certificates import tls_files
+from camunda_entra_fastapi.testing.serving.certificates import make_tls
 from camunda_entra_fastapi.testing.serving.transport import InProcess
 from camunda_entra_fastapi.testing.tokens.direct_grants import (
     find_people,
@@ -261,12 +261,13 @@ class EntraEmulator:
         """
         from camunda_entra_fastapi.testing.serving.server import serving  # noqa: PLC0415 - needs uvicorn
 
+        made = make_tls(host) if tls else None
         with (
-            tls_files(host) if tls else nullcontext() as files,
-            serving(self, host, port, tls=files) as address,
+            made.authority_file() if made else nullcontext() as ca_file,
+            serving(self, host, port, tls=made) as address,
         ):
             before = self.base_url, self.ca_file
-            self.base_url, self.ca_file = address, files.authority if files else None
+            self.base_url, self.ca_file = address, ca_file
             try:
                 yield address
             finally:

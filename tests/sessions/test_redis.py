@@ -18,7 +18,7 @@ from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.redis_client import AT_ONCE
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import pack
-from camunda_entra_fastapi.testing.serving.certificates import tls_files
+from camunda_entra_fastapi.testing.serving.certificates import make_tls
 from tests.conftest import LOOPBACK, FakeClock
 from tests.sessions.conftest import (
     REFRESH_TOKEN,
@@ -528,13 +528,15 @@ async def test_tls_checks_the_servers_certificate(make_store: Make, tmp_path: Pa
     """With the authority named it connects; without, or under another host's name, it does not."""
     port = free_port()
     socket_allow_hosts([*LOOPBACK, "127.0.0.2"])
-    with tls_files("127.0.0.1") as files:
+    tls = make_tls("127.0.0.1")
+    with tls.files() as (certificate, key), tls.authority_file() as authority:
         options = f"--port 0 --tls-port {port} --tls-auth-clients no --bind 127.0.0.1 127.0.0.2".split()
-        keys = ["--tls-cert-file", str(files.certificate), "--tls-key-file", str(files.key)]
+        keys = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
+        keys += ["--tls-key-file-pass", tls.password]
         server = RedisServer(tmp_path, *options, *keys, port=port)
         server.start()
         try:
-            trusted = f"ssl_ca_certs={files.authority}"
+            trusted = f"ssl_ca_certs={authority}"
             await make_store(f"rediss://127.0.0.1:{port}?{trusted}").check()
             await make_store(f"valkeys://127.0.0.2:{port}?{trusted}&ssl_check_hostname=false").check()
             for url in (f"rediss://127.0.0.1:{port}", f"rediss://127.0.0.2:{port}?{trusted}"):

@@ -1,9 +1,10 @@
 """A certificate for TLS on this machine, made on the spot and signed by an authority of its own."""
 
 import ipaddress
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,22 +17,45 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LIFETIME: Final = timedelta(days=90)
 _ALWAYS: Final = ("localhost", "127.0.0.1", "::1")
+_PREFIX: Final = "entra-emulator-"
 
 
 @dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """Files in PEM: what the server shows, its key, and the authority that clients must trust."""
+class Tls:
+    """In PEM: what a server shows, its key, and the authority that clients must trust.
 
-    certificate: Path
-    key: Path
-    authority: Path
+    The key is encrypted with a password that no file ever has. So a process that is killed in whatever moment
+    leaves nothing that anybody could use.
+    """
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    password: str = field(repr=False)
+    authority: bytes
+
+    @contextmanager
+    def files(self) -> Iterator[tuple[Path, Path]]:
+        """Certificate and key, as long as a server reads them."""
+        with TemporaryDirectory(prefix=_PREFIX) as folder:
+            certificate, key = Path(folder, "server.pem"), Path(folder, "server.key")
+            certificate.write_bytes(self.certificate)
+            key.touch(mode=0o600)
+            key.write_bytes(self.key)
+            yield certificate, key
+
+    @contextmanager
+    def authority_file(self) -> Iterator[Path]:
+        """What clients read."""
+        with TemporaryDirectory(prefix=_PREFIX) as folder:
+            path = Path(folder, "ca.pem")
+            path.write_bytes(self.authority)
+            yield path
 
 
-@contextmanager
-def tls_files(host: str) -> Iterator[TlsFiles]:
-    """A certificate for that host and for localhost; the files are gone when the block ends.
+def make_tls(host: str) -> Tls:
+    """A certificate for that host and for localhost.
 
-    The authority's key is never written, so nobody can sign anything else with it.
+    The authority's key is forgotten at once, so nobody can sign anything else with it.
     """
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = _name("Local emulator's authority, not Microsoft")
@@ -54,16 +78,14 @@ def tls_files(host: str) -> Iterator[TlsFiles]:
         )
         .sign(authority_key, hashes.SHA256())
     )
-    with TemporaryDirectory(prefix="entra-emulator-") as folder:
-        files = TlsFiles(Path(folder, "server.pem"), Path(folder, "server.key"), Path(folder, "ca.pem"))
-        pem = serialization.Encoding.PEM
-        files.certificate.write_bytes(certificate.public_bytes(pem))
-        files.authority.write_bytes(authority.public_bytes(pem))
-        files.key.touch(mode=0o600)
-        files.key.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
-        yield files
+    pem, password = serialization.Encoding.PEM, secrets.token_urlsafe(32)
+    encryption = serialization.BestAvailableEncryption(password.encode())
+    return Tls(
+        certificate=certificate.public_bytes(pem),
+        key=key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption),
+        password=password,
+        authority=authority.public_bytes(pem),
+    )
 
 
 def _builder(

@@ -5,12 +5,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Final
 
 import uvicorn
 
-from camunda_entra_fastapi.testing.serving.certificates import TlsFiles
+from camunda_entra_fastapi.testing.serving.certificates import Tls
 
 CLOSING: Final = 0.5
 """Seconds that open connections with TLS have to end when the server does."""
@@ -31,9 +31,7 @@ class _TlsServer(uvicorn.Server):
 
 
 @contextmanager
-def serving(
-    app: Any, host: str = "127.0.0.1", port: int = 0, *, tls: TlsFiles | None = None
-) -> Iterator[str]:
+def serving(app: Any, host: str = "127.0.0.1", port: int = 0, *, tls: Tls | None = None) -> Iterator[str]:
     """Serve the application until the block ends; gives its address. Port 0 takes a free one.
 
     Raises:
@@ -45,13 +43,16 @@ def serving(
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise RuntimeError(f"Cannot listen on {host}, port {port}. Is the port taken?") from error
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        ssl_certfile=tls.certificate if tls else None,
-        ssl_keyfile=tls.key if tls else None,
-    )
+    with tls.files() if tls else nullcontext((None, None)) as (certificate, key):
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            ssl_keyfile_password=tls.password if tls else None,
+        )
+        config.load()  # now, as the files are gone when the server begins
     server = (_TlsServer if tls else uvicorn.Server)(config)
 
     def run() -> None:

@@ -3,7 +3,6 @@
 import datetime
 import ssl
 import stat
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +10,7 @@ import pytest
 
 from camunda_entra_fastapi.testing import ConditionalAccess, EntraEmulator, RecordedRequest, Secret
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, UNRELATED
-from camunda_entra_fastapi.testing.serving.certificates import tls_files
+from camunda_entra_fastapi.testing.serving.certificates import make_tls
 from tests.testing.browsing import Browser, change_application, change_tenant, change_user, claims_of
 from tests.testing.conftest import SECRET, Client
 
@@ -229,10 +228,10 @@ def test_tls_is_strict(emulator: EntraEmulator, host: str) -> None:
 
 def test_the_key_is_for_nobody_else_and_gone_afterwards() -> None:
     """A name that is no address has its place in the certificate, too."""
-    with tls_files("entra.example") as files:
-        assert stat.S_IMODE(files.key.stat().st_mode) == 0o600
-        folder = files.key.parent
-        assert sorted(path.name for path in folder.iterdir()) == ["ca.pem", "server.key", "server.pem"]
-        loaded: Any = ssl._ssl._test_decode_cert(str(files.certificate))  # type: ignore[attr-defined]
+    with make_tls("entra.example").files() as (certificate, key):
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        folder = key.parent
+        assert sorted(path.name for path in folder.iterdir()) == ["server.key", "server.pem"]
+        loaded: Any = ssl._ssl._test_decode_cert(str(certificate))  # type: ignore[attr-defined]
         assert ("DNS", "entra.example") in loaded["subjectAltName"]
-    assert not Path(folder).exists()
+    assert not folder.exists()

@@ -3,14 +3,18 @@
 import socket
 import ssl
 import stat
+import tempfile
 import time
+from asyncio.constants import SSL_SHUTDOWN_TIMEOUT
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.serving.certificates import tls_files
+from camunda_entra_fastapi.testing.serving.certificates import make_tls
+from tests.waiting import PATIENCE
 
 
 def trusting(emulator: EntraEmulator) -> ssl.SSLContext:
@@ -36,7 +40,7 @@ def test_the_certificate_is_for_no_other_name(emulator: EntraEmulator) -> None:
         place = ("127.0.0.1", urlsplit(address).port)
         context = trusting(emulator)
         with (
-            socket.create_connection(place, timeout=5) as plain,
+            socket.create_connection(place, timeout=PATIENCE) as plain,
             pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"),
         ):
             context.wrap_socket(plain, server_hostname="login.microsoftonline.com")
@@ -68,11 +72,27 @@ def test_files_and_address_are_gone_after_a_failure(emulator: EntraEmulator) -> 
 
 
 def test_only_the_owner_looks_into_the_folder() -> None:
-    """Neither the key nor what stands beside it is for other people of the machine."""
-    with tls_files("127.0.0.1") as files:
-        assert stat.S_IMODE(files.key.parent.stat().st_mode) == 0o700
-        assert stat.S_IMODE(files.key.stat().st_mode) == 0o600
-        assert b"PRIVATE KEY" not in files.authority.read_bytes() + files.certificate.read_bytes()
+    """Neither the key nor what stands beside it is for other people, and the key needs a password."""
+    tls = make_tls("127.0.0.1")
+    with tls.files() as (certificate, key):
+        assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert key.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        assert b"PRIVATE KEY" not in certificate.read_bytes() + tls.authority
+        with pytest.raises(ssl.SSLError):
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, "")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, tls.password)
+    assert tls.password not in repr(tls)
+
+
+def test_no_file_has_the_key_while_it_is_served(
+    emulator: EntraEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has read it, and clients need the authority alone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with emulator.serve(tls=True):
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [emulator.ca_file]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_clients_with_idle_connections_do_not_hold_it_up(
@@ -83,9 +103,9 @@ def test_clients_with_idle_connections_do_not_hold_it_up(
     with emulator.serve(tls=True) as address:
         place = ("127.0.0.1", urlsplit(address).port)
         idle = trusting(emulator).wrap_socket(socket.create_connection(place), server_hostname="localhost")
-        idle.settimeout(5)
+        idle.settimeout(PATIENCE)
         idle.sendall(b"GET /common/discovery/v2.0/keys HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(12) == b"HTTP/1.1 200"
         leaving = time.monotonic()
     with idle:
-        assert time.monotonic() - leaving < 5
+        assert time.monotonic() - leaving < SSL_SHUTDOWN_TIMEOUT
