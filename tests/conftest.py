@@ -39,7 +39,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture(scope="session", autouse=True)
 def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What programs leave behind that a signal ends is below pytest's folders, which pytest removes in time."""
+    """What programs leave that a signal ends is below pytest's folders, which pytest removes in time."""
     folder = str(tmp_path_factory.mktemp("temporary"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)

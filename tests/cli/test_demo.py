@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from camunda_entra_fastapi.cli.commands import commands
 from camunda_entra_fastapi.cli.service import Service
 from camunda_entra_fastapi.testing import Directory, EntraEmulator
+from tests.waiting import PATIENCE
 
 VARIABLES = [
     f"CAMUNDA_IDENTITY_{name}"
@@ -38,7 +39,7 @@ def paste(line: str) -> str:
     """What the line prints when it is pasted into a shell; without curl, what curl would print."""
     if shutil.which("curl"):
         return subprocess.run(
-            ["sh", "-c", line], capture_output=True, text=True, timeout=30, check=True
+            ["sh", "-c", line], capture_output=True, text=True, timeout=PATIENCE, check=True
         ).stdout
     words = iter(shlex.split(line)[1:])
     method, url, headers, data, shows_headers = "GET", "", {}, [], False
@@ -125,7 +126,7 @@ def test_ends_quietly_and_takes_the_sample_with_it(number: signal.Signals) -> No
             printed += line
         try_all(printed)
         process.send_signal(number)
-        rest, complaints = process.communicate(timeout=20)
+        rest, complaints = process.communicate(timeout=PATIENCE)
     assert (process.returncode, rest, complaints) == (0, "", "")
     assert "\x1b" not in printed
     root = next(line for line in printed.splitlines() if line.endswith("/docs"))

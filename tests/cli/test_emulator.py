@@ -24,6 +24,7 @@ from camunda_entra_fastapi.cli.request_log import Journal
 from camunda_entra_fastapi.testing import Directory, EntraEmulator, RecordedRequest
 from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE
 from camunda_entra_fastapi.testing.directory.file import load_directory
+from tests.waiting import PATIENCE
 
 TOKEN_PATH = f"/{CONTOSO}/oauth2/v2.0/token"
 SECRET = "local-emulator-secret-of-billing"
@@ -110,7 +111,7 @@ def test_a_process_serves_tells_and_ends_quietly(number: signal.Signals) -> None
         token = httpx.post(url, params={"secret": "query"}, data=form()).json()["access_token"]
         assert httpx.post(url, data=form("hunter2")).status_code == 401
         process.send_signal(number)
-        rest, complaints = process.communicate(timeout=20)
+        rest, complaints = process.communicate(timeout=PATIENCE)
     assert (process.returncode, complaints) == (0, "")
     fetched, granted, refused = rest.splitlines()
     assert fetched[8:].split() == ["GET", "contoso/\u2026/openid-configuration", "200"]
@@ -136,7 +137,7 @@ def test_it_goes_on_when_nobody_reads_any_longer() -> None:
         for _ in range(3):
             assert httpx.get(f"{issuer}/.well-known/openid-configuration").status_code == 200
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stderr is not None
         assert not process.stderr.read()
 

@@ -14,6 +14,7 @@ from camunda_entra_fastapi import CamundaEntra, EntraUser, SettingsError
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.conftest import FakeClock
 from tests.site import MakeSite, Site, code_of
+from tests.waiting import until
 from tests.web.login.test_sign_in import a_lot
 
 ADA: Final = "ada00000-0000-4000-8000-000000000001"
@@ -129,7 +130,7 @@ async def test_fifty_requests_at_once_ask_once(site: Site, emulator: EntraEmulat
     tokens = [emulator.token(user=ADA, marker=number) for number in range(50)]
     event = site.wire.hang("/getMemberObjects")
     waiting = [asyncio.create_task(ask(site, "/in", token)) for token in tokens]
-    await asyncio.sleep(0.1)
+    await until(lambda: len(asked(site)) == 1)
     waiting.pop().cancel()
     event.set()
     assert {(await each).status_code for each in waiting} == {200}

@@ -16,6 +16,7 @@ from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE, UNRELATED
 from tests.conftest import FakeClock
 from tests.site import PERSON, Browser, MakeSite, Site, code_of
+from tests.waiting import until
 
 SCOPE: Final = f"{UNRELATED}/access_as_user"
 ADA: Final = "ada00000-0000-4000-8000-000000000001"
@@ -161,7 +162,7 @@ async def test_fifty_requests_at_once_exchange_once(site: Site, emulator: EntraE
     token = emulator.token(user=ADA)
     event = site.wire.hang("/token")
     asked = [asyncio.create_task(ask(site, token)) for _ in range(50)]
-    await asyncio.sleep(0.05)
+    await until(lambda: len(exchanges(site)) == 1)
     asked.pop().cancel()
     event.set()
     assert {(await each).json() for each in asked} == {200}

@@ -18,6 +18,7 @@ from camunda_entra_fastapi.testing.directory import OPERATE, UNRELATED, Conditio
 from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e import npm
 from tests.e2e.test_emulator_pages import FAINT
+from tests.waiting import PATIENCE
 
 ADA, BEN = "Ada Admin", "Ben Reader"
 CDN = re.compile(r"https://cdn\.jsdelivr\.net/npm/swagger-ui-dist@5/(.+)")
@@ -134,7 +135,7 @@ def start(browser: Browser, new_key: Callable[[], SigningKey]) -> Start:
         clock = Clock()
         emulator = EntraEmulator(directory=directory, new_key=new_key, clock=clock.time)
         with emulator.serve(), browser.new_context(locale="en-GB") as context:
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(1000 * PATIENCE)
             entra = CamundaEntra(emulator.settings(**{"session_store": "memory"} | settings), clock=clock)
             with serving(application(entra, **(install or {}))) as address:
                 yield Service(address.replace("127.0.0.1", "localhost"), emulator, entra, context, clock)

@@ -22,6 +22,7 @@ from camunda_entra_fastapi.testing.directory import OPERATE
 from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e.browser_less import Page
 from tests.e2e.gateways import GATEWAYS, Addresses, Upstream, free_port, load_service
+from tests.waiting import PATIENCE
 
 ADA: Final = "ada00000-0000-4000-8000-000000000001"
 NAVIGATION: Final = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
@@ -54,7 +55,7 @@ class Gateway:
 
     def browser(self) -> httpx.AsyncClient:
         """Somebody's browser, with a jar of its own."""
-        return httpx.AsyncClient(trust_env=False, timeout=20)
+        return httpx.AsyncClient(trust_env=False, timeout=PATIENCE)
 
     async def get(self, path: str, token: str | None = None, **headers: str) -> httpx.Response:
         """A program's request."""

@@ -30,6 +30,7 @@ from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, Platform
 from camunda_entra_fastapi.testing.serving.server import serving
 from tests.conftest import FakeClock
 from tests.e2e import npm
+from tests.waiting import PATIENCE
 
 BOARD = "b0a4d000-1111-4222-8333-444455556666"
 SCOPE = f"{OPERATE}/access_as_user"
@@ -177,7 +178,7 @@ def open_browser(playwright: Playwright, tmp_path: Path, third_party_cookies: bo
             args=["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
             ignore_https_errors=True,
         ) as context:
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(1000 * PATIENCE)
             yield context
 
     return open_profile
@@ -339,7 +340,7 @@ def confidential_client(emulator: EntraEmulator, method: str, auth: dict[str, st
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
     )
     return json.loads(done.stdout)
 

@@ -5,7 +5,6 @@ import gc
 import gzip
 import json
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ import pytest
 from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.remote.http import MAX_BODY_BYTES, EntraHttp
 from tests.remote.servers import LOOPBACK, Answer, Authority, answering, served
+from tests.waiting import PATIENCE
 
 DOCUMENT: Final = {"issuer": "https://login.example/tenant/v2.0"}
 GOOD: Final = answering(json.dumps(DOCUMENT).encode(), "Content-Type: application/json")
@@ -69,7 +69,7 @@ async def test_no_connection_is_kept() -> None:
 
     async with served(answer) as server:
         await EntraHttp().get_json(server.url)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await closed.wait()
 
 
@@ -198,11 +198,9 @@ async def test_a_slow_drip_ends_at_the_deadline() -> None:
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    began = time.monotonic()
-    async with served(answer) as server:
+    async with served(answer) as server, asyncio.timeout(PATIENCE):  # the drip itself takes much longer
         message = await refusal(server.url, EntraHttp(timeout=0.3))
     assert message.endswith("did not answer completely within 0.3 seconds.")
-    assert time.monotonic() - began < 3
 
 
 async def test_a_server_that_hangs_ends_at_the_deadline() -> None:
@@ -462,7 +460,7 @@ async def test_faults_are_told_apart() -> None:
     assert caught.value.fault == "unreachable"
 
     async def hang(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(30)
+        await asyncio.Event().wait()
 
     async with served(hang) as server:
         with pytest.raises(FetchFailed) as caught:

@@ -1,9 +1,9 @@
 """Real Redis servers on this machine, and sessions to keep in them."""
 
 import contextlib
+import signal
 import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import Session
 from tests.conftest import FakeClock
+from tests.waiting import wait_for
 
 SECRET = "s" * 32
 REFRESH_TOKEN = "1.AXoA-refresh-token"
@@ -52,6 +53,11 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    def signal(self, number: signal.Signals) -> None:
+        """Halt it, for example, or let it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def client(self, **options: Any) -> "redis.Redis":
         """A blocking client of redis-py, to look at what is stored."""
         return redis.Redis(port=self.port, decode_responses=True, protocol=2, **options)
@@ -76,14 +82,6 @@ def free_port() -> int:
             port: int = probe.getsockname()[1]
         if port < 55_000:
             return port
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until a process has got so far."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)
 
 
 def make_session(clock: FakeClock, **others: Any) -> Session:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from camunda_entra_fastapi.sessions.cookie import CookieStore
 from camunda_entra_fastapi.sessions.memory import MemoryStore
-from camunda_entra_fastapi.sessions.redis import RedisStore
+from camunda_entra_fastapi.sessions.redis import LOCK_PATIENCE, RedisStore
 from camunda_entra_fastapi.sessions.store import Session, SessionStore, pack, unpack
 from tests.conftest import FakeClock
 from tests.sessions.conftest import SID, make_session, sealer
@@ -259,7 +259,7 @@ async def test_a_renewal_that_fails_stands_in_nobodys_way(store: SessionStore, c
 async def test_sessions_renew_side_by_side(store: SessionStore, clock: FakeClock) -> None:
     """One session's renewal does not wait for another's."""
     first, second = [await store.create(make_session(clock)) for _ in range(2)]
-    async with asyncio.timeout(5), store.renewing(first), store.renewing(second):
+    async with asyncio.timeout(LOCK_PATIENCE / 2), store.renewing(first), store.renewing(second):
         pass
 
 

@@ -30,19 +30,8 @@ class _TlsServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-@contextmanager
-def serving(app: Any, host: str = "127.0.0.1", port: int = 0, *, tls: Tls | None = None) -> Iterator[str]:
-    """Serve the application until the block ends; gives its address. Port 0 takes a free one.
-
-    Raises:
-        RuntimeError: The port cannot be had, most likely because it is taken; or the application
-            fails to start.
-    """
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise RuntimeError(f"Cannot listen on {host}, port {port}. Is the port taken?") from error
+def _load(app: Any, tls: Tls | None) -> uvicorn.Config:
+    """What uvicorn needs to know; it has read the files when this returns, and they are gone."""
     with tls.files() if tls else nullcontext((None, None)) as (certificate, key):
         config = uvicorn.Config(
             app,
@@ -52,7 +41,24 @@ def serving(app: Any, host: str = "127.0.0.1", port: int = 0, *, tls: Tls | None
             ssl_keyfile=key,
             ssl_keyfile_password=tls.password if tls else None,
         )
-        config.load()  # now, as the files are gone when the server begins
+        config.load()
+    return config
+
+
+@contextmanager
+def serving(app: Any, host: str = "127.0.0.1", port: int = 0, *, tls: Tls | None = None) -> Iterator[str]:
+    """Serve the application until the block ends; gives its address. Port 0 takes a free one.
+
+    Raises:
+        RuntimeError: The port cannot be had, most likely because it is taken; or the application
+            fails to start.
+    """
+    config = _load(app, tls)
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise RuntimeError(f"Cannot listen on {host}, port {port}. Is the port taken?") from error
     server = (_TlsServer if tls else uvicorn.Server)(config)
 
     def run() -> None:

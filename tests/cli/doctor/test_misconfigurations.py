@@ -25,6 +25,7 @@ from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.testing import EntraEmulator, FederatedCredential
 from camunda_entra_fastapi.testing.directory import CONTOSO, OPERATE
 from camunda_entra_fastapi.testing.directory.applications import Secret
+from camunda_entra_fastapi.testing.serving.certificates import Tls
 from camunda_entra_fastapi.testing.serving.server import serving
 from tests.cli.conftest import Ran, run_command
 from tests.sessions.conftest import RedisServer
@@ -610,8 +611,8 @@ def test_certificates_that_are_refused(
     """The time and the name of a certificate are told apart from trust."""
     pem = tmp_path / "server.pem"
     write_certificate(pem, name, days)
-    files: Any = SimpleNamespace(certificate=pem, key=pem)
-    with serving(Starlette(), tls=files) as url:
+    both = pem.read_bytes()
+    with serving(Starlette(), tls=Tls(both, both, "", both)) as url:
         ran = run(
             "doctor",
             "--json",

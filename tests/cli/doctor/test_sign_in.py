@@ -15,6 +15,7 @@ from camunda_entra_fastapi.testing.directory import OPERATE
 from tests.cli.conftest import Ran
 from tests.sessions.conftest import free_port
 from tests.testing.browsing import change_application, change_tenant
+from tests.waiting import PATIENCE
 
 MODULE = "camunda_entra_fastapi.cli.doctor.sign_in"
 Person = Callable[[str], object]
@@ -39,7 +40,7 @@ def person(monkeypatch: pytest.MonkeyPatch, does: Person) -> Iterator[list[Any]]
 
 def ada(url: str) -> httpx.Response:
     """Ada opens the page and signs in."""
-    with httpx.Client(trust_env=False, timeout=10) as client:
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
         return open_page(client, url, "Ada Admin")
 
 
@@ -134,7 +135,7 @@ def test_no_consent(
     change_application(emulator, OPERATE, admin_consent=False)
 
     def declines(url: str) -> httpx.Response:
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
             page = client.get(url, headers=NAVIGATION, follow_redirects=True)
             answer = page.request.url.params
             back = answer["redirect_uri"]
@@ -196,7 +197,7 @@ def test_entra_goes_away_meanwhile(
         return httpx.get(url, trust_env=False)
 
     def too_late(url: str) -> httpx.Response:
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
             page = client.get(url, headers=NAVIGATION)
             state = httpx.URL(page.headers["location"]).params["state"]
             emulator.down()

@@ -6,7 +6,7 @@ import json
 import os
 import pty
 import sys
-import time
+import termios
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +17,7 @@ from camunda_entra_fastapi.cli.explain.paste import paste
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.cli.conftest import Ran
 from tests.cli.explain.test_tokens import unsigned
+from tests.waiting import wait_for
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"
 SECRET = "abc8Q~" + "x" * 34
@@ -108,7 +109,7 @@ def on_a_terminal(typed: bytes, variables: dict[str, str], script: str = "main()
     with contextlib.suppress(OSError):  # how a terminal ends
         while b"Ctrl-D:" not in shown:
             shown += os.read(terminal, 4096)
-        time.sleep(0.3)  # until the line is no longer collected
+        wait_for(lambda: not termios.tcgetattr(terminal)[3] & termios.ICANON)  # no line is collected
         for start in range(0, len(typed), 1000):
             os.write(terminal, typed[start : start + 1000])
         while chunk := os.read(terminal, 4096):

@@ -12,6 +12,7 @@ from camunda_entra_fastapi.cli.register.graph import Graph
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import Ran, run_command
+from tests.waiting import PATIENCE
 
 BASE = "https://operate.example.com"
 MODULE = "camunda_entra_fastapi.cli.register"
@@ -19,7 +20,7 @@ MODULE = "camunda_entra_fastapi.cli.register"
 
 def types_the_code(emulator: EntraEmulator, who: str, code: str) -> None:
     """Somebody opens the address, types the code, signs in and consents."""
-    with httpx.Client(base_url=emulator.base_url, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=emulator.base_url, trust_env=False, timeout=PATIENCE) as client:
         page = client.post("/common/oauth2/deviceauth", data={"user_code": code})
         page = _press(client, page, who)
         if "Accept" in page.text:

@@ -572,7 +572,7 @@ async def test_connections_that_break_are_no_fault_of_the_persons(
 
 async def test_an_entra_that_hangs_is_given_up(make_site: MakeSite) -> None:
     """After ``HTTP_TIMEOUT``."""
-    site = make_site(http_timeout=0.1)
+    site = make_site(http_timeout=0.5)
     site.wire.hang("/token")
     assert (await come_back(site)).outcome == (504, "entra_timeout")
     await assert_works_again(site)
@@ -598,7 +598,7 @@ DISCOVERY: Final = "/openid-configuration"
 
 async def test_without_discovery_nobody_can_begin(make_site: MakeSite) -> None:
     """Unreachable, hanging or broken: the page says so, and all is well when Entra is back."""
-    site = make_site(http_timeout=0.1)
+    site = make_site(http_timeout=0.5)
     site.wire.fail(DISCOVERY)
     assert await refused_to_begin(site) == (503, "entra_unreachable")
     site.wire.hang(DISCOVERY)

@@ -171,7 +171,7 @@ async def test_what_cannot_be_handed_through_is_entras_fault(site: Site, content
 
 async def test_an_entra_that_hangs_is_given_up(make_site: MakeSite) -> None:
     """After the time that the settings give it."""
-    site = make_site(http_timeout=0.2)
+    site = make_site(http_timeout=0.5)
     released = site.wire.hang("/token")
     answer = await ask(site.browser(), code="c")
     released.set()
