@@ -9,11 +9,9 @@ CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/pac
 # sign-in, downstream tokens and command line.
 VERSIONS := $(CORE) $(addprefix --ignore=tests/testing/,clients endpoints protocol tokens world)
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
-# What wants the machine for itself: it loads it, or counts what happens in a while.
-ALONE := tests/e2e/test_faults.py tests/e2e/test_load.py tests/e2e/test_overload.py tests/e2e/test_replicas.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit end-to-end alone coverage lowest newest packaging system-packages structure format bench bench-check bench-gateways clean
+.PHONY: help demo test check lint types unit end-to-end coverage lowest newest packaging system-packages structure format bench bench-check bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -21,10 +19,10 @@ help: ## Show what there is
 demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
 
-test: .venv/servers system-packages ## Everything, as in CI; two by two, and at last what wants to be alone
+test: .venv/servers system-packages ## Everything, as in CI, two by two
 	@rm -f .coverage .coverage.*
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types end-to-end unit lowest newest packaging
-	@$(MAKE) --no-print-directory alone coverage
+	@$(MAKE) --no-print-directory coverage
 
 check: lint types ## Lint, types and the quick tests
 	@$(BIN)/python -m pytest -q $(CORE)
@@ -39,10 +37,7 @@ unit: .venv/ready system-packages
 	@$(BIN)/coverage run -m pytest -q $(CORE)
 
 end-to-end: .venv/servers system-packages
-	@$(BIN)/coverage run -m pytest -q $(OTHERS) $(ALONE:%=--ignore=%)
-
-alone: .venv/servers system-packages
-	@$(BIN)/coverage run -m pytest -q $(ALONE)
+	@$(BIN)/coverage run -m pytest -q $(OTHERS)
 
 coverage: .venv/ready
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
