@@ -1,4 +1,4 @@
-"""The service's settings, read as it would read them, with files and variables given on the command line."""
+"""The service's environment and settings, with the files and variables of the command line."""
 
 import logging
 import os
@@ -16,12 +16,12 @@ from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.telemetry import logger
 
-_OF_THE_SERVICE: Final = ("CAMUNDA_", "AZURE_")
-"""What the service's variables begin with. A file says all of them, so the shell's own do not count then."""
+_SERVICE_PREFIXES: Final = ("CAMUNDA_", "AZURE_")
+"""How the service's variables begin. A file has all of them, so the shell's own do not count then."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class SettingsResult:
     """The settings, or what is wrong with them."""
 
     settings: EntraSettings | None
@@ -29,54 +29,59 @@ class Read:
 
 
 @contextmanager
-def surroundings(env_file: Path | None, variables: Sequence[str]) -> Iterator[None]:
-    """The process's environment as the service's would be, for as long as the block runs.
+def service_environment(env_file: Path | None, variables: Sequence[str]) -> Iterator[None]:
+    """Make the process's environment the service's, for as long as the block runs.
 
     Args:
         env_file: A file as ``docker run --env-file`` takes; with one, neither ``.env`` nor the shell's own
             variables of the service count.
-        variables: ``NAME=VALUE`` each, which go before all others.
+        variables: ``NAME=VALUE`` each; they take precedence over all others.
 
     Raises:
         typer.BadParameter: A variable has another form, or the file cannot be read.
     """
-    given = dict(_split(each) for each in variables)
+    overrides = dict(_parse_variable(each) for each in variables)
     before = dict(os.environ)
-    quiet = logging.NullHandler()  # what is logged is told as a finding, in its place
-    logger.addHandler(quiet)
+    silencer = logging.NullHandler()  # what is logged is a finding, in its place
+    logger.addHandler(silencer)
     try:
         if env_file is not None:
-            for name in [name for name in os.environ if name.upper().startswith(_OF_THE_SERVICE)]:
+            for name in [name for name in os.environ if name.upper().startswith(_SERVICE_PREFIXES)]:
                 del os.environ[name]
-            given = _in_file(env_file) | given
-        os.environ.update(given)
+            overrides = _read_env_file(env_file) | overrides
+        os.environ.update(overrides)
         yield
     finally:
-        logger.removeHandler(quiet)
+        logger.removeHandler(silencer)
         os.environ.clear()
         os.environ.update(before)
 
 
-def read_settings(*, dotenv: bool) -> Read:
-    """The settings of the environment and, if wanted, of ``.env`` in the working directory."""
-    warned = _Warnings()
-    logger.addHandler(warned)
+def read_settings(*, dotenv: bool) -> SettingsResult:
+    """Read the settings from the environment and, with ``dotenv``, from ``.env`` in the working directory."""
+    warnings = _WarningCollector()
+    logger.addHandler(warnings)
     try:
         settings = EntraSettings() if dotenv else EntraSettings(_env_file=None)
     except SettingsError as error:
-        return Read(None, tuple(map(_of_problem, error.problems)) + _of_nothing() + warned.findings)
+        return SettingsResult(
+            None,
+            tuple(map(_finding_of_problem, error.problems))
+            + _findings_without_variables()
+            + warnings.findings,
+        )
     finally:
-        logger.removeHandler(warned)
-    return Read(settings, warned.findings)
+        logger.removeHandler(warnings)
+    return SettingsResult(settings, warnings.findings)
 
 
-def _of_problem(problem: str) -> Finding:
+def _finding_of_problem(problem: str) -> Finding:
     cause, remedy = split_remedy(problem)
     variable = cause.partition(" ")[0]
     return Finding("settings", State.WRONG, cause, remedy, "settings_invalid", setting=variable)
 
 
-def _of_nothing() -> tuple[Finding, ...]:
+def _findings_without_variables() -> tuple[Finding, ...]:
     if any(name.upper().startswith("CAMUNDA_") for name in os.environ):
         return ()
     return (
@@ -91,29 +96,29 @@ def _of_nothing() -> tuple[Finding, ...]:
     )
 
 
-class _Warnings(logging.Handler):
-    """What reading the settings warns of: variables that nobody reads."""
+class _WarningCollector(logging.Handler):
+    """Collects the warnings of reading settings: unknown variables."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.findings: tuple[Finding, ...] = ()
 
     def emit(self, record: logging.LogRecord) -> None:
-        told, remedy = split_remedy(record.getMessage())
-        finding = Finding("settings", State.NOTE, told, remedy, "setting_unknown")
+        message, remedy = split_remedy(record.getMessage())
+        finding = Finding("settings", State.NOTE, message, remedy, "setting_unknown")
         self.findings += (finding,)
 
 
-def _split(variable: str) -> tuple[str, str]:
-    name, mark, value = variable.partition("=")
-    if not mark or not name or "\0" in variable:
+def _parse_variable(variable: str) -> tuple[str, str]:
+    name, separator, value = variable.partition("=")
+    if not separator or not name or "\0" in variable:
         raise typer.BadParameter(
             "Give NAME=VALUE, for example CAMUNDA_ENTRA_BASE_URL=https://operate.example.com."
         )
     return name, value
 
 
-def _in_file(path: Path) -> dict[str, str]:
+def _read_env_file(path: Path) -> dict[str, str]:
     try:
         values = dotenv_values(path, encoding="utf-8-sig", interpolate=False)
     except (OSError, UnicodeDecodeError):

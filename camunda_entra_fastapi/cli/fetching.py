@@ -1,4 +1,4 @@
-"""Discovery and keys as the service fetches them, once, with the reason where that fails."""
+"""Fetching discovery document and keys once, as the service does, with the reason where that fails."""
 
 import httpx
 
@@ -10,8 +10,8 @@ from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.validation.keys import KeySet, parse_keys
 
 
-def http_of(settings: EntraSettings, client: httpx.AsyncClient | None = None) -> EntraHttp:
-    """Exchanges as the service would have them, with its deadline, proxy and certificates."""
+def entra_http(settings: EntraSettings, client: httpx.AsyncClient | None = None) -> EntraHttp:
+    """An HTTP client with the service's deadline, proxy and certificates."""
     return EntraHttp(
         timeout=settings.http_timeout,
         proxy=settings.http_proxy,
@@ -21,7 +21,7 @@ def http_of(settings: EntraSettings, client: httpx.AsyncClient | None = None) ->
 
 
 async def fetch_keys(http: EntraHttp, settings: EntraSettings) -> KeySet | FetchFailed:
-    """The tenant's keys, or why they cannot be had."""
+    """Fetch the tenant's keys; the error, where that fails."""
     try:
         discovery = await fetch_discovery(http, provider_of(settings))
         return parse_keys(await http.get_json(discovery.jwks_uri))

@@ -8,7 +8,7 @@ from typing import Final
 from camunda_entra_fastapi.cli.doctor.context import Case, refused, skipped
 from camunda_entra_fastapi.cli.explain.checks import judge
 from camunda_entra_fastapi.cli.explain.decode import Anatomy
-from camunda_entra_fastapi.cli.fetching import http_of
+from camunda_entra_fastapi.cli.fetching import entra_http
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError
 from camunda_entra_fastapi.remote.aadsts import Kind, explain
@@ -68,7 +68,7 @@ async def credential(case: Case) -> AsyncIterator[Finding]:
         yield skipped("credential", "an issuer for several tenants gives applications no tokens of their own")
         return
     scope = f"{case.settings.client_id}/.default"
-    http = http_of(case.settings, case.probe.client)
+    http = entra_http(case.settings, case.probe.client)
     try:
         tokens = await request_app_token(
             http, case.discovery.token_endpoint, client, scope=scope, claims=merged(None)
@@ -93,7 +93,9 @@ async def own_token(case: Case) -> AsyncIterator[Finding]:
     judged = judge(case.token, case.keys, policy_of(case.settings), case.clock())
     wrong = [each for each in judged.checks if each.state is State.WRONG and each.code not in _NOT_OURS]
     for each in wrong:
-        yield Finding("own token", State.WRONG, each.told, each.remedy, each.code, each.expected, each.actual)
+        yield Finding(
+            "own token", State.WRONG, each.message, each.remedy, each.code, each.expected, each.actual
+        )
     if not wrong:
         token = Anatomy.of(case.token)
         audience, version = printable(token.claims.get("aud"), 100), printable(token.text("ver"), 10)

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from camunda_entra_fastapi.cli.console import say, show
+from camunda_entra_fastapi.cli.console import print_finding, print_line
 from camunda_entra_fastapi.cli.doctor.redirects import front_channel_logout_url, redirects
 from camunda_entra_fastapi.cli.doctor.runner import examine
 from camunda_entra_fastapi.cli.doctor.sign_in import sign_in
-from camunda_entra_fastapi.cli.environment import read_settings, surroundings
-from camunda_entra_fastapi.cli.findings import Finding, State, all_well
+from camunda_entra_fastapi.cli.environment import read_settings, service_environment
+from camunda_entra_fastapi.cli.findings import Finding, State, is_ok
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.settings.urls import read_base_url
 
@@ -80,24 +80,24 @@ def doctor(
     findings: list[Finding] = []
     told: dict[str, Any] = {}
     sign_in_at = (port, browser) if with_sign_in else None
-    with surroundings(env_file, env or ()):
+    with service_environment(env_file, env or ()):
         base_url = _base_url(url)
         read = read_settings(dotenv=env_file is None)
         for finding in read.findings:
             findings.append(finding)
             if not as_json:
-                show(console, finding)
+                print_finding(console, finding)
         if read.settings is not None:
             base_url = base_url or read.settings.base_url or ""
             told = _addresses(read.settings, base_url)
             findings += asyncio.run(_examine(console, read.settings, base_url, quiet=as_json))
             findings += _act(console, read.settings, told, quiet=as_json, sign_in_at=sign_in_at)
     if as_json:
-        members = {"ok": all_well(findings), "findings": [each.as_json() for each in findings], **told}
+        members = {"ok": is_ok(findings), "findings": [each.as_json() for each in findings], **told}
         typer.echo(json.dumps(members, indent=2))
     else:
         _print_summary(console, findings)
-    raise typer.Exit(0 if all_well(findings) else 1)
+    raise typer.Exit(0 if is_ok(findings) else 1)
 
 
 async def _examine(console: Console, settings: EntraSettings, base_url: str, *, quiet: bool) -> list[Finding]:
@@ -107,7 +107,7 @@ async def _examine(console: Console, settings: EntraSettings, base_url: str, *, 
             findings.append(finding)
             if not quiet:
                 status.stop()
-                show(console, finding)
+                print_finding(console, finding)
                 status.start()
     return findings
 
@@ -149,10 +149,10 @@ def _addresses(settings: EntraSettings, base_url: str) -> dict[str, Any]:
 
 
 def _print_addresses(console: Console, told: dict[str, Any]) -> None:
-    say(console, "\nTo be registered under Authentication, platform Web, exactly so", "bold")
+    print_line(console, "\nTo be registered under Authentication, platform Web, exactly so", "bold")
     for each in told["redirect_uris"]:
-        say(console, f"  {each['uri']}   ({each['for']})")
-    say(console, f"  {told['front_channel_logout_url']}   (front-channel logout URL)")
+        print_line(console, f"  {each['uri']}   ({each['for']})")
+    print_line(console, f"  {told['front_channel_logout_url']}   (front-channel logout URL)")
 
 
 def _print_summary(console: Console, findings: Sequence[Finding]) -> None:
@@ -161,9 +161,9 @@ def _print_summary(console: Console, findings: Sequence[Finding]) -> None:
     console.print()
     if wrong:
         things = "thing is" if wrong == 1 else "things are"
-        say(console, f"{wrong} {things} wrong.", "bold red")
+        print_line(console, f"{wrong} {things} wrong.", "bold red")
     elif notes:
         things = "thing" if notes == 1 else "things"
-        say(console, f"Nothing is wrong; {notes} {things} to know.", "bold green")
+        print_line(console, f"Nothing is wrong; {notes} {things} to know.", "bold green")
     else:
-        say(console, "Nothing is wrong.", "bold green")
+        print_line(console, "Nothing is wrong.", "bold green")

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from camunda_entra_fastapi.cli.console import say, show
+from camunda_entra_fastapi.cli.console import print_finding, print_line
 from camunda_entra_fastapi.cli.doctor.context import refused
 from camunda_entra_fastapi.cli.explain.checks import judge, judge_id_token
 from camunda_entra_fastapi.cli.explain.decode import Anatomy
 from camunda_entra_fastapi.cli.explain.token_kinds import details_of
-from camunda_entra_fastapi.cli.fetching import fetch_keys, http_of
-from camunda_entra_fastapi.cli.findings import Finding, State, all_well, printable, split_remedy
+from camunda_entra_fastapi.cli.fetching import entra_http, fetch_keys
+from camunda_entra_fastapi.cli.findings import Finding, State, is_ok, printable, split_remedy
 from camunda_entra_fastapi.cli.service import DemoError, check_port
 from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError, SignInFailed
 from camunda_entra_fastapi.remote.aadsts import read_refusal
@@ -79,18 +79,18 @@ def sign_in(
     except _Failed as failed:
         findings = [failed.finding]
     if not quiet:
-        say(console, "\nSigning in", "bold")
+        print_line(console, "\nSigning in", "bold")
         for finding in findings:
-            show(console, finding)
+            print_finding(console, finding)
     return findings
 
 
 def _wait(talk: Console, page: "_LocalPage", port: int, *, browser: bool) -> list[Finding]:
     with serving(page.app, port=port) as address:
         page.origin = address.replace("127.0.0.1", "localhost")
-        say(talk, f"\nSign in at {page.origin}/", "bold")
-        say(talk, f"It needs the redirect URI {page.redirect_uri}, registered for the platform Web.")
-        say(talk, "For localhost, Entra lets the port be any. Ctrl-C gives up.")
+        print_line(talk, f"\nSign in at {page.origin}/", "bold")
+        print_line(talk, f"It needs the redirect URI {page.redirect_uri}, registered for the platform Web.")
+        print_line(talk, "For localhost, Entra lets the port be any. Ctrl-C gives up.")
         try:
             if browser:
                 webbrowser.open(f"{page.origin}/")
@@ -112,7 +112,7 @@ class _LocalPage:
 
     def __init__(self, settings: EntraSettings, client: Client, clock: Callable[[], float]) -> None:
         self._settings, self._client, self._clock = settings, client, clock
-        self._http = http_of(settings)
+        self._http = entra_http(settings)
         self._attempt: Attempt | None = None
         self.origin = ""
         self.done = Event()
@@ -202,11 +202,11 @@ class _LocalPage:
         if wrong is None:
             page = Page("You are signed in", _CLOSE, good=True)
         else:
-            page = Page("Something is wrong", wrong.told, wrong.remedy, good=False)
+            page = Page("Something is wrong", wrong.message, wrong.remedy, good=False)
         self.findings = findings
         html, headers = render(page)
         self.done.set()
-        return HTMLResponse(html, 200 if all_well(findings) else 400, headers)
+        return HTMLResponse(html, 200 if is_ok(findings) else 400, headers)
 
 
 def _summed(

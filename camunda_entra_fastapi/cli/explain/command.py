@@ -11,14 +11,14 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from camunda_entra_fastapi.cli.console import say, show, show_members
-from camunda_entra_fastapi.cli.environment import read_settings, surroundings
+from camunda_entra_fastapi.cli.console import print_finding, print_line, print_members
+from camunda_entra_fastapi.cli.environment import read_settings, service_environment
 from camunda_entra_fastapi.cli.explain.checks import Judged, judge
 from camunda_entra_fastapi.cli.explain.decode import Anatomy, shown, times_in
 from camunda_entra_fastapi.cli.explain.input import MAX_CHARACTERS, Given, read_given
 from camunda_entra_fastapi.cli.explain.paste import is_terminal, paste
 from camunda_entra_fastapi.cli.explain.token_kinds import details_of, kind_of
-from camunda_entra_fastapi.cli.fetching import fetch_keys, http_of
+from camunda_entra_fastapi.cli.fetching import entra_http, fetch_keys
 from camunda_entra_fastapi.cli.findings import Finding
 from camunda_entra_fastapi.errors import EntraError, FetchFailed, InvalidToken
 from camunda_entra_fastapi.runtime import policy_of
@@ -147,7 +147,7 @@ def explain(
       curl -s ... | camunda-entra explain --json | jq .verdict
     """
     text = _read(token)
-    with surroundings(env_file, env or ()):
+    with service_environment(env_file, env or ()):
         read = read_settings(dotenv=env_file is None)
         console = Console()
         keys = None
@@ -168,20 +168,20 @@ def print_explained(console: Console, explained: Explained) -> None:
     """All of it, for people: first what it is, then each check, last what the service says."""
     given = explained.given
     for note in given.notes:
-        say(console, note)
+        print_line(console, note)
     if not given.opaque:
         article = "an" if explained.kind[0] in "aeI" else "a"
-        say(console, f"This is {article} {explained.kind}.", "bold")
+        print_line(console, f"This is {article} {explained.kind}.", "bold")
         for line in explained.details:
             console.print(line, markup=False, highlight=False, emoji=False)
-        show_members(console, "Header", shown(explained.anatomy.header))
-        show_members(console, "Claims, as the token has them", _with_times(explained))
+        print_members(console, "Header", shown(explained.anatomy.header))
+        print_members(console, "Claims, as the token has them", _with_times(explained))
     if explained.judged is not None:
-        say(console, "\nWhat the service checks, in its order", "bold")
+        print_line(console, "\nWhat the service checks, in its order", "bold")
         for check in explained.judged.checks:
-            show(console, check)
+            print_finding(console, check)
     for finding in explained.findings:
-        show(console, finding)
+        print_finding(console, finding)
     word, sentence = explained.verdict
     style = {"accepted": "bold green", "refused": "bold red"}.get(word, "bold yellow")
     console.print()
@@ -201,7 +201,7 @@ def _answer(error: EntraError) -> str:
 
 
 async def _keys(settings: EntraSettings) -> KeySet | FetchFailed:
-    return await fetch_keys(http_of(settings), settings)
+    return await fetch_keys(entra_http(settings), settings)
 
 
 def _read(token: str) -> str:

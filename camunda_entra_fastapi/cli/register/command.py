@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from camunda_entra_fastapi.cli.console import say
+from camunda_entra_fastapi.cli.console import print_line
 from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.cli.register.apply import Done, carry_out, find
 from camunda_entra_fastapi.cli.register.clouds import (
@@ -221,7 +221,7 @@ def _asking(where: Where, tenant: str, sign_in: SignIn, client_id: str, console:
         else:
             url = f"{where.authority}/{tenant}"
             token = token_by_device_code(
-                client, url, where.scope, client_id, lambda text: say(console, text, "bold"), sleep
+                client, url, where.scope, client_id, lambda text: print_line(console, text, "bold"), sleep
             )
     with open_client(where.graph, token) as client:
         yield Graph(client, sleep)
@@ -261,9 +261,9 @@ def _run(
     plan = plan_of(wanted, found, new_secret=new_secret or not has_secret(found.application, now))
     what = f"the application {printable(there, 80)}" if there else "a new application"
     tenant_name = printable(organization.get("displayName"), 80)
-    say(console, f"\n{what[0].upper()}{what[1:]}, in the tenant {tenant_name} ({tenant_id})", "bold")
+    print_line(console, f"\n{what[0].upper()}{what[1:]}, in the tenant {tenant_name} ({tenant_id})", "bold")
     for line in plan.lines or ("nothing to do",):
-        say(console, f"  {line}")
+        print_line(console, f"  {line}")
     if plan.is_empty or dry_run:
         return (Done(str(there)) if there and not dry_run else None), tenant_id
     if not yes and not typer.confirm("\nGo on?"):
@@ -276,6 +276,6 @@ def _run(
             plan,
             now=now,
             years=years,
-            tell=lambda text: say(console, f"  {text}", "green"),
+            tell=lambda text: print_line(console, f"  {text}", "green"),
         )
     return done, tenant_id

@@ -382,7 +382,7 @@ def test_keys_that_are_of_no_use_are_told(emulator: EntraEmulator) -> None:
     """The reason is the service's own."""
     explained = explain_text(emulator.token(), emulator.settings(), FetchFailed("no keys"), time.time())
     assert explained.judged is not None
-    assert [check.told for check in explained.judged.checks if check.name == "key"] == [
+    assert [check.message for check in explained.judged.checks if check.name == "key"] == [
         "Entra's keys cannot be had. no keys"
     ]
 
@@ -391,7 +391,7 @@ async def test_a_document_without_usable_keys_is_a_reason() -> None:
     """As the service would log it."""
     import httpx
 
-    from camunda_entra_fastapi.cli.fetching import fetch_keys, http_of
+    from camunda_entra_fastapi.cli.fetching import entra_http, fetch_keys
 
     emulator = EntraEmulator()
     issuer = emulator.settings().issuer
@@ -402,7 +402,7 @@ async def test_a_document_without_usable_keys_is_a_reason() -> None:
         return httpx.Response(200, json={"issuer": issuer, "jwks_uri": issuer + "/keys"})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        failed = await fetch_keys(http_of(emulator.settings(), client), emulator.settings())
+        failed = await fetch_keys(entra_http(emulator.settings(), client), emulator.settings())
     assert isinstance(failed, FetchFailed)
     assert "unusable keys" in failed.message
 

@@ -40,12 +40,12 @@ def register(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Callab
                 shown.clear()
                 types_the_code(emulator, who, codes[-1])
 
-        def say(_: object, text: str, style: str = "") -> None:
+        def print_line(_: object, text: str, style: str = "") -> None:
             shown.append(text)
             print(text)
 
         monkeypatch.setattr(f"{MODULE}.command.pause", pause)
-        monkeypatch.setattr(f"{MODULE}.command.say", say)
+        monkeypatch.setattr(f"{MODULE}.command.print_line", print_line)
         options = ("--emulator", emulator.base_url, *(("--tenant", tenant) if tenant else ()))
         return run_command("register", *arguments, *options, given=given)
 

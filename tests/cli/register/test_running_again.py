@@ -194,7 +194,7 @@ def test_a_file_that_breaks_in_the_end_costs_no_secret(
         raise OSError("No space left on device")
 
     monkeypatch.setattr(EnvFile, "write", fail)
-    monkeypatch.setattr(f"{MODULE}.result.say", lambda _, text, style="": print(text))
+    monkeypatch.setattr(f"{MODULE}.result.print_line", lambda _, text, style="": print(text))
     ran = register("Operate 2", "--base-url", BASE, "--env-file", str(tmp_path / "x"), "--yes")
     assert ran.code == 1
     assert "cannot be written: No space left on device" in ran.output
