@@ -34,9 +34,9 @@ class Ran:
         return only
 
 
-def run_command(*arguments: str, given: str | None = None, **variables: str) -> Ran:
+def run_command(*arguments: str, stdin: str | None = None, **variables: str) -> Ran:
     """Run a command in this process, with variables besides those of the machine."""
-    result = CliRunner().invoke(commands, list(arguments), input=given, env=variables)
+    result = CliRunner().invoke(commands, list(arguments), input=stdin, env=variables)
     failure = None if isinstance(result.exception, SystemExit) else result.exception
     assert failure is None, f"{failure!r}: {result.output}"
     return Ran(result.exit_code, result.stdout, result.stderr, failure)
@@ -63,9 +63,9 @@ def emulator(served_emulator: EntraEmulator) -> Iterator[EntraEmulator]:
 def run(emulator: EntraEmulator) -> Callable[..., Ran]:
     """Runs a command with the six variables of the local Entra's first application; None takes one away."""
 
-    def run_with(*arguments: str, given: str | None = None, **changes: str | None) -> Ran:
+    def run_with(*arguments: str, stdin: str | None = None, **changes: str | None) -> Ran:
         variables = emulator.environment() | changes
         present = {name: value for name, value in variables.items() if value is not None}
-        return run_command(*arguments, given=given, **present)
+        return run_command(*arguments, stdin=stdin, **present)
 
     return run_with

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from camunda_entra_fastapi.cli.doctor.context import Case, refused, skipped
-from camunda_entra_fastapi.cli.explain.checks import judge
-from camunda_entra_fastapi.cli.explain.decode import Anatomy
+from camunda_entra_fastapi.cli.explain.checks import check_access_token
+from camunda_entra_fastapi.cli.explain.decode import DecodedToken
 from camunda_entra_fastapi.cli.fetching import entra_http
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError
@@ -90,14 +90,14 @@ async def own_token(case: Case) -> AsyncIterator[Finding]:
     if not case.token:
         yield skipped("own token", "Entra gave none")
         return
-    judged = judge(case.token, case.keys, policy_of(case.settings), case.clock())
-    wrong = [each for each in judged.checks if each.state is State.WRONG and each.code not in _NOT_OURS]
+    result = check_access_token(case.token, case.keys, policy_of(case.settings), case.clock())
+    wrong = [each for each in result.checks if each.state is State.WRONG and each.code not in _NOT_OURS]
     for each in wrong:
         yield Finding(
             "own token", State.WRONG, each.message, each.remedy, each.code, each.expected, each.actual
         )
     if not wrong:
-        token = Anatomy.of(case.token)
+        token = DecodedToken.decode(case.token)
         audience, version = printable(token.claims.get("aud"), 100), printable(token.text("ver"), 10)
         yield Finding("own token", State.OK, f"version {version}, for the audience {audience}")
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -16,6 +15,7 @@ from camunda_entra_fastapi.cli.doctor.runner import examine
 from camunda_entra_fastapi.cli.doctor.sign_in import sign_in
 from camunda_entra_fastapi.cli.environment import read_settings, service_environment
 from camunda_entra_fastapi.cli.findings import Finding, State, is_ok
+from camunda_entra_fastapi.cli.options import EnvFileOption, EnvOption, JsonOption
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.settings.urls import read_base_url
 
@@ -23,20 +23,8 @@ PORT: Final = 8000
 
 
 def doctor(
-    env_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            help="The service's variables, as docker run takes them. Those of this shell do not count then.",
-        ),
-    ] = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A variable of the service; may be given several times."),
-    ] = None,
+    env_file: EnvFileOption = None,
+    env: EnvOption = None,
     url: Annotated[
         str,
         typer.Option(
@@ -56,7 +44,7 @@ def doctor(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Whether --sign-in opens the browser by itself.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check the settings against the tenant, step by step, and tell what to change where.
 

@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from camunda_entra_fastapi.cli.console import print_finding, print_line
 from camunda_entra_fastapi.cli.doctor.context import refused
-from camunda_entra_fastapi.cli.explain.checks import judge, judge_id_token
-from camunda_entra_fastapi.cli.explain.decode import Anatomy
+from camunda_entra_fastapi.cli.explain.checks import check_access_token, check_id_token
+from camunda_entra_fastapi.cli.explain.decode import DecodedToken
 from camunda_entra_fastapi.cli.explain.token_kinds import details_of
 from camunda_entra_fastapi.cli.fetching import entra_http, fetch_keys
 from camunda_entra_fastapi.cli.findings import Finding, State, is_ok, printable, split_remedy
@@ -180,13 +180,13 @@ class _LocalPage:
                 "Entra gave no ID token.",
                 "Let CAMUNDA_ENTRA_SCOPES have openid.",
             )
-        identity = judge_id_token(
+        identity = check_id_token(
             tokens.id_token, keys, policy, now, nonce=attempt.nonce, access_token=tokens.access_token
         )
-        findings += _summed("ID token", identity.checks, Anatomy.of(tokens.id_token), self._settings)
-        access = judge(tokens.access_token, keys, policy, now)
+        findings += _summed("ID token", identity.checks, DecodedToken.decode(tokens.id_token), self._settings)
+        access = check_access_token(tokens.access_token, keys, policy, now)
         checks = [_softened(check) for check in access.checks]
-        findings += _summed("access token", checks, Anatomy.of(tokens.access_token), self._settings)
+        findings += _summed("access token", checks, DecodedToken.decode(tokens.access_token), self._settings)
         findings.append(_of_refresh_token(tokens))
         return findings
 
@@ -210,7 +210,7 @@ class _LocalPage:
 
 
 def _summed(
-    name: str, checks: "list[Finding] | tuple[Finding, ...]", token: Anatomy, settings: EntraSettings
+    name: str, checks: "list[Finding] | tuple[Finding, ...]", token: DecodedToken, settings: EntraSettings
 ) -> list[Finding]:
     """What is wrong with a token, or that all is well; and whom it is about."""
     bad = [replace(check, name=name) for check in checks if check.state in (State.WRONG, State.NOTE)]

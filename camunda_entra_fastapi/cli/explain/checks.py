@@ -1,14 +1,14 @@
-"""The checks that the service makes of an access token, in its order; all of them, whichever fail.
+"""All checks of a token in the service's order, whichever fail.
 
-``validation.verifier`` stops at the first that fails, and so is the verdict. Here each one is made by the
-same function, on claims that nobody may have signed: that is for looking at, never for believing.
+``validation.verifier`` stops at the first failed check, whose error is the verdict. Here the same functions
+check claims that nobody may have signed: the results are to be looked at, never to be trusted.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from camunda_entra_fastapi.cli.explain.decode import Anatomy, at
+from camunda_entra_fastapi.cli.explain.decode import DecodedToken, format_time
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import AccessDenied, EntraError, FetchFailed, InvalidToken
 from camunda_entra_fastapi.remedies import REMEDIES
@@ -27,7 +27,7 @@ from camunda_entra_fastapi.validation.id_token import check_at_hash, check_nonce
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey
 from camunda_entra_fastapi.validation.policy import Policy
 
-_GOOD: Final = {
+_OK_MESSAGES: Final = {
     "form": "signed with RS256, of a size and header that are accepted",
     "key": "one of the tenant's current keys",
     "signature": "made by Entra",
@@ -45,35 +45,38 @@ _GOOD: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The checks, and what the service would say.
+class TokenCheckResult:
+    """The result of all checks.
 
     Attributes:
-        checks: One for each, in the service's order.
-        verdict: The error that the service would raise; None where it accepts, or where nobody can tell.
-        is_certain: Whether the keys were there, without which there is no verdict but for the form.
+        checks: A finding for each check, in the service's order.
+        error: The error that the service would raise; None where it accepts the token.
+        is_conclusive: Whether the signature could be checked, or failed before that. Without it, ``error`` is
+            about a token that may not be Entra's.
     """
 
     checks: tuple[Finding, ...]
-    verdict: EntraError | None
-    is_certain: bool
+    error: EntraError | None
+    is_conclusive: bool
 
 
-def judge(token: str, keys: KeySet | FetchFailed | None, policy: Policy, now: float) -> Judged:
-    """Make all checks of the access token.
+def check_access_token(
+    token: str, keys: KeySet | FetchFailed | None, policy: Policy, now: float
+) -> TokenCheckResult:
+    """Run all checks of an access token.
 
     Args:
         token: Its text.
-        keys: The tenant's keys, why they cannot be had, or None where nobody asked for them.
+        keys: The tenant's keys, why they could not be fetched, or None where they were not fetched.
         policy: What the service accepts.
         now: Seconds since 1970.
     """
-    steps = _Steps(token, keys, policy, now)
-    checks = (*steps.of_form(), *steps.of_access_token())
-    return Judged(checks, steps.verdict, steps.is_certain)
+    checker = _TokenChecker(token, keys, policy, now)
+    checks = (*checker.form(), *checker.access_token_claims())
+    return TokenCheckResult(checks, checker.error, checker.is_conclusive)
 
 
-def judge_id_token(
+def check_id_token(
     token: str,
     keys: KeySet | FetchFailed | None,
     policy: Policy,
@@ -81,86 +84,90 @@ def judge_id_token(
     *,
     nonce: str,
     access_token: str,
-) -> Judged:
-    """Make all checks of the ID token that came together with the access token.
+) -> TokenCheckResult:
+    """Run all checks of an ID token that came with an access token (OpenID Connect Core, 3.1.3.7).
 
     Args:
         token: Its text.
-        keys: The tenant's keys, or why they cannot be had.
+        keys: The tenant's keys, or why they could not be fetched.
         policy: What the service accepts.
         now: Seconds since 1970.
-        nonce: What the sign-in was begun with.
-        access_token: What came with it.
+        nonce: The nonce of the authorization request.
+        access_token: The access token of the same token response.
     """
-    steps = _Steps(token, keys, policy, now)
-    checks = (*steps.of_form(), *steps.of_id_token(nonce, access_token))
-    return Judged(checks, steps.verdict, steps.is_certain)
+    checker = _TokenChecker(token, keys, policy, now)
+    checks = (*checker.form(), *checker.id_token_claims(nonce, access_token))
+    return TokenCheckResult(checks, checker.error, checker.is_conclusive)
 
 
-class _Steps:
-    """What is found on the way."""
+class _TokenChecker:
+    """Runs the checks; the first failed one is kept in ``error``."""
 
     def __init__(self, token: str, keys: KeySet | FetchFailed | None, policy: Policy, now: float) -> None:
         self._token, self._keys, self._policy, self._now = token, keys, policy, now
-        self._anatomy = Anatomy.of(token)
+        self._decoded = DecodedToken.decode(token)
         self._key: SigningKey | None = None
-        self.verdict: EntraError | None = None
-        self.is_certain = False
+        self.error: EntraError | None = None
+        self.is_conclusive = False
 
-    def of_form(self) -> Iterator[Finding]:
-        """What comes before the claims."""
+    def form(self) -> Iterator[Finding]:
+        """The checks before those of the claims: form, key and signature."""
         parsed: list[UnverifiedToken] = []
         yield self._check("form", lambda: parsed.append(parse(self._token)))
         if isinstance(self._keys, KeySet) and parsed:
-            self.is_certain = True
-            yield from self._signature(parsed[0], self._keys)
+            self.is_conclusive = True
+            yield from self._check_signature(parsed[0], self._keys)
         else:
-            yield from self._unsigned(has_form=bool(parsed))
+            yield from self._without_keys(is_well_formed=bool(parsed))
 
-    def of_access_token(self) -> Iterator[Finding]:
-        """The claims, where they can be read."""
-        claims, policy = self._anatomy.claims, self._policy
+    def access_token_claims(self) -> Iterator[Finding]:
+        """The checks of an access token's claims; none, where the claims cannot be read."""
+        claims, policy = self._decoded.claims, self._policy
         if not claims:
             return
         yield self._check("subject", lambda: text_of(claims, "sub"))
         yield self._check("not Graph's", lambda: refuse_graph(claims))
-        yield self._issuer()
-        yield self._check("audience", lambda: check_audience(claims, policy), self._audiences())
-        yield self._check("times", lambda: check_times(claims, policy, self._now), self._times())
-        yield self._check("kind", lambda: check_kind(claims, policy), self._kinds())
-        yield self._check("admission", lambda: check_admission(claims, policy), self._admitted())
+        yield self._check_issuer()
+        yield self._check("audience", lambda: check_audience(claims, policy), self._audience_values())
+        yield self._check("times", lambda: check_times(claims, policy, self._now), self._time_values())
+        yield self._check("kind", lambda: check_kind(claims, policy), self._permission_values())
+        yield self._check("admission", lambda: check_admission(claims, policy), self._client_values())
 
-    def of_id_token(self, nonce: str, access_token: str) -> Iterator[Finding]:
-        """The claims."""
-        claims, policy = dict(self._anatomy.claims), self._policy
-        own = {**self._audiences(), "expected": policy.client_id}
+    def id_token_claims(self, nonce: str, access_token: str) -> Iterator[Finding]:
+        """The checks of an ID token's claims."""
+        claims, policy = dict(self._decoded.claims), self._policy
+        values = {**self._audience_values(), "expected": policy.client_id}
         yield self._check("subject", lambda: text_of(claims, "sub"))
-        yield self._issuer()
-        yield self._check("own audience", lambda: check_own_audience(claims, policy.client_id), own)
-        yield self._check("times", lambda: check_times(claims, policy, self._now), self._times())
+        yield self._check_issuer()
+        yield self._check("own audience", lambda: check_own_audience(claims, policy.client_id), values)
+        yield self._check("times", lambda: check_times(claims, policy, self._now), self._time_values())
         yield self._check("nonce", lambda: check_nonce(claims, nonce))
         yield self._check("at_hash", lambda: check_at_hash(claims, access_token))
 
-    def _issuer(self) -> Finding:
-        signs_for = self._key.issuer if self._key else None
-        claims, policy = self._anatomy.claims, self._policy
-        return self._check("issuer, tenant", lambda: check_issuer(claims, policy, signs_for), self._issuers())
+    def _check_issuer(self) -> Finding:
+        key_issuer = self._key.issuer if self._key else None
+        claims, policy = self._decoded.claims, self._policy
+        return self._check(
+            "issuer, tenant", lambda: check_issuer(claims, policy, key_issuer), self._issuer_values()
+        )
 
-    def _signature(self, unverified: UnverifiedToken, keys: KeySet) -> Iterator[Finding]:
+    def _check_signature(self, unverified: UnverifiedToken, keys: KeySet) -> Iterator[Finding]:
         key = self._key = keys.find(unverified.key_id)
-        own = {"actual": printable(unverified.key_id, 100)}
-        yield self._check("key", lambda: _known(key), own | {"expected": f"one of {len(keys.by_id)} keys"})
+        values = {"actual": printable(unverified.key_id, 100)}
+        yield self._check(
+            "key", lambda: _require_key(key), values | {"expected": f"one of {len(keys.by_id)} keys"}
+        )
         if key is None:
             yield Finding("signature", State.SKIPPED, "not looked at, as there is no key for it")
         else:
             yield self._check("signature", lambda: unverified.open(key))
 
-    def _unsigned(self, *, has_form: bool) -> Iterator[Finding]:
-        if not has_form:
-            self.is_certain = True
-            why = "not looked at, as the token has not the right form"
+    def _without_keys(self, *, is_well_formed: bool) -> Iterator[Finding]:
+        if not is_well_formed:
+            self.is_conclusive = True
+            reason = "not looked at, as the token has not the right form"
         elif self._keys is None:
-            why = "not looked at, as the keys were not fetched"
+            reason = "not looked at, as the keys were not fetched"
         else:
             yield Finding(
                 "key",
@@ -169,58 +176,62 @@ class _Steps:
                 "Run camunda-entra doctor, which tells what is in the way.",
                 code=getattr(self._keys, "code", ""),
             )
-            why = "not looked at, as there are no keys"
-        yield Finding("signature", State.SKIPPED, why)
+            reason = "not looked at, as there are no keys"
+        yield Finding("signature", State.SKIPPED, reason)
 
     def _check(
-        self, name: str, make: Callable[[], object], values: Mapping[str, str] | None = None
+        self, name: str, check: Callable[[], object], values: Mapping[str, str] | None = None
     ) -> Finding:
         values = values or {}
         expected, actual = values.get("expected", ""), values.get("actual", "")
         try:
-            make()
+            check()
         except (InvalidToken, AccessDenied) as error:
-            self.verdict = self.verdict or error
+            self.error = self.error or error
             cause, _ = split_remedy(error.message)
             remedy = REMEDIES[error.code].replace("<client ID of the API>", self._policy.client_id)
             return Finding(name, State.WRONG, cause, remedy, error.code, expected, actual)
-        return Finding(name, State.OK, _GOOD[name], expected=expected, actual=actual)
+        return Finding(name, State.OK, _OK_MESSAGES[name], expected=expected, actual=actual)
 
-    def _issuers(self) -> dict[str, str]:
-        policy, claimed = self._policy, self._anatomy.text("tid")
-        expected = policy.issuer_of(claimed) if policy.multi_tenant and claimed else policy.issuer
-        v1 = policy.v1_issuer_of(claimed) if policy.accept_v1 else None
+    def _issuer_values(self) -> dict[str, str]:
+        policy, tenant = self._policy, self._decoded.text("tid")
+        expected = policy.issuer_of(tenant) if policy.multi_tenant and tenant else policy.issuer
+        v1 = policy.v1_issuer_of(tenant) if policy.accept_v1 else None
         return {
             "expected": printable(f"{expected} or {v1}" if v1 else expected),
-            "actual": printable(self._anatomy.text("iss")),
+            "actual": printable(self._decoded.text("iss")),
         }
 
-    def _audiences(self) -> dict[str, str]:
-        actual: Any = self._anatomy.claims.get("aud", "")
-        shown = ", ".join(map(str, actual)) if isinstance(actual, list) else actual
-        return {"expected": " or ".join(sorted(self._policy.audiences)), "actual": printable(shown)}
+    def _audience_values(self) -> dict[str, str]:
+        actual: Any = self._decoded.claims.get("aud", "")
+        audience = ", ".join(map(str, actual)) if isinstance(actual, list) else actual
+        return {"expected": " or ".join(sorted(self._policy.audiences)), "actual": printable(audience)}
 
-    def _times(self) -> dict[str, str]:
-        claims = self._anatomy.claims
-        named = (("issued", "iat"), ("valid from", "nbf"), ("until", "exp"))
-        told = [f"{word} {at(claims[name], self._now)}" for word, name in named if name in claims]
+    def _time_values(self) -> dict[str, str]:
+        claims = self._decoded.claims
+        labels = (("issued", "iat"), ("valid from", "nbf"), ("until", "exp"))
+        periods = [
+            f"{word} {format_time(claims[name], self._now)}" for word, name in labels if name in claims
+        ]
         if claims.get("nbf") == claims.get("iat") and "iat" in claims:
-            told = [each for each in told if not each.startswith("valid from")]
-        return {"actual": "; ".join(told)}
+            periods = [each for each in periods if not each.startswith("valid from")]
+        return {"actual": "; ".join(periods)}
 
-    def _kinds(self) -> dict[str, str]:
-        claims = self._anatomy.claims
+    def _permission_values(self) -> dict[str, str]:
+        claims = self._decoded.claims
         scopes, roles = " ".join(scopes_of(claims)), ", ".join(texts_of(claims, "roles"))
-        found = "; ".join(f"{name} {words}" for name, words in (("scp", scopes), ("roles", roles)) if words)
-        return {"expected": "scp or roles", "actual": printable(found or "neither")}
+        permissions = "; ".join(
+            f"{name} {values}" for name, values in (("scp", scopes), ("roles", roles)) if values
+        )
+        return {"expected": "scp or roles", "actual": printable(permissions or "neither")}
 
-    def _admitted(self) -> dict[str, str]:
+    def _client_values(self) -> dict[str, str]:
         allowed = ", ".join(sorted(self._policy.allowed_clients))
-        values = {"expected": printable(allowed), "actual": printable(client_of(self._anatomy.claims) or "")}
+        values = {"expected": printable(allowed), "actual": printable(client_of(self._decoded.claims) or "")}
         return values if allowed else {}
 
 
-def _known(key: SigningKey | None) -> None:
+def _require_key(key: SigningKey | None) -> None:
     if key is None:
         raise InvalidToken(
             "key_unknown", "The token is signed with a key that is none of the tenant's current keys."

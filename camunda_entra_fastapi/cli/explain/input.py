@@ -1,4 +1,4 @@
-"""From what somebody pasted to the token in it, and what it is where it is none. Pure."""
+"""Parsing what was pasted: the token in it, or what it is instead of a token. Pure."""
 
 import json
 import re
@@ -6,29 +6,29 @@ from dataclasses import dataclass, field
 from typing import Final
 
 MAX_CHARACTERS: Final = 64 * 1024
-"""Of what is read. Four of the largest tokens there are."""
+"""The limit of what is read: four of the largest tokens there are."""
 
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2}(?:\.[A-Za-z0-9_-]*){0,2}")
-_SECRET: Final = re.compile(r"[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{31,37}")
+_CLIENT_SECRET: Final = re.compile(r"[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{31,37}")
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_REFRESH: Final = re.compile(r"[01]\.A[A-Za-z0-9_-]{20,}.*")
-_PERSONAL: Final = re.compile(r"M\.[CR]\d+_[A-Za-z0-9]+[.!*$\w-]*|E[wW][A-Za-z0-9+/=]{100,}")
-_MEMBERS: Final = ("access_token", "id_token", "assertion", "token", "refresh_token")
+_REFRESH_TOKEN: Final = re.compile(r"[01]\.A[A-Za-z0-9_-]{20,}.*")
+_PERSONAL_ACCOUNT_TOKEN: Final = re.compile(r"M\.[CR]\d+_[A-Za-z0-9]+[.!*$\w-]*|E[wW][A-Za-z0-9+/=]{100,}")
+_TOKEN_MEMBERS: Final = ("access_token", "id_token", "assertion", "token", "refresh_token")
 
-_OPAQUE: Final = (
+_OPAQUE_FORMS: Final = (
     (
-        _SECRET,
+        _CLIENT_SECRET,
         "a client secret",
         "Whoever saw it can act as the application: create a new one and delete it.",
     ),
     (_GUID, "an ID, not a token", "Give the access token that the client sends."),
     (
-        _REFRESH,
+        _REFRESH_TOKEN,
         "a refresh token or an authorization code of Entra's",
         "Only Entra's token endpoint reads it. Give the access token that came with it.",
     ),
     (
-        _PERSONAL,
+        _PERSONAL_ACCOUNT_TOKEN,
         "a token of a personal Microsoft account, which only Microsoft reads",
         "Ask for a scope of this API, so that the token is one for it.",
     ),
@@ -36,13 +36,13 @@ _OPAQUE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What was pasted.
+class TokenInput:
+    """The parsed input.
 
     Attributes:
-        token: The token's text, or all of it where nothing in it looks like one.
-        notes: What was taken away around it.
-        opaque: What it is instead of a token that can be read; empty for one that can.
+        token: The token's text; the whole input, where nothing in it looks like a token.
+        notes: What was stripped from around the token.
+        opaque: What the input is instead of a JSON Web Token; empty for one.
         remedy: What to do about that.
     """
 
@@ -52,10 +52,10 @@ class Given:
     remedy: str = ""
 
 
-def read_given(text: str) -> Given:
-    """The token in a text: with ``Bearer``, quotes, line breaks or Entra's whole answer around it."""
+def parse_input(text: str) -> TokenInput:
+    """Find the token in a text, with ``Bearer``, quotes, line breaks or a whole token response around it."""
     notes: list[str] = []
-    text = _out_of_json(text.strip().strip("\"'").strip(), notes)
+    text = _from_json(text.strip().strip("\"'").strip(), notes)
     scheme, _, rest = text.partition(" ")
     if scheme.lower().removesuffix(":") == "authorization":
         scheme, _, rest = rest.strip().partition(" ")
@@ -64,34 +64,34 @@ def read_given(text: str) -> Given:
     elif scheme.lower() == "bearer":
         text = rest
         notes.append("The word Bearer stood before it.")
-    if len(joined := "".join(text.split())) < len(text):
+    if len(token := "".join(text.split())) < len(text):
         notes.append("Blanks and line breaks in it were left out.")
-    joined = joined.strip("\"',")
-    if _COMPACT.fullmatch(joined) and not any(form.fullmatch(joined) for form, *_ in _OPAQUE):
-        return Given(joined, tuple(notes))
-    return _opaque(joined, tuple(notes))
+    token = token.strip("\"',")
+    if _COMPACT.fullmatch(token) and not any(pattern.fullmatch(token) for pattern, *_ in _OPAQUE_FORMS):
+        return TokenInput(token, tuple(notes))
+    return _opaque_input(token, tuple(notes))
 
 
-def _out_of_json(text: str, notes: list[str]) -> str:
+def _from_json(text: str, notes: list[str]) -> str:
     if not text.startswith("{"):
         return text
     try:
         members = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    for name in _MEMBERS:
+    for name in _TOKEN_MEMBERS:
         if isinstance(value := members.get(name), str):
             notes.append(f"It stood in the member {name} of a JSON object.")
             return value.strip()
     return text
 
 
-def _opaque(text: str, notes: tuple[str, ...]) -> Given:
-    for form, what, remedy in _OPAQUE:
-        if form.fullmatch(text):
-            return Given(text, notes, what, remedy)
+def _opaque_input(text: str, notes: tuple[str, ...]) -> TokenInput:
+    for pattern, description, remedy in _OPAQUE_FORMS:
+        if pattern.fullmatch(text):
+            return TokenInput(text, notes, description, remedy)
     if text.startswith(("PHNhbW", "PEFzc2VydGlvb", "PD94bWw", "<")):
-        return Given(
+        return TokenInput(
             text,
             notes,
             "a SAML assertion or other XML",
@@ -99,8 +99,8 @@ def _opaque(text: str, notes: tuple[str, ...]) -> Given:
             "token.",
         )
     if not text:
-        return Given(text, notes, "empty", "Give a token, or - to read it from standard input.")
-    return Given(
+        return TokenInput(text, notes, "empty", "Give a token, or - to read it from standard input.")
+    return TokenInput(
         text,
         notes,
         "no JSON Web Token: it does not consist of parts in base64url with dots between",

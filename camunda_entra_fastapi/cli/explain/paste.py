@@ -1,23 +1,23 @@
-"""Taking a token from a terminal."""
+"""Reading a token that is pasted into a terminal."""
 
 import os
 import sys
 from typing import Final
 
-_END: Final = b"\x04"
+_END_OF_TRANSMISSION: Final = b"\x04"
 """Ctrl-D."""
 
 
 def is_terminal() -> bool:
-    """Whether a person types, and has to be told what."""
+    """Whether standard input is a terminal, so that a prompt is needed."""
     return sys.stdin.isatty()
 
 
 def paste(limit: int) -> str:
-    """What is pasted until Ctrl-D, at most so many characters; it is not shown.
+    """Read what is pasted until Ctrl-D, at most ``limit`` characters, without echo.
 
-    Terminals usually collect lines, of 4095 bytes at most, and cut what is longer: tokens are. So the line is
-    not collected while this reads.
+    In canonical mode a terminal cuts lines after 4095 bytes, and tokens are longer. So canonical mode is off
+    while this reads.
     """
     try:
         import termios  # noqa: PLC0415 - not on every system
@@ -25,16 +25,16 @@ def paste(limit: int) -> str:
     except ImportError:
         return sys.stdin.read(limit)
     descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    found = bytearray()
+    attributes = termios.tcgetattr(descriptor)
+    buffer = bytearray()
     try:
         tty.setcbreak(descriptor, termios.TCSANOW)
-        while len(found) < limit and _END not in found:
+        while len(buffer) < limit and _END_OF_TRANSMISSION not in buffer:
             chunk = os.read(descriptor, 4096)
             if not chunk:
                 break
-            found += chunk
+            buffer += chunk
     finally:
-        # What is left of an endless paste must not reach the shell.
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
-    return found.partition(_END)[0][:limit].decode("utf-8", "replace")
+        # The rest of an endless paste must not reach the shell.
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, attributes)
+    return buffer.partition(_END_OF_TRANSMISSION)[0][:limit].decode("utf-8", "replace")

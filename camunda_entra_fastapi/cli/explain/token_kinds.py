@@ -1,10 +1,10 @@
-"""What kind of token it is, told from what it says of itself. Pure, and no verdict."""
+"""The kind of a token, by its own unverified claims. Pure, and no verdict."""
 
 import re
 from collections.abc import Callable
 from typing import Final
 
-from camunda_entra_fastapi.cli.explain.decode import Anatomy
+from camunda_entra_fastapi.cli.explain.decode import DecodedToken
 from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.validation.entra import (
     GRAPH_AUDIENCES,
@@ -39,77 +39,80 @@ _ISSUERS: Final = (
 )
 
 
-def kind_of(token: Anatomy) -> str:
+def kind_of(token: DecodedToken) -> str:
     """The kind in a few words, for example ``access token of a person``."""
-    return next(name for fits, name in _KINDS if fits(token))
+    return next(name for matches, name in _KINDS if matches(token))
 
 
-def details_of(token: Anatomy, tenant: str | None) -> list[str]:
-    """What else tells the token apart, one sentence each.
+def details_of(token: DecodedToken, tenant: str | None) -> list[str]:
+    """Further details about the token, one sentence each.
 
     Args:
-        token: What was read of it.
-        tenant: The tenant that the service is for, where it is for one.
+        token: The decoded token.
+        tenant: The service's tenant; None for several.
     """
     claims = token.claims
-    told = [f"Its issuer is {who}." for who in [issuer_of(token)] if who]
-    if token.header.get("nonce") and _is_graph(token):
-        told.append("Its header has a nonce: only Microsoft Graph can verify such a token.")
+    details = [f"Its issuer is {name}." for name in [issuer_of(token)] if name]
+    if token.header.get("nonce") and _is_for_graph(token):
+        details.append("Its header has a nonce: only Microsoft Graph can verify such a token.")
     if token.text("tid").lower() == PERSONAL_ACCOUNTS:
-        told.append("It is of a personal Microsoft account.")
+        details.append("It is of a personal Microsoft account.")
     elif tenant and token.text("tid") and token.text("tid").lower() != tenant.lower():
-        told.append(
+        details.append(
             f"It is of the tenant {printable(token.text('tid'), 80)}, where this service is for {tenant}."
         )
     if client_of(claims) and scopes_of(claims):
-        told.append(f"The application {printable(client_of(claims), 80)} acts for a person.")
+        details.append(f"The application {printable(client_of(claims), 80)} acts for a person.")
     if is_guest(claims):
-        told.append("The person is a guest of the tenant.")
-    for name, words in (("scp", scopes_of(claims)), *((each, texts_of(claims, each)) for each in _LISTS)):
-        if words:
-            more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
-            told.append(f"{_LISTS[name]}: {printable(', '.join(words[:_SHOWN]))}{more}.")
+        details.append("The person is a guest of the tenant.")
+    for name, values in (
+        ("scp", scopes_of(claims)),
+        *((claim, texts_of(claims, claim)) for claim in _LIST_LABELS),
+    ):
+        if values:
+            more = f" and {len(values) - _MAX_LISTED} more" if len(values) > _MAX_LISTED else ""
+            details.append(f"{_LIST_LABELS[name]}: {printable(', '.join(values[:_MAX_LISTED]))}{more}.")
     if has_group_overage(claims):
-        told.append("The person is in more groups than the token lists (group overage).")
+        details.append("The person is in more groups than the token lists (group overage).")
     if isinstance(claims.get("cnf"), dict):
-        told.append("It is bound to a key (proof of possession); as a bearer token it may be refused.")
-    return told
+        details.append("It is bound to a key (proof of possession); as a bearer token it may be refused.")
+    return details
 
 
-def issuer_of(token: Anatomy) -> str:
-    """Who issued it, in words; empty for nobody who is known here."""
-    return next((who for form, who in _ISSUERS if re.fullmatch(form, token.text("iss"))), "")
+def issuer_of(token: DecodedToken) -> str:
+    """The issuer's name; empty for one that is not known here."""
+    return next((name for pattern, name in _ISSUERS if re.fullmatch(pattern, token.text("iss"))), "")
 
 
-_LISTS: Final = {"scp": "Scopes", "roles": "Roles", "groups": "Groups", "wids": "Directory roles"}
-_SHOWN: Final = 10
+_LIST_LABELS: Final = {"scp": "Scopes", "roles": "Roles", "groups": "Groups", "wids": "Directory roles"}
+_MAX_LISTED: Final = 10
 
 
-def _is_graph(token: Anatomy) -> bool:
+def _is_for_graph(token: DecodedToken) -> bool:
     audience = token.claims.get("aud")
     return isinstance(audience, str) and audience in GRAPH_AUDIENCES
 
 
-def _is_session(token: Anatomy) -> bool:
+def _is_session_cookie(token: DecodedToken) -> bool:
     return token.is_encrypted and token.header.get("alg") == "dir"
 
 
-def _is_client_assertion(token: Anatomy) -> bool:
+def _is_client_assertion(token: DecodedToken) -> bool:
     issuer = token.text("iss")
     return bool(issuer) and issuer == token.text("sub") and "/" not in issuer
 
 
-def _is_id_token(token: Anatomy) -> bool:
+def _is_id_token(token: DecodedToken) -> bool:
     return client_of(token.claims) is None and not scopes_of(token.claims) and "sub" in token.claims
 
 
-def _is_of_application(token: Anatomy) -> bool:
+def _is_app_only(token: DecodedToken) -> bool:
     kind = token.claims.get("idtyp")
     return is_application(kind if isinstance(kind, str) else None, scopes_of(token.claims))
 
 
-_KINDS: Final[tuple[tuple[Callable[[Anatomy], bool], str], ...]] = (
-    (_is_session, "encrypted value, as the session cookies of this package are"),
+_KINDS: Final[tuple[tuple[Callable[[DecodedToken], bool], str], ...]] = (
+    (_is_session_cookie, "encrypted value, as the session cookies of this package are"),
     (lambda token: token.is_encrypted, "encrypted token (JWE)"),
     (lambda token: not token.claims, "token whose payload cannot be read"),
     (
@@ -117,9 +120,9 @@ _KINDS: Final[tuple[tuple[Callable[[Anatomy], bool], str], ...]] = (
         "identity, signed by a gateway for a backend",
     ),
     (lambda token: "events" in token.claims, "logout token"),
-    (_is_graph, "access token for Microsoft Graph"),
+    (_is_for_graph, "access token for Microsoft Graph"),
     (_is_client_assertion, "client assertion, by which an application proves itself to Entra"),
     (_is_id_token, "ID token"),
-    (_is_of_application, "access token of an application (no person behind it)"),
+    (_is_app_only, "access token of an application (no person behind it)"),
     (lambda _: True, "access token of a person (delegated)"),
 )

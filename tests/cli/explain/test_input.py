@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from camunda_entra_fastapi.cli.explain.decode import Anatomy, at, relative, shown
-from camunda_entra_fastapi.cli.explain.input import MAX_CHARACTERS, read_given
+from camunda_entra_fastapi.cli.explain.decode import DecodedToken, format_relative, format_time, redacted
+from camunda_entra_fastapi.cli.explain.input import MAX_CHARACTERS, parse_input
 from camunda_entra_fastapi.cli.explain.paste import paste
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.cli.conftest import Ran
@@ -38,11 +38,11 @@ SECRET = "abc8Q~" + "x" * 34
 )
 def test_the_token_is_found_in_what_stands_around_it(text: str, note: str) -> None:
     """However it was copied, and it is told what was taken away."""
-    given = read_given(text)
-    assert (given.token, given.opaque) == (TOKEN, "")
-    assert note in " ".join(given.notes)
-    assert bool(given.notes) == bool(note)
-    assert TOKEN not in repr(given)
+    token_input = parse_input(text)
+    assert (token_input.token, token_input.opaque) == (TOKEN, "")
+    assert note in " ".join(token_input.notes)
+    assert bool(token_input.notes) == bool(note)
+    assert TOKEN not in repr(token_input)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_what_is_no_token_is_called_by_its_name(
     text: str, what: str, remedy: str, run: Callable[..., Ran]
 ) -> None:
     """And never shown: it may be a secret."""
-    ran = run("explain", "-", given=text)
+    ran = run("explain", "-", stdin=text)
     assert ran.code == 1
     told = " ".join(ran.output.split())
     assert f"This is {what}" in told
     assert remedy in told or remedy == "only"
     assert len(text) < 6 or text not in ran.output
-    machine = run("explain", "--json", given=text).json
+    machine = run("explain", "--json", stdin=text).json
     assert (machine["verdict"], machine["code"]) == ("refused", "token_malformed")
 
 
@@ -83,7 +83,7 @@ def test_nothing_is_asked_of_entra_for_what_is_no_token(
 ) -> None:
     """A secret pasted by mistake stays on this machine."""
     before = len(emulator.requests)
-    run("explain", given=SECRET)
+    run("explain", stdin=SECRET)
     assert len(emulator.requests) == before
 
 
@@ -94,7 +94,7 @@ def test_a_token_as_an_argument(emulator: EntraEmulator, run: Callable[..., Ran]
 
 def test_what_is_read_is_bounded(run: Callable[..., Ran]) -> None:
     """Half a gigabyte by mistake costs nothing."""
-    ran = run("explain", "--json", given="a" * (MAX_CHARACTERS * 10))
+    ran = run("explain", "--json", stdin="a" * (MAX_CHARACTERS * 10))
     assert len(ran.output) < 2_000
 
 
@@ -105,18 +105,18 @@ def on_a_terminal(typed: bytes, variables: dict[str, str], script: str = "main()
     if process == 0:
         os.environ.update(variables)
         os.execv(sys.executable, [sys.executable, "-c", command, "explain"])
-    shown = b""
+    printed = b""
     with contextlib.suppress(OSError):  # how a terminal ends
-        while b"Ctrl-D:" not in shown:
-            shown += os.read(terminal, 4096)
+        while b"Ctrl-D:" not in printed:
+            printed += os.read(terminal, 4096)
         wait_for(lambda: not termios.tcgetattr(terminal)[3] & termios.ICANON)  # no line is collected
         for start in range(0, len(typed), 1000):
             os.write(terminal, typed[start : start + 1000])
         while chunk := os.read(terminal, 4096):
-            shown += chunk
+            printed += chunk
     os.waitpid(process, 0)
     os.close(terminal)
-    return shown.decode("utf-8", "replace")
+    return printed.decode("utf-8", "replace")
 
 
 def test_long_tokens_can_be_pasted_into_a_terminal(emulator: EntraEmulator) -> None:
@@ -124,9 +124,9 @@ def test_long_tokens_can_be_pasted_into_a_terminal(emulator: EntraEmulator) -> N
     groups = [f"9a0b0000-0000-4000-9000-{number:012d}" for number in range(190)]
     token = emulator.token(scopes=("access_as_user",), groups=groups)
     assert len(token) > 8_000
-    shown = on_a_terminal(token.encode() + b"\n\x04", emulator.environment())
-    assert "The service accepts it." in shown
-    assert token[200:260] not in shown
+    printed = on_a_terminal(token.encode() + b"\n\x04", emulator.environment())
+    assert "The service accepts it." in printed
+    assert token[200:260] not in printed
 
 
 def test_whoever_types_is_told_what(
@@ -167,19 +167,19 @@ def test_claims_cannot_write_on_the_terminal(run: Callable[..., Ran]) -> None:
         "inner": {"deep": ["eyJhbGciOi", 4, None]},
         "\x1b[31mname": 1,
     }
-    ran = run("explain", given=unsigned({"alg": "RS256", "kid": "k"}, members))
+    ran = run("explain", stdin=unsigned({"alg": "RS256", "kid": "k"}, members))
     assert "\x1b" not in ran.output
     assert "\u202e" not in ran.output
     assert "x" * 500 not in ran.output
     assert "secret-of-another" not in ran.output
-    assert shown(members)["inner"] == {"deep": ["*** (not shown)", 4, None]}
+    assert redacted(members)["inner"] == {"deep": ["*** (not shown)", 4, None]}
 
 
 def test_parts_that_cannot_be_read_are_empty() -> None:
     """Explaining goes on with what there is."""
-    assert Anatomy.of("!.W10.x").claims == {}
-    assert Anatomy.of("e30.bm90IGpzb24.x").claims == {}
-    assert Anatomy.of("e30.eyJzdWIiOjF9.x").text("sub") == ""
+    assert DecodedToken.decode("!.W10.x").claims == {}
+    assert DecodedToken.decode("e30.bm90IGpzb24.x").claims == {}
+    assert DecodedToken.decode("e30.eyJzdWIiOjF9.x").text("sub") == ""
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_parts_that_cannot_be_read_are_empty() -> None:
 )
 def test_times_from_now(seconds: float, words: str) -> None:
     """In two units at most."""
-    assert relative(seconds) == words
+    assert format_relative(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -202,4 +202,4 @@ def test_times_from_now(seconds: float, words: str) -> None:
 )
 def test_times_that_are_none(value: object, words: str) -> None:
     """They are shown as they are."""
-    assert words in at(value, 0)
+    assert words in format_time(value, 0)

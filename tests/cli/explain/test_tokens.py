@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from camunda_entra_fastapi import AccessDenied, EntraSettings, InvalidToken
 from camunda_entra_fastapi.authenticator import Authenticator
-from camunda_entra_fastapi.cli.explain.command import explain_text
+from camunda_entra_fastapi.cli.explain.explanation import explain_token
 from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.remote.http import EntraHttp
@@ -235,7 +235,7 @@ SENT = [
 def test_what_the_service_says_of_it(sent: Sent, emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
     """The verdict's code is the service's, the failed check has the remedy, and nothing shows the token."""
     token = sent.make(emulator)
-    ran = run("explain", "--json", "-", given=token, **dict(sent.variables))
+    ran = run("explain", "--json", "-", stdin=token, **dict(sent.variables))
     told = ran.json
     assert sent.kind in told["kind"]
     assert (told["code"] or "") == sent.code, told
@@ -250,7 +250,7 @@ def test_what_the_service_says_of_it(sent: Sent, emulator: EntraEmulator, run: C
         assert not failed
     for piece in token.split(".")[1:]:
         assert len(piece) < 8 or piece not in ran.output
-    people = run("explain", "-", given=token, **dict(sent.variables))
+    people = run("explain", "-", stdin=token, **dict(sent.variables))
     assert people.code == ran.code
     assert told["message"] in " ".join(people.output.split())
     assert token not in people.output
@@ -276,9 +276,9 @@ async def test_the_first_failed_check_is_the_validators_verdict(sent: Sent) -> N
     emulator = EntraEmulator()
     token = sent.make(emulator)
     settings = emulator.settings(**dict(sent.variables))
-    explained = explain_text(token, settings, own_keys(emulator), time.time())
-    assert explained.judged is not None
-    error = explained.judged.verdict
+    explanation = explain_token(token, settings, own_keys(emulator), time.time())
+    assert explanation.result is not None
+    error = explanation.result.error
     assert (error.code if error else "") == await verdict_of(token, settings, emulator)
 
 
@@ -304,9 +304,9 @@ async def test_they_agree_on_whatever_is_wrong_at_once(claims: dict[str, Any]) -
     """However many things are wrong, the first to fail is what the service answers with."""
     token = EMULATOR.token(scopes=("access_as_user",), **claims)
     configured = EMULATOR.settings(allow_guests=False, allowed_clients=OPERATE)
-    explained = explain_text(token, configured, own_keys(EMULATOR), time.time())
-    assert explained.judged is not None
-    error = explained.judged.verdict
+    explanation = explain_token(token, configured, own_keys(EMULATOR), time.time())
+    assert explanation.result is not None
+    error = explanation.result.error
     assert (error.code if error else "") == await verdict_of(token, configured, EMULATOR)
 
 
@@ -348,7 +348,7 @@ def test_without_settings_it_says_what_it_is_and_what_is_missing(
     emulator: EntraEmulator, run: Callable[..., Ran]
 ) -> None:
     """Claims can be read on any machine; a verdict needs the service's settings."""
-    ran = run("explain", "-", given=emulator.token(), **dict.fromkeys(emulator.environment()))
+    ran = run("explain", "-", stdin=emulator.token(), **dict.fromkeys(emulator.environment()))
     assert ran.code == 1
     assert "This is an access token of a person" in ran.output
     assert "CAMUNDA_IDENTITY_ISSUER is not set" in ran.output
@@ -358,9 +358,9 @@ def test_without_settings_it_says_what_it_is_and_what_is_missing(
 def test_offline_the_signature_stays_open(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
     """Nobody is asked, and the verdict says what it depends on."""
     before = len(emulator.requests)
-    good = run("explain", "--json", "--offline", given=emulator.token(scopes=("access_as_user",)))
+    good = run("explain", "--json", "--offline", stdin=emulator.token(scopes=("access_as_user",)))
     assert (good.json["verdict"], good.code) == ("unknown", 1)
-    bad = run("explain", "--json", "--offline", given=emulator.token(version=1))
+    bad = run("explain", "--json", "--offline", stdin=emulator.token(version=1))
     assert bad.json["verdict"] == "refused"
     assert bad.json["message"].startswith("If Entra signed it, ")
     assert len(emulator.requests) == before
@@ -370,7 +370,7 @@ def test_keys_that_cannot_be_had_are_told(emulator: EntraEmulator, run: Callable
     """The reason stands where the key would be checked; the claims are looked at nevertheless."""
     token = emulator.token(scopes=("access_as_user",))
     ran = run(
-        "explain", "--json", given=token, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL="http://127.0.0.1:1/x/v2.0"
+        "explain", "--json", stdin=token, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL="http://127.0.0.1:1/x/v2.0"
     )
     assert ran.json["verdict"] == "unknown"
     (key,) = [check for check in ran.json["checks"] if check["name"] == "key"]
@@ -380,9 +380,9 @@ def test_keys_that_cannot_be_had_are_told(emulator: EntraEmulator, run: Callable
 
 def test_keys_that_are_of_no_use_are_told(emulator: EntraEmulator) -> None:
     """The reason is the service's own."""
-    explained = explain_text(emulator.token(), emulator.settings(), FetchFailed("no keys"), time.time())
-    assert explained.judged is not None
-    assert [check.message for check in explained.judged.checks if check.name == "key"] == [
+    explanation = explain_token(emulator.token(), emulator.settings(), FetchFailed("no keys"), time.time())
+    assert explanation.result is not None
+    assert [check.message for check in explanation.result.checks if check.name == "key"] == [
         "Entra's keys cannot be had. no keys"
     ]
 
@@ -425,7 +425,7 @@ def test_kind_details_and_times(emulator: EntraEmulator, run: Callable[..., Ran]
         nbf=now - 90_000,
         exp=now + 7_265,
     )
-    told = run("explain", "--json", given=token).json
+    told = run("explain", "--json", stdin=token).json
     assert told["details"] == [
         "It is of a personal Microsoft account.",
         f"The application {OPERATE} acts for a person.",
@@ -437,7 +437,7 @@ def test_kind_details_and_times(emulator: EntraEmulator, run: Callable[..., Ran]
     ]
     assert told["times"]["exp"].endswith("in 2 hours 1 minute")
     assert told["times"]["iat"].endswith("1 day 1 hour ago")
-    other = run("explain", "--json", given=emulator.token(tid=OTHER_TENANT)).json
+    other = run("explain", "--json", stdin=emulator.token(tid=OTHER_TENANT)).json
     assert f"It is of the tenant {OTHER_TENANT}, where this service is for" in " ".join(other["details"])
 
 
@@ -456,7 +456,7 @@ def test_kinds_that_entra_does_not_issue_for_apis(
     claims: dict[str, Any], header: dict[str, Any], kind: str, run: Callable[..., Ran]
 ) -> None:
     """They are called by their names."""
-    told = run("explain", "--json", given=unsigned({"alg": "RS256", "kid": "k"} | header, claims)).json
+    told = run("explain", "--json", stdin=unsigned({"alg": "RS256", "kid": "k"} | header, claims)).json
     assert kind in told["kind"]
 
 
@@ -476,7 +476,7 @@ def test_kinds_that_entra_does_not_issue_for_apis(
 def test_issuers_are_called_by_their_names(issuer: str, who: str, run: Callable[..., Ran]) -> None:
     """Whose token it is, for those who do not know issuers by heart."""
     told = run(
-        "explain", "--json", given=unsigned({"alg": "RS256", "kid": "k"}, {"iss": issuer, "sub": "x"})
+        "explain", "--json", stdin=unsigned({"alg": "RS256", "kid": "k"}, {"iss": issuer, "sub": "x"})
     ).json
     assert any(who in line for line in told["details"])
 
@@ -486,14 +486,14 @@ def test_a_nonce_in_the_header_is_graphs(run: Callable[..., Ran]) -> None:
     token = unsigned({"alg": "RS256", "kid": "k", "nonce": "n"}, {"aud": "https://graph.microsoft.com"})
     assert any(
         "only Microsoft Graph can verify" in line
-        for line in run("explain", "--json", given=token).json["details"]
+        for line in run("explain", "--json", stdin=token).json["details"]
     )
 
 
 def test_v1_tokens_are_fine_where_they_are_accepted(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
     """The expected issuers are both."""
     token = emulator.token(version=1, aud=OPERATE)
-    ran = run("explain", "--json", given=token, CAMUNDA_ENTRA_ACCEPT_V1_TOKENS="true")
+    ran = run("explain", "--json", stdin=token, CAMUNDA_ENTRA_ACCEPT_V1_TOKENS="true")
     assert ran.code == 0
     (issuer,) = [check for check in ran.json["checks"] if check["name"] == "issuer, tenant"]
     assert issuer["expected"].endswith(f" or {V1}")
@@ -506,7 +506,7 @@ def test_several_tenants(emulator: EntraEmulator, run: Callable[..., Ran]) -> No
     ran = run(
         "explain",
         "--json",
-        given=emulator.token(scopes=("access_as_user",)),
+        stdin=emulator.token(scopes=("access_as_user",)),
         CAMUNDA_IDENTITY_ISSUER=common,
         CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=common,
         CAMUNDA_ENTRA_ALLOWED_TENANTS="*",

@@ -32,7 +32,7 @@ def types_the_code(emulator: EntraEmulator, who: str, code: str) -> None:
 def register(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """Runs the command; whoever is named signs in while it waits."""
 
-    def run(*arguments: str, who: str = "Ada Admin", given: str | None = None, tenant: str = CONTOSO) -> Ran:
+    def run(*arguments: str, who: str = "Ada Admin", stdin: str | None = None, tenant: str = CONTOSO) -> Ran:
         shown: list[str] = []
 
         def pause(_: float) -> None:
@@ -47,7 +47,7 @@ def register(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Callab
         monkeypatch.setattr(f"{MODULE}.command.pause", pause)
         monkeypatch.setattr(f"{MODULE}.command.print_line", print_line)
         options = ("--emulator", emulator.base_url, *(("--tenant", tenant) if tenant else ()))
-        return run_command("register", *arguments, *options, given=given)
+        return run_command("register", *arguments, *options, stdin=stdin)
 
     return run
 

@@ -61,8 +61,8 @@ def test_the_plan_comes_first_and_nothing_is_done_without_a_yes(
 ) -> None:
     """Each step has a line; no, and --dry-run, leave the tenant as it was."""
     before = emulator.directory
-    for more, given in ((("--dry-run",), None), ((), "n\n")):
-        ran = register("Operate 2", "--base-url", BASE, "--role", "A", *more, given=given)
+    for more, stdin in ((("--dry-run",), None), ((), "n\n")):
+        ran = register("Operate 2", "--base-url", BASE, "--role", "A", *more, stdin=stdin)
         assert ran.code == 0
         for line in (
             "create the application Operate 2",
