@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from camunda_entra_fastapi.cli.console import print_finding, print_line
-from camunda_entra_fastapi.cli.doctor.redirects import front_channel_logout_url, redirects
-from camunda_entra_fastapi.cli.doctor.runner import examine
+from camunda_entra_fastapi.cli.doctor.redirects import front_channel_logout_url, redirect_uris
+from camunda_entra_fastapi.cli.doctor.runner import run_steps
 from camunda_entra_fastapi.cli.doctor.sign_in import sign_in
 from camunda_entra_fastapi.cli.environment import read_settings, service_environment
 from camunda_entra_fastapi.cli.findings import Finding, State, is_ok
@@ -66,32 +66,36 @@ def doctor(
     """
     console = Console()
     findings: list[Finding] = []
-    told: dict[str, Any] = {}
-    sign_in_at = (port, browser) if with_sign_in else None
+    addresses: dict[str, Any] = {}
+    sign_in_page = (port, browser) if with_sign_in else None
     with service_environment(env_file, env or ()):
-        base_url = _base_url(url)
-        read = read_settings(dotenv=env_file is None)
-        for finding in read.findings:
+        base_url = _parse_base_url(url)
+        loaded = read_settings(dotenv=env_file is None)
+        for finding in loaded.findings:
             findings.append(finding)
             if not as_json:
                 print_finding(console, finding)
-        if read.settings is not None:
-            base_url = base_url or read.settings.base_url or ""
-            told = _addresses(read.settings, base_url)
-            findings += asyncio.run(_examine(console, read.settings, base_url, quiet=as_json))
-            findings += _act(console, read.settings, told, quiet=as_json, sign_in_at=sign_in_at)
+        if loaded.settings is not None:
+            base_url = base_url or loaded.settings.base_url or ""
+            addresses = _addresses_to_register(loaded.settings, base_url)
+            findings += asyncio.run(_run_steps(console, loaded.settings, base_url, quiet=as_json))
+            findings += _after_steps(
+                console, loaded.settings, addresses, quiet=as_json, sign_in_page=sign_in_page
+            )
     if as_json:
-        members = {"ok": is_ok(findings), "findings": [each.as_json() for each in findings], **told}
+        members = {"ok": is_ok(findings), "findings": [each.as_json() for each in findings], **addresses}
         typer.echo(json.dumps(members, indent=2))
     else:
         _print_summary(console, findings)
     raise typer.Exit(0 if is_ok(findings) else 1)
 
 
-async def _examine(console: Console, settings: EntraSettings, base_url: str, *, quiet: bool) -> list[Finding]:
+async def _run_steps(
+    console: Console, settings: EntraSettings, base_url: str, *, quiet: bool
+) -> list[Finding]:
     findings: list[Finding] = []
     with Console(stderr=True).status("") as status:
-        async for finding in examine(settings, base_url, time.time, status.update):
+        async for finding in run_steps(settings, base_url, time.time, status.update):
             findings.append(finding)
             if not quiet:
                 status.stop()
@@ -100,47 +104,47 @@ async def _examine(console: Console, settings: EntraSettings, base_url: str, *, 
     return findings
 
 
-def _act(
+def _after_steps(
     console: Console,
     settings: EntraSettings,
-    told: dict[str, Any],
+    addresses: dict[str, Any],
     *,
     quiet: bool,
-    sign_in_at: tuple[int, bool] | None,
+    sign_in_page: tuple[int, bool] | None,
 ) -> list[Finding]:
-    """What comes after the steps: the addresses to register, and the sign-in."""
+    """Print the addresses to register; then, if asked for, sign in."""
     if not quiet:
-        _print_addresses(console, told)
-    if sign_in_at is None:
+        _print_addresses(console, addresses)
+    if sign_in_page is None:
         return []
-    port, browser = sign_in_at
+    port, browser = sign_in_page
     return sign_in(console, settings, port=port, browser=browser, quiet=quiet)
 
 
-def _base_url(url: str) -> str:
+def _parse_base_url(url: str) -> str:
     try:
         return read_base_url(url or None, allow_http=True) or ""
     except ValueError as error:
         raise typer.BadParameter(f"--url {error}") from None
 
 
-def _addresses(settings: EntraSettings, base_url: str) -> dict[str, Any]:
-    """What to register, where the settings are well-formed."""
+def _addresses_to_register(settings: EntraSettings, base_url: str) -> dict[str, Any]:
+    """The redirect URIs, the logout URL and the scopes to register."""
     return {
         "redirect_uris": [
             {"uri": each.uri, "platform": "Web", "for": each.purpose}
-            for each in redirects(settings, base_url)
+            for each in redirect_uris(settings, base_url)
         ],
         "front_channel_logout_url": front_channel_logout_url(settings, base_url),
         "scopes": list(settings.scopes),
     }
 
 
-def _print_addresses(console: Console, told: dict[str, Any]) -> None:
+def _print_addresses(console: Console, addresses: dict[str, Any]) -> None:
     print_line(console, "\nTo be registered under Authentication, platform Web, exactly so", "bold")
-    for each in told["redirect_uris"]:
+    for each in addresses["redirect_uris"]:
         print_line(console, f"  {each['uri']}   ({each['for']})")
-    print_line(console, f"  {told['front_channel_logout_url']}   (front-channel logout URL)")
+    print_line(console, f"  {addresses['front_channel_logout_url']}   (front-channel logout URL)")
 
 
 def _print_summary(console: Console, findings: Sequence[Finding]) -> None:

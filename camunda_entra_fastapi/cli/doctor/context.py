@@ -1,4 +1,4 @@
-"""What is known of a configuration so far, which later steps build on."""
+"""The context of the steps, and the findings that several of them have."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -13,48 +13,55 @@ from camunda_entra_fastapi.validation.keys import KeySet
 
 
 @dataclass(slots=True)
-class Case:
-    """One configuration under examination.
+class DoctorContext:
+    """What the steps work on: the settings, and what earlier steps found.
 
     Attributes:
-        settings: What it says.
-        probe: What asks over the network.
+        settings: The service's settings.
+        probe: Sends requests.
         clock: Seconds since 1970.
-        base_url: Where browsers reach the service; empty where nobody says.
-        is_known: Whether the name of the backend URL's host has an address, or nobody looked.
-        discovery: Entra's document, once it is there.
-        keys: Entra's keys, once they are there.
-        token: The application's own token, once it is there.
+        base_url: Where browsers reach the service; empty where that is not known.
+        is_backend_known: Whether the host of the backend URL has an address. True until it was looked up.
+        discovery: The discovery document, once it was fetched.
+        keys: The tenant's keys, once they were fetched.
+        token: The application's own access token, once there is one.
     """
 
     settings: EntraSettings
     probe: Probe
     clock: Callable[[], float]
     base_url: str = ""
-    is_known: bool = True
+    is_backend_known: bool = True
     discovery: Discovery | None = None
     keys: KeySet | None = None
     token: str = field(default="", repr=False)
 
 
-Step = Callable[[Case], AsyncIterator[Finding]]
+class ContextClock:
+    """The context's clock, as credentials and stores take it."""
+
+    def __init__(self, context: DoctorContext) -> None:
+        self.time = self.monotonic = context.clock
 
 
-def skipped(name: str, why: str) -> Finding:
-    """What cannot be looked at."""
-    return Finding(name, State.SKIPPED, f"not looked at, as {why}")
+Step = Callable[[DoctorContext], AsyncIterator[Finding]]
+
+
+def skipped(name: str, reason: str) -> Finding:
+    """The finding of a step that was skipped."""
+    return Finding(name, State.SKIPPED, f"not looked at, as {reason}")
 
 
 def unreachable(name: str, problem: Unreachable, state: State = State.WRONG) -> Finding:
-    """No answer came."""
+    """The finding of a request without a response."""
     return Finding(name, state, problem.cause, problem.remedy, problem.code)
 
 
 def refused(name: str, refusal: Refusal, state: State = State.WRONG, expected: str = "") -> Finding:
-    """Entra said no: why, and what mends it, as the table of AADSTS codes has it."""
+    """The finding of an error response of Entra's, with the cause and the remedy of its AADSTS code."""
     explanation = explain(refusal)
     code = f"AADSTS{refusal.aadsts}" if refusal.aadsts else refusal.error
     ids = {"Correlation ID": refusal.correlation_id, "Trace ID": refusal.trace_id, "at": refusal.timestamp}
-    trace = ", ".join(f"{what} {value}" for what, value in ids.items() if value)
+    trace = ", ".join(f"{label} {value}" for label, value in ids.items() if value)
     cause = f"{explanation.cause.removesuffix('.')} ({code})."
     return Finding(name, state, cause, explanation.remedy, code, expected, trace=trace)

@@ -1,7 +1,7 @@
-"""Questions over the network as the service asks them: same proxy, same certificates, same deadline.
+"""Requests as the service sends them: same proxy, same certificates, same deadline.
 
-Unlike ``remote.http`` it keeps what a diagnosis needs: headers, TLS, times, bodies of refusals, and for
-failures which part of the way is broken.
+Unlike ``remote.http`` this keeps what a diagnosis needs: headers, TLS, times and bodies of error responses;
+and of failures, which part of the connection is broken.
 """
 
 import asyncio
@@ -25,19 +25,19 @@ from camunda_entra_fastapi.settings.urls import masked
 MAX_BODY_BYTES: Final = 1024 * 1024
 
 _NO_ROUTE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
-_CA: Final = (
+_CA_REMEDY: Final = (
     "If a proxy of the company reads TLS, put its root certificate into a file and name that in "
     "CAMUNDA_ENTRA_CA_BUNDLE (the usual certificates besides, in the same file, where they are needed, too)."
 )
 _UNTRUSTED: Final = frozenset({18, 19, 20, 21})
 """OpenSSL: self-signed, self-signed in the chain, no local issuer, no leaf signature."""
 _EXPIRED: Final = 10
-_NOT_YET: Final = 9
-_OTHER_NAME: Final = frozenset({62, 64})
+_NOT_YET_VALID: Final = 9
+_NAME_MISMATCH: Final = frozenset({62, 64})
 
 
 class Unreachable(Exception):
-    """No answer came; where the way is broken and what mends it."""
+    """There was no response; the cause, and the remedy."""
 
     def __init__(self, code: str, cause: str, remedy: str) -> None:
         super().__init__(cause)
@@ -45,8 +45,8 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """An answer."""
+class ProbeResponse:
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,49 +57,51 @@ class Seen:
 
     @property
     def text(self) -> str:
-        """The body, whatever it is."""
+        """The body as text."""
         return self.body.decode("utf-8", "replace")
 
 
 class Probe:
-    """Asks, one question at a time.
+    """Sends requests, one at a time.
 
     Args:
         settings: Proxy, certificates and deadline.
-        client: Used instead of one of its own; for tests.
+        client: Sends them.
     """
 
     def __init__(self, settings: EntraSettings, client: httpx.AsyncClient) -> None:
         self._settings = settings
         self.client = client
 
-    async def get(self, url: str) -> Seen:
-        """What is answered there; redirects are not followed.
+    async def get(self, url: str) -> ProbeResponse:
+        """Send a GET request; redirects are not followed.
 
         Raises:
-            Unreachable: Nothing is.
+            Unreachable: There was no response.
         """
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
             async with (
                 asyncio.timeout(self._settings.http_timeout),
-                self.client.stream("GET", url, headers={"Accept": "*/*"}, follow_redirects=False) as answer,
+                self.client.stream("GET", url, headers={"Accept": "*/*"}, follow_redirects=False) as response,
             ):
                 body = bytearray()
-                async for chunk in answer.aiter_bytes():
+                async for chunk in response.aiter_bytes():
                     body += chunk[: MAX_BODY_BYTES - len(body)]
                     if len(body) >= MAX_BODY_BYTES:
                         break
-                tls = _tls_of(answer)
+                tls = _describe_tls(response)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             raise self._unreachable(url, error) from None
-        return Seen(answer.status_code, answer.headers, bytes(body), time.perf_counter() - began, tls)
+        return ProbeResponse(
+            response.status_code, response.headers, bytes(body), time.perf_counter() - start, tls
+        )
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The host's IP addresses.
 
         Raises:
-            Unreachable: Nobody knows the name.
+            Unreachable: The name cannot be resolved.
         """
         try:
             loop = asyncio.get_running_loop()
@@ -110,13 +112,13 @@ class Probe:
         return list(dict.fromkeys(str(each[4][0]) for each in found))
 
     def proxy_for(self, url: str) -> str:
-        """The proxy that is used for the address, without its password; empty for none."""
+        """The proxy for the URL, without its password; empty for none."""
         parts = urlsplit(url)
         proxies = getproxies()
-        given = self._settings.http_proxy
-        if given is None and not proxy_bypass(parts.netloc):
-            given = proxies.get(parts.scheme) or proxies.get("all")
-        return masked(given) if given else ""
+        proxy = self._settings.http_proxy
+        if proxy is None and not proxy_bypass(parts.netloc):
+            proxy = proxies.get(parts.scheme) or proxies.get("all")
+        return masked(proxy) if proxy else ""
 
     def _unreachable(self, url: str, error: BaseException) -> Unreachable:
         host, proxy = urlsplit(url).netloc, self.proxy_for(url)
@@ -135,60 +137,64 @@ class Probe:
                 "or "
                 "HTTPS_PROXY, or name the host in NO_PROXY.",
             )
-        causes = list(_causes(error))
+        causes = list(_error_chain(error))
         for cause in causes:
             if isinstance(cause, ssl.SSLError):
-                return _bad_tls(host, cause)
+                return _tls_error(host, cause)
         for cause in causes:
             if isinstance(cause, socket.gaierror):
                 return _unknown_host(urlsplit(proxy or url).hostname or host, cause)
-        return _no_connection(host, proxy, causes)
+        return _connection_error(host, proxy, causes)
 
 
 @asynccontextmanager
-async def probing(settings: EntraSettings) -> AsyncIterator[Probe]:
-    """A probe with a client of its own."""
+async def open_probe(settings: EntraSettings) -> AsyncIterator[Probe]:
+    """A probe with a client of its own, closed at the end."""
     bundle = settings.ca_bundle
-    trusted = ssl.create_default_context(cafile=str(bundle)) if bundle else httpx.create_ssl_context()
+    context = ssl.create_default_context(cafile=str(bundle)) if bundle else httpx.create_ssl_context()
     async with httpx.AsyncClient(
-        verify=trusted, proxy=settings.http_proxy, timeout=0.9 * settings.http_timeout
+        verify=context, proxy=settings.http_proxy, timeout=0.9 * settings.http_timeout
     ) as client:
         yield Probe(settings, client)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that led to it, also where several were tried at once."""
-    waiting: list[BaseException | None] = [error]
+def _error_chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and its causes, those of exception groups included."""
+    pending: list[BaseException | None] = [error]
     seen: set[int] = set()
-    while waiting:
-        current = waiting.pop()
+    while pending:
+        current = pending.pop()
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
         yield current
-        waiting += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
+        pending += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
 
 
-def _bad_tls(host: str, error: ssl.SSLError) -> Unreachable:
+def _tls_error(host: str, error: ssl.SSLError) -> Unreachable:
     code = getattr(error, "verify_code", None)
     if code in _UNTRUSTED:
-        return Unreachable("certificate_untrusted", f"Nobody who is trusted here vouches for {host}.", _CA)
-    if code in (_EXPIRED, _NOT_YET):
-        word = "has expired" if code == _EXPIRED else "is not valid yet"
+        return Unreachable(
+            "certificate_untrusted", f"Nobody who is trusted here vouches for {host}.", _CA_REMEDY
+        )
+    if code in (_EXPIRED, _NOT_YET_VALID):
+        state = "has expired" if code == _EXPIRED else "is not valid yet"
         return Unreachable(
             "certificate_time",
-            f"The certificate of {host} {word}.",
+            f"The certificate of {host} {state}.",
             "Set this machine's clock right; if it is right, have the certificate renewed.",
         )
-    if code in _OTHER_NAME:
+    if code in _NAME_MISMATCH:
         return Unreachable(
             "certificate_name",
             f"The certificate of {host} is for another name.",
             "Use the name that the certificate has in the settings' URLs, or have one made for this name.",
         )
     if code is not None:
-        why = printable(getattr(error, "verify_message", ""), 100)
-        return Unreachable("certificate_refused", f"The certificate of {host} is refused: {why}.", _CA)
+        reason = printable(getattr(error, "verify_message", ""), 100)
+        return Unreachable(
+            "certificate_refused", f"The certificate of {host} is refused: {reason}.", _CA_REMEDY
+        )
     return Unreachable(
         "no_tls",
         f"{host} does not speak TLS as it should: {printable(error.reason or 'the handshake failed', 100)}.",
@@ -208,35 +214,35 @@ def _unknown_host(host: str, error: BaseException) -> Unreachable:
     )
 
 
-def _no_connection(host: str, proxy: str, causes: list[BaseException]) -> Unreachable:
-    where = f"the proxy {proxy}" if proxy else host
+def _connection_error(host: str, proxy: str, causes: list[BaseException]) -> Unreachable:
+    target = f"the proxy {proxy}" if proxy else host
     numbers = {cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno is not None}
     if errno.ECONNREFUSED in numbers:
         return Unreachable(
             "refused",
-            f"Nothing listens at {where}.",
+            f"Nothing listens at {target}.",
             "Correct host and port, or start what should listen there. In a container, localhost is the "
             "container itself.",
         )
     if numbers.intersection(_NO_ROUTE):
         return Unreachable(
             "no_route",
-            f"There is no way to {where} in the network.",
+            f"There is no way to {target} in the network.",
             "Check the network and its firewall; a proxy is set with CAMUNDA_ENTRA_HTTP_PROXY.",
         )
     return Unreachable(
         "broken",
-        f"The connection to {where} broke: {printable(causes[0], 100) or type(causes[0]).__name__}.",
+        f"The connection to {target} broke: {printable(causes[0], 100) or type(causes[0]).__name__}.",
         "See what stands in between: a proxy, a firewall, or a server for another protocol.",
     )
 
 
-def _tls_of(answer: httpx.Response) -> str:
-    stream: Any = answer.extensions.get("network_stream")
+def _describe_tls(response: httpx.Response) -> str:
+    stream: Any = response.extensions.get("network_stream")
     connection = stream.get_extra_info("ssl_object") if stream is not None else None
     if connection is None:
         return ""
     issuer = dict(pair for part in (connection.getpeercert() or {}).get("issuer", ()) for pair in part)
-    who = issuer.get("organizationName") or issuer.get("commonName") or ""
-    by = f", certificate by {printable(who, 60)}" if who else ""
-    return f"{connection.version()}{by}"
+    organization = issuer.get("organizationName") or issuer.get("commonName") or ""
+    issued_by = f", certificate by {printable(organization, 60)}" if organization else ""
+    return f"{connection.version()}{issued_by}"

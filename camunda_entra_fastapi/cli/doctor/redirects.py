@@ -1,4 +1,4 @@
-"""The addresses that must be registered, and what Entra's sign-in page says to each without a person."""
+"""The redirect URIs to register, and whether Entra takes each, by requests with ``prompt=none``."""
 
 import re
 from collections.abc import AsyncIterator
@@ -6,55 +6,59 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from camunda_entra_fastapi.cli.doctor.context import Case, refused, skipped, unreachable
-from camunda_entra_fastapi.cli.doctor.probe import Seen, Unreachable
+from camunda_entra_fastapi.cli.doctor.context import DoctorContext, refused, skipped, unreachable
+from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse, Unreachable
 from camunda_entra_fastapi.cli.findings import Finding, State, printable
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, read_refusal
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.sign_in.protocol import Attempt, authorization_url
 
-PLACE: Final = "https://<host of the service>"
-"""Stands for the base URL where nobody says it."""
-DOCS: Final = "/docs/oauth2-redirect"
+BASE_URL_PLACEHOLDER: Final = "https://<host of the service>"
+"""Stands for a base URL that is not known."""
+DOCS_PATH: Final = "/docs/oauth2-redirect"
 """FastAPI's default."""
 
-_CODE: Final = re.compile(r'AADSTS(\d{4,9})|"(?:sErrorCode|iErrorCode)"\s*:\s*"?(\d{4,9})')
-_REDIRECTS: Final = (301, 302, 303, 307, 308)
-_SILENT: Final = frozenset({"login_required", "interaction_required", "account_selection_required"})
-"""The answers to prompt=none where nobody is signed in and all is well (OpenID Connect Core, 3.1.2.6)."""
+_AADSTS_CODE: Final = re.compile(r'AADSTS(\d{4,9})|"(?:sErrorCode|iErrorCode)"\s*:\s*"?(\d{4,9})')
+_REDIRECT_STATUSES: Final = (301, 302, 303, 307, 308)
+_PROMPT_NONE_ERRORS: Final = frozenset(
+    {"login_required", "interaction_required", "account_selection_required"}
+)
+"""Errors of ``prompt=none`` that do not mean a wrong request (OpenID Connect Core, 3.1.2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Redirect:
-    """An address to register."""
+class RedirectUri:
+    """A redirect URI to register."""
 
     uri: str
     purpose: str
-    is_needed: bool = True
-    """Whether something of ours fails without it, beyond the purpose."""
+    is_required: bool = True
+    """Whether signing in fails without it."""
 
 
-def redirects(settings: EntraSettings, base_url: str) -> tuple[Redirect, ...]:
+def redirect_uris(settings: EntraSettings, base_url: str) -> tuple[RedirectUri, ...]:
     """The redirect URIs of the service, for the platform Web."""
-    base = base_url or PLACE
-    found = [
-        Redirect(base + settings.callback_path, "signing in"),
-        Redirect(base + DOCS, "signing in from the docs page", is_needed=False),
-        Redirect(f"{base}{settings.login_prefix}/admin-consent-callback", "admin consent", is_needed=False),
+    base = base_url or BASE_URL_PLACEHOLDER
+    uris = [
+        RedirectUri(base + settings.callback_path, "signing in"),
+        RedirectUri(base + DOCS_PATH, "signing in from the docs page", is_required=False),
+        RedirectUri(
+            f"{base}{settings.login_prefix}/admin-consent-callback", "admin consent", is_required=False
+        ),
     ]
     if settings.post_logout_path != settings.callback_path:
-        found.append(Redirect(base + settings.post_logout_path, "after signing out", is_needed=False))
-    return tuple(found)
+        uris.append(RedirectUri(base + settings.post_logout_path, "after signing out", is_required=False))
+    return tuple(uris)
 
 
 def front_channel_logout_url(settings: EntraSettings, base_url: str) -> str:
-    """What Entra calls when somebody signs out elsewhere."""
-    return f"{base_url or PLACE}{settings.login_prefix}/front-channel-logout"
+    """The URL that Entra requests when a user signs out elsewhere."""
+    return f"{base_url or BASE_URL_PLACEHOLDER}{settings.login_prefix}/front-channel-logout"
 
 
-async def registered(case: Case) -> AsyncIterator[Finding]:
-    """Entra's sign-in page takes each redirect URI from this application."""
-    if not case.base_url:
+async def registered(context: DoctorContext) -> AsyncIterator[Finding]:
+    """Entra takes each redirect URI for this application."""
+    if not context.base_url:
         yield Finding(
             "redirect URI",
             State.NOTE,
@@ -63,45 +67,45 @@ async def registered(case: Case) -> AsyncIterator[Finding]:
             "base_url_unknown",
         )
         return
-    if case.discovery is None:
+    if context.discovery is None:
         yield skipped("redirect URI", "Entra's addresses are not known")
         return
-    endpoint = case.discovery.authorization_endpoint or case.settings.authorization_url
-    for redirect in redirects(case.settings, case.base_url):
-        yield await _try(case, endpoint, redirect)
+    endpoint = context.discovery.authorization_endpoint or context.settings.authorization_url
+    for redirect in redirect_uris(context.settings, context.base_url):
+        yield await _check_redirect_uri(context, endpoint, redirect)
 
 
-async def _try(case: Case, endpoint: str, redirect: Redirect) -> Finding:
-    attempt = Attempt.begin("login", redirect.uri, "/", case.clock())
-    settings = case.settings
+async def _check_redirect_uri(context: DoctorContext, endpoint: str, redirect: RedirectUri) -> Finding:
+    attempt = Attempt.begin("login", redirect.uri, "/", context.clock())
+    settings = context.settings
     url = authorization_url(endpoint, settings.client_id, settings.scopes, attempt, {"prompt": "none"})
     try:
-        seen = await case.probe.get(url)
+        response = await context.probe.get(url)
     except Unreachable as problem:
         return unreachable("redirect URI", problem, State.NOTE)
-    if seen.status in _REDIRECTS:
-        return _of_redirect(redirect, seen)
-    if found := _CODE.search(seen.text):
-        description = f"AADSTS{found[1] or found[2]}:"
+    if response.status in _REDIRECT_STATUSES:
+        return _finding_of_redirect(redirect, response)
+    if match := _AADSTS_CODE.search(response.text):
+        description = f"AADSTS{match[1] or match[2]}:"
         refusal = read_refusal({"error": "invalid_request", "error_description": description})
         if explain(refusal).kind in (Kind.SESSION, Kind.PERSON):  # it asks who somebody is
             return Finding("redirect URI", State.OK, f"{redirect.uri}: Entra shows its sign-in page")
-        state = State.WRONG if redirect.is_needed else State.NOTE
+        state = State.WRONG if redirect.is_required else State.NOTE
         return refused("redirect URI", refusal, state, expected=f"{redirect.uri} (for {redirect.purpose})")
-    if seen.status != 200:  # noqa: PLR2004 - OK
+    if response.status != 200:  # noqa: PLR2004 - OK
         return Finding(
             "redirect URI",
             State.NOTE,
-            f"Entra's sign-in page answers with status {seen.status}, so nothing can be told.",
+            f"Entra's sign-in page answers with status {response.status}, so nothing can be told.",
             "Try again; if it stays so, open the sign-in in a browser with camunda-entra doctor --sign-in.",
             "authorize_unclear",
         )
     return Finding("redirect URI", State.OK, f"{redirect.uri}: Entra shows its sign-in page")
 
 
-def _of_redirect(redirect: Redirect, seen: Seen) -> Finding:
-    """Entra sends browsers to no address but one that is registered."""
-    target = urlsplit(seen.headers.get("Location", ""))
+def _finding_of_redirect(redirect: RedirectUri, response: ProbeResponse) -> Finding:
+    """The finding about a redirect: Entra redirects to registered URIs only."""
+    target = urlsplit(response.headers.get("Location", ""))
     if target._replace(query="", fragment="").geturl() != redirect.uri:
         return Finding(
             "redirect URI",
@@ -112,7 +116,7 @@ def _of_redirect(redirect: Redirect, seen: Seen) -> Finding:
         )
     parameters = dict(parse_qsl(target.query))
     refusal = read_refusal(parameters)
-    is_well = "error" not in parameters or refusal.error in _SILENT
-    if is_well and (not refusal.aadsts or explain(refusal).kind is not Kind.REGISTRATION):
+    is_accepted = "error" not in parameters or refusal.error in _PROMPT_NONE_ERRORS
+    if is_accepted and (not refusal.aadsts or explain(refusal).kind is not Kind.REGISTRATION):
         return Finding("redirect URI", State.OK, f"{redirect.uri} is registered")
     return refused("redirect URI", refusal, expected=redirect.uri)

@@ -1,12 +1,12 @@
-"""The service itself: where sessions are, where browsers reach it, and what it answers there."""
+"""The service: its session store, its base URL, and whether the running one has the same settings."""
 
 import json
 from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from camunda_entra_fastapi.cli.doctor.context import Case, skipped
-from camunda_entra_fastapi.cli.doctor.probe import Seen, Unreachable
+from camunda_entra_fastapi.cli.doctor.context import ContextClock, DoctorContext, skipped
+from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse, Unreachable
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
 from camunda_entra_fastapi.runtime import join
@@ -16,23 +16,18 @@ from camunda_entra_fastapi.urls import is_loopback
 _FOUND: Final = 302
 _NOT_FOUND: Final = 404
 _UNAVAILABLE: Final = 503
-_PROXY: Final = (
+_PROXY_REMEDY: Final = (
     "Set CAMUNDA_ENTRA_BASE_URL to the public root. Or let the proxy send X-Forwarded-Proto and "
     "X-Forwarded-For "
     "and the Host, and uvicorn believe it: uvicorn --proxy-headers --forwarded-allow-ips <the proxy's IP>."
 )
 
 
-class _Clock:
-    def __init__(self, case: Case) -> None:
-        self.time = self.monotonic = case.clock
-
-
-async def sessions(case: Case) -> AsyncIterator[Finding]:
+async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
     """The session store answers."""
-    setting = case.settings.session_store
+    setting = context.settings.session_store
     try:
-        joined = join(case.settings, case.probe.client, _Clock(case))
+        joined = join(context.settings, context.probe.client, ContextClock(context))
     except SettingsError as error:
         cause, remedy = split_remedy(error.problems[0])
         yield Finding("sessions", State.WRONG, cause, remedy, "settings_invalid")
@@ -52,27 +47,27 @@ async def sessions(case: Case) -> AsyncIterator[Finding]:
         )
     else:
         store = joined.parts.sessions.keeper.store
-        where = urlsplit(masked(setting)).netloc.rpartition("@")[2]
+        host = urlsplit(masked(setting)).netloc.rpartition("@")[2]
         try:
             await store.check()
         except SessionsUnavailable as error:
             yield Finding(
                 "sessions",
                 State.WRONG,
-                f"The session store at {where} does not answer: {_kind(error)}.",
+                f"The session store at {host} does not answer: {_failure_of(error)}.",
                 "Correct host, port, user and password in CAMUNDA_ENTRA_SESSION_STORE (rediss:// for TLS), "
                 "and see that Redis runs and lets this machine in.",
                 error.code,
             )
         else:
-            yield Finding("sessions", State.OK, f"in the Redis at {where}, which answers")
+            yield Finding("sessions", State.OK, f"in the Redis at {host}, which answers")
         finally:
             await store.close()
 
 
-async def address(case: Case) -> AsyncIterator[Finding]:
-    """The base URL is one under which signing in works, and the service there says the same."""
-    settings = case.settings
+async def running_service(context: DoctorContext) -> AsyncIterator[Finding]:
+    """Signing in works under the base URL, and the service there has the same settings."""
+    settings = context.settings
     if settings.allow_http:
         yield Finding(
             "plain http",
@@ -81,9 +76,9 @@ async def address(case: Case) -> AsyncIterator[Finding]:
             "Leave it out wherever the network is not closed.",
             "http_allowed",
         )
-    if not case.base_url:
+    if not context.base_url:
         return
-    base = urlsplit(case.base_url)
+    base = urlsplit(context.base_url)
     if base.scheme == "http" and not is_loopback(base.hostname or ""):
         yield Finding(
             "base URL",
@@ -95,63 +90,63 @@ async def address(case: Case) -> AsyncIterator[Finding]:
         )
         return
     try:
-        seen = await case.probe.get(f"{case.base_url}{settings.login_prefix}/login")
+        response = await context.probe.get(f"{context.base_url}{settings.login_prefix}/login")
     except Unreachable as problem:
         yield Finding("service", State.SKIPPED, f"not looked at, as it is not there: {problem.cause}")
         return
-    yield _of_login(case, seen)
+    yield _finding_of_login(context, response)
 
 
-def _of_login(case: Case, seen: Seen) -> Finding:
-    """Whether the running service sends browsers where the settings say."""
-    target = urlsplit(seen.headers.get("Location", ""))
-    sent = {name: values[0] for name, values in parse_qs(target.query).items()}
-    expected = case.base_url + case.settings.callback_path
-    if seen.status == _FOUND and "client_id" in sent and "redirect_uri" in sent:
-        return _of_redirect(case, sent, expected)
-    page = f"{case.settings.login_prefix}/login"
-    if seen.status == _NOT_FOUND:
+def _finding_of_login(context: DoctorContext, response: ProbeResponse) -> Finding:
+    """The finding about the running service's login page."""
+    target = urlsplit(response.headers.get("Location", ""))
+    parameters = {name: values[0] for name, values in parse_qs(target.query).items()}
+    expected = context.base_url + context.settings.callback_path
+    if response.status == _FOUND and "client_id" in parameters and "redirect_uri" in parameters:
+        return _finding_of_redirect(context, parameters, expected)
+    login_path = f"{context.settings.login_prefix}/login"
+    if response.status == _NOT_FOUND:
         return Finding(
             "service",
             State.NOTE,
-            f"The service has no page {page}, so nobody signs in there with a browser.",
+            f"The service has no page {login_path}, so nobody signs in there with a browser.",
             "Call entra.install(app), or app.include_router(entra.login_router()); APIs need neither.",
             "no_login",
         )
-    if seen.status == _UNAVAILABLE and (told := _message_in(seen)):
+    if response.status == _UNAVAILABLE and (message := _error_message(response)):
         return Finding(
             "service",
             State.WRONG,
-            f"The service cannot sign anybody in: {printable(told, 300)}",
+            f"The service cannot sign anybody in: {printable(message, 300)}",
             "Look above for what is wrong here; else run this where the service runs.",
             "service_unavailable",
         )
     return Finding(
         "service",
         State.WRONG,
-        f"{page} is answered with status {seen.status} instead of the way to Entra.",
+        f"{login_path} is answered with status {response.status} instead of the way to Entra.",
         "See that the address is this service's, and that a proxy in front passes the path on unchanged.",
         "service_strange",
     )
 
 
-def _of_redirect(case: Case, sent: dict[str, str], expected: str) -> Finding:
-    redirect_uri, client_id = sent["redirect_uri"], sent["client_id"]
-    if client_id != case.settings.client_id:
+def _finding_of_redirect(context: DoctorContext, parameters: dict[str, str], expected: str) -> Finding:
+    redirect_uri, client_id = parameters["redirect_uri"], parameters["client_id"]
+    if client_id != context.settings.client_id:
         return Finding(
             "service",
             State.WRONG,
             "The service that runs there has another client ID than these settings.",
             "Start it again with these settings, or give its own here with --env-file.",
             "service_differs",
-            case.settings.client_id,
+            context.settings.client_id,
             printable(client_id, 100),
         )
     if redirect_uri == expected:
         return Finding("service", State.OK, f"sends browsers to Entra, and back to {expected}")
     code, remedy = "redirect_uri_differs", "Start it again with these settings, or give its own here."
-    if case.settings.base_url is None:
-        code, remedy = "proxy_headers", _PROXY
+    if context.settings.base_url is None:
+        code, remedy = "proxy_headers", _PROXY_REMEDY
     return Finding(
         "service",
         State.WRONG,
@@ -163,13 +158,13 @@ def _of_redirect(case: Case, sent: dict[str, str], expected: str) -> Finding:
     )
 
 
-def _kind(error: SessionsUnavailable) -> str:
-    """What kind of failure it was; more is never told, as passwords may be in it."""
+def _failure_of(error: SessionsUnavailable) -> str:
+    """The kind of failure, without its details: passwords may be in them."""
     return split_remedy(error.message)[0].rpartition(": ")[2].removesuffix(".")
 
 
-def _message_in(seen: Seen) -> str:
+def _error_message(response: ProbeResponse) -> str:
     try:
-        return str(json.loads(seen.body)["detail"]["message"])
+        return str(json.loads(response.body)["detail"]["message"])
     except (ValueError, LookupError, TypeError):
         return ""

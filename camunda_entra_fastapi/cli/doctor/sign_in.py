@@ -1,4 +1,4 @@
-"""A real sign-in from the command line: a local page as redirect URI, and both tokens explained."""
+"""A sign-in with a browser: a local redirect URI, and all checks of both tokens."""
 
 import time
 import webbrowser
@@ -32,15 +32,15 @@ from camunda_entra_fastapi.sign_in.protocol import Attempt, authorization_url, c
 from camunda_entra_fastapi.testing.serving.server import serving
 from camunda_entra_fastapi.web.login.pages import Page, render
 
-PATIENCE: Final = 300.0
-"""Seconds that a person has."""
+SIGN_IN_TIMEOUT: Final = 300.0
+"""Seconds that the sign-in may take."""
 
 _CLOSE: Final = "You can close this page. The terminal tells what both tokens are."
 
 
 @dataclass(frozen=True, slots=True)
-class _Failed(Exception):
-    """The sign-in ends here, with what was found."""
+class _SignInAborted(Exception):
+    """The sign-in ends here, with this finding."""
 
     finding: Finding
 
@@ -53,31 +53,31 @@ def sign_in(
     browser: bool,
     quiet: bool,
 ) -> list[Finding]:
-    """Have somebody sign in, and explain what comes of it.
+    """Have somebody sign in, and check both tokens.
 
     Args:
-        console: Where to tell it.
-        settings: The service's.
-        port: Of the local page; 0 for any that is free.
+        console: Where findings and prompts are printed.
+        settings: The service's settings.
+        port: The local page's port; 0 for any that is free.
         browser: Whether to open a browser.
-        quiet: Whether findings are told elsewhere.
+        quiet: Whether to print no findings; prompts go to stderr then.
     """
-    talk = Console(stderr=True) if quiet else console
+    prompts = Console(stderr=True) if quiet else console
     try:
         client = client_of(settings, time)
         if client is None:
-            raise _failed("no_credential", "Nobody signs in without a client secret.", "Set one, see above.")
+            raise _aborted("no_credential", "Nobody signs in without a client secret.", "Set one, see above.")
         check_port(port, "--port")
-        page = _LocalPage(settings, client, time.time)
-        findings = _wait(talk, page, port, browser=browser)
+        pages = _SignInPages(settings, client, time.time)
+        findings = _wait_for_sign_in(prompts, pages, port, browser=browser)
     except DemoError as error:
         cause, remedy = split_remedy(str(error))
-        findings = [_failed("port_taken", cause, remedy).finding]
+        findings = [_aborted("port_taken", cause, remedy).finding]
     except SettingsError as error:
         cause, remedy = split_remedy(error.problems[0])
-        findings = [_failed("settings_invalid", cause, remedy).finding]
-    except _Failed as failed:
-        findings = [failed.finding]
+        findings = [_aborted("settings_invalid", cause, remedy).finding]
+    except _SignInAborted as aborted:
+        findings = [aborted.finding]
     if not quiet:
         print_line(console, "\nSigning in", "bold")
         for finding in findings:
@@ -85,30 +85,32 @@ def sign_in(
     return findings
 
 
-def _wait(talk: Console, page: "_LocalPage", port: int, *, browser: bool) -> list[Finding]:
-    with serving(page.app, port=port) as address:
-        page.origin = address.replace("127.0.0.1", "localhost")
-        print_line(talk, f"\nSign in at {page.origin}/", "bold")
-        print_line(talk, f"It needs the redirect URI {page.redirect_uri}, registered for the platform Web.")
-        print_line(talk, "For localhost, Entra lets the port be any. Ctrl-C gives up.")
+def _wait_for_sign_in(prompts: Console, pages: "_SignInPages", port: int, *, browser: bool) -> list[Finding]:
+    with serving(pages.app, port=port) as url:
+        pages.origin = url.replace("127.0.0.1", "localhost")
+        print_line(prompts, f"\nSign in at {pages.origin}/", "bold")
+        print_line(
+            prompts, f"It needs the redirect URI {pages.redirect_uri}, registered for the platform Web."
+        )
+        print_line(prompts, "For localhost, Entra lets the port be any. Ctrl-C gives up.")
         try:
             if browser:
-                webbrowser.open(f"{page.origin}/")
-            is_done = page.done.wait(PATIENCE)
+                webbrowser.open(f"{pages.origin}/")
+            is_done = pages.done.wait(SIGN_IN_TIMEOUT)
         except KeyboardInterrupt:
             is_done = False
     if not is_done:
-        raise _failed(
+        raise _aborted(
             "nobody_signed_in",
             "Nobody came back from signing in.",
             "If Entra's page showed an error, look its AADSTS code up in its documentation; most often the "
-            f"redirect URI {page.redirect_uri} is not registered.",
+            f"redirect URI {pages.redirect_uri} is not registered.",
         )
-    return page.findings
+    return pages.findings
 
 
-class _LocalPage:
-    """What the browser is shown: the way to Entra, and what came of it."""
+class _SignInPages:
+    """The local pages: one redirects to Entra, the other is the redirect URI."""
 
     def __init__(self, settings: EntraSettings, client: Client, clock: Callable[[], float]) -> None:
         self._settings, self._client, self._clock = settings, client, clock
@@ -117,31 +119,31 @@ class _LocalPage:
         self.origin = ""
         self.done = Event()
         self.findings: list[Finding] = []
-        routes = [Route("/", self._begin), Route(settings.callback_path, self._finish)]
+        routes = [Route("/", self._start), Route(settings.callback_path, self._callback)]
         self.app = Starlette(routes=routes)
 
     @property
     def redirect_uri(self) -> str:
-        """Where Entra sends the browser back."""
+        """The redirect URI of the sign-in."""
         return self.origin + self._settings.callback_path
 
-    async def _begin(self, _: Request) -> Response:
+    async def _start(self, _: Request) -> Response:
         try:
             discovery = await self._discovery()
-        except _Failed as failed:
-            return self._end([failed.finding])
+        except _SignInAborted as aborted:
+            return self._finish_page([aborted.finding])
         endpoint = discovery.authorization_endpoint or self._settings.authorization_url
         self._attempt = Attempt.begin("login", self.redirect_uri, "/", self._clock())
-        more = {"prompt": "select_account"}
-        url = authorization_url(endpoint, self._client.client_id, self._settings.scopes, self._attempt, more)
+        extra = {"prompt": "select_account"}
+        url = authorization_url(endpoint, self._client.client_id, self._settings.scopes, self._attempt, extra)
         return RedirectResponse(url, 302)
 
-    async def _finish(self, request: Request) -> Response:
+    async def _callback(self, request: Request) -> Response:
         try:
             tokens, attempt = await self._redeem(request)
-            return self._end(await self._explain(tokens, attempt))
-        except _Failed as failed:
-            return self._end([failed.finding])
+            return self._finish_page(await self._explain(tokens, attempt))
+        except _SignInAborted as aborted:
+            return self._finish_page([aborted.finding])
 
     async def _redeem(self, request: Request) -> tuple[Tokens, Attempt]:
         try:
@@ -150,9 +152,9 @@ class _LocalPage:
             attempt = check_attempt(self._attempt, "login", state, self._clock())
         except SignInFailed as error:
             cause, remedy = split_remedy(error.message)
-            raise _failed(error.code, cause, remedy) from None
+            raise _aborted(error.code, cause, remedy) from None
         if "error" in parameters or "code" not in parameters:
-            raise _Failed(refused("sign-in", read_refusal(parameters)))
+            raise _SignInAborted(refused("sign-in", read_refusal(parameters)))
         self._attempt = None
         discovery = await self._discovery()
         try:
@@ -165,7 +167,7 @@ class _LocalPage:
                 verifier=attempt.verifier,
             )
         except EntraRefused as error:
-            raise _Failed(refused("sign-in", error.refusal)) from None
+            raise _SignInAborted(refused("sign-in", error.refusal)) from None
         except FetchFailed as failure:
             raise _unreachable(failure) from None
         return tokens, attempt
@@ -175,19 +177,23 @@ class _LocalPage:
         policy, now = policy_of(self._settings), self._clock()
         findings = [Finding("sign-in", State.OK, "Entra redeemed the code")]
         if tokens.id_token is None:
-            raise _failed(
+            raise _aborted(
                 "id_token_missing",
                 "Entra gave no ID token.",
                 "Let CAMUNDA_ENTRA_SCOPES have openid.",
             )
-        identity = check_id_token(
+        id_token_result = check_id_token(
             tokens.id_token, keys, policy, now, nonce=attempt.nonce, access_token=tokens.access_token
         )
-        findings += _summed("ID token", identity.checks, DecodedToken.decode(tokens.id_token), self._settings)
-        access = check_access_token(tokens.access_token, keys, policy, now)
-        checks = [_softened(check) for check in access.checks]
-        findings += _summed("access token", checks, DecodedToken.decode(tokens.access_token), self._settings)
-        findings.append(_of_refresh_token(tokens))
+        findings += _summarized(
+            "ID token", id_token_result.checks, DecodedToken.decode(tokens.id_token), self._settings
+        )
+        access_token_result = check_access_token(tokens.access_token, keys, policy, now)
+        checks = [_graph_token_as_note(check) for check in access_token_result.checks]
+        findings += _summarized(
+            "access token", checks, DecodedToken.decode(tokens.access_token), self._settings
+        )
+        findings.append(_refresh_token_finding(tokens))
         return findings
 
     async def _discovery(self) -> Discovery:
@@ -196,8 +202,8 @@ class _LocalPage:
         except FetchFailed as failure:
             raise _unreachable(failure) from None
 
-    def _end(self, findings: list[Finding]) -> Response:
-        """The page; the waiting command goes on once it is sent."""
+    def _finish_page(self, findings: list[Finding]) -> Response:
+        """The last page; the waiting command continues once it is rendered."""
         wrong = next((each for each in findings if each.state is State.WRONG), None)
         if wrong is None:
             page = Page("You are signed in", _CLOSE, good=True)
@@ -209,24 +215,24 @@ class _LocalPage:
         return HTMLResponse(html, 200 if is_ok(findings) else 400, headers)
 
 
-def _summed(
+def _summarized(
     name: str, checks: "list[Finding] | tuple[Finding, ...]", token: DecodedToken, settings: EntraSettings
 ) -> list[Finding]:
-    """What is wrong with a token, or that all is well; and whom it is about."""
-    bad = [replace(check, name=name) for check in checks if check.state in (State.WRONG, State.NOTE)]
-    if bad:
-        return bad
+    """What is wrong with a token, or one finding that all checks pass, with the token's details."""
+    notable = [replace(check, name=name) for check in checks if check.state in (State.WRONG, State.NOTE)]
+    if notable:
+        return notable
     version = printable(token.text("ver"), 10)
     details = " ".join(details_of(token, settings.tenant))
     return [Finding(name, State.OK, f"all {len(checks)} checks pass; version {version}", actual=details)]
 
 
-def _softened(check: Finding) -> Finding:
-    """A token for Microsoft Graph hinders no sign-in; it is just none for this API."""
+def _graph_token_as_note(check: Finding) -> Finding:
+    """A token for Microsoft Graph is a note: signing in works, but the token is not for this API."""
     return replace(check, state=State.NOTE) if check.code == "graph_token" else check
 
 
-def _of_refresh_token(tokens: Tokens) -> Finding:
+def _refresh_token_finding(tokens: Tokens) -> Finding:
     if tokens.refresh_token is not None:
         return Finding("refresh token", State.OK, "there is one")
     return Finding(
@@ -238,10 +244,10 @@ def _of_refresh_token(tokens: Tokens) -> Finding:
     )
 
 
-def _failed(code: str, cause: str, remedy: str) -> _Failed:
-    return _Failed(Finding("sign-in", State.WRONG, cause, remedy, code))
+def _aborted(code: str, cause: str, remedy: str) -> _SignInAborted:
+    return _SignInAborted(Finding("sign-in", State.WRONG, cause, remedy, code))
 
 
-def _unreachable(failure: FetchFailed) -> _Failed:
+def _unreachable(failure: FetchFailed) -> _SignInAborted:
     cause, remedy = split_remedy(failure.message)
-    return _failed(failure.code, printable(cause), remedy or "Look above for what is in the way to Entra.")
+    return _aborted(failure.code, printable(cause), remedy or "Look above for what is in the way to Entra.")

@@ -141,8 +141,8 @@ def test_a_file_says_all_variables(tmp_path: Path, emulator: EntraEmulator, run:
     path.write_text("\n".join(line for line in lines if "CLIENT_ID" not in line))
     ran = run("doctor", "--json", "--env-file", str(path))
     assert [each["setting"] for each in ran.json["findings"]] == ["CAMUNDA_IDENTITY_CLIENT_ID"]
-    given = ("--env", f"CAMUNDA_IDENTITY_CLIENT_ID={OPERATE}", "--env", f"CAMUNDA_ENTRA_BASE_URL={BASE}")
-    ran = run_command("doctor", "--json", "--env-file", str(path), *given)
+    options = ("--env", f"CAMUNDA_IDENTITY_CLIENT_ID={OPERATE}", "--env", f"CAMUNDA_ENTRA_BASE_URL={BASE}")
+    ran = run_command("doctor", "--json", "--env-file", str(path), *options)
     assert (ran.code, len(ran.json["findings"])) == (0, 14)
 
 

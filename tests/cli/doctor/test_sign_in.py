@@ -139,12 +139,12 @@ def test_no_consent(
             page = client.get(url, headers=NAVIGATION, follow_redirects=True)
             answer = page.request.url.params
             back = answer["redirect_uri"]
-            given = {
+            parameters = {
                 "error": "access_denied",
                 "error_description": "AADSTS65004: no",
                 "state": answer["state"],
             }
-            return client.get(back, params=given)
+            return client.get(back, params=parameters)
 
     with person(monkeypatch, declines) as seen:
         ran = run("doctor", "--json", "--sign-in", "--port", port)
@@ -174,7 +174,7 @@ def test_somebody_else_comes_back(
 
 def test_nobody_comes_back(port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """After some minutes, or with Ctrl-C, it says what to look at."""
-    monkeypatch.setattr(f"{MODULE}.PATIENCE", 0.05)
+    monkeypatch.setattr(f"{MODULE}.SIGN_IN_TIMEOUT", 0.05)
     ran = run("doctor", "--json", "--sign-in", "--no-browser", "--port", port)
     found = ran.finding("nobody_signed_in")
     assert f"http://localhost:{port}/auth/login-callback is not registered" in found["remedy"]
@@ -230,8 +230,8 @@ def test_without_an_id_token(port: str, run: Callable[..., Ran], monkeypatch: py
     """Which no sign-in is without."""
     from camunda_entra_fastapi.remote.token_endpoint import redeem_code
 
-    async def without(*given: Any, **more: Any) -> Any:
-        return replace(await redeem_code(*given, **more), id_token=None)
+    async def without(*arguments: Any, **options: Any) -> Any:
+        return replace(await redeem_code(*arguments, **options), id_token=None)
 
     monkeypatch.setattr(f"{MODULE}.redeem_code", without)
     with person(monkeypatch, ada):
@@ -273,8 +273,8 @@ def test_an_id_token_of_another_sign_in(
     """Nonce and at_hash are looked at, each with its own words."""
     from camunda_entra_fastapi.remote.token_endpoint import redeem_code
 
-    async def swapped(*given: Any, **more: Any) -> Any:
-        tokens = await redeem_code(*given, **more)
+    async def swapped(*arguments: Any, **options: Any) -> Any:
+        tokens = await redeem_code(*arguments, **options)
         return replace(tokens, id_token=emulator.id_token(nonce="other", at_hash="other"))
 
     monkeypatch.setattr(f"{MODULE}.redeem_code", swapped)
