@@ -1,4 +1,4 @@
-"""Microsoft Graph, as far as registering needs it: bounded, and patient where Graph is slow to know."""
+"""A client for Microsoft Graph, with bounded responses, and retries where Graph lags behind."""
 
 import json
 import time
@@ -12,24 +12,24 @@ from camunda_entra_fastapi.cli.findings import printable
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """Graph's own service principal has some hundred permissions with long descriptions."""
-PATIENCE: Final = 60.0
-"""Seconds that new objects may take until all of Graph knows them."""
+MAX_WAIT: Final = 60.0
+"""Seconds of waiting in all, for a request that is sent again."""
 
-_SLOW: Final = frozenset({429, 503})
-"""Nothing was done, and it may be asked for again."""
-_UNSURE: Final = 504
-"""It may have been done, so that only what can be done twice is asked for again."""
-_UNKNOWN: Final = frozenset({400, 404})
-"""As Graph says of what is too new to be known everywhere."""
-_FIRST_PAUSE: Final = 1.0
+_RETRYABLE: Final = frozenset({429, 503})
+"""Nothing was done, and the request may be sent again."""
+_GATEWAY_TIMEOUT: Final = 504
+"""It may have been done. So only requests that can be done twice are sent again."""
+_NOT_FOUND: Final = frozenset({400, 404})
+"""Graph's responses about objects so new that they are not replicated yet."""
+_FIRST_DELAY: Final = 1.0
 _TIMEOUT: Final = 30
 
 
-UNREACHABLE: Final = (httpx.HTTPError, httpx.InvalidURL)
+TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL)
 
 
-class GraphRefused(Exception):
-    """Graph said no, or nothing that makes sense; the message says what and what to do."""
+class GraphError(Exception):
+    """Graph refused, or its response makes no sense; the message says what to do."""
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
@@ -37,132 +37,141 @@ class GraphRefused(Exception):
 
 
 def open_client(base_url: str = "", token: str = "") -> httpx.Client:
-    """A client with the proxy and the certificates that the environment names.
+    """An HTTP client with the environment's proxy and certificates.
 
     Raises:
-        GraphRefused: The environment names some that cannot be.
+        GraphError: The environment's proxy or certificates cannot be used.
     """
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     try:
         return httpx.Client(base_url=base_url, headers=headers, timeout=_TIMEOUT)
     except (ValueError, OSError, ImportError, httpx.InvalidURL):
         # Their message may hold a proxy's password.
-        raise GraphRefused(
+        raise GraphError(
             "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is no URL of a proxy, or SSL_CERT_FILE no file of "
             "certificates. Correct or unset it; a proxy is written as in http://proxy.example.com:3128."
         ) from None
 
 
 @dataclass(slots=True)
-class Graph:
-    """Graph with a token.
+class GraphClient:
+    """A client for Microsoft Graph.
 
     Attributes:
-        client: Its base URL is Graph's, and it bears the token.
-        sleep: Waits so many seconds.
+        client: The HTTP client, with Graph's base URL and the access token.
+        sleep: Waits, a number of seconds.
     """
 
     client: httpx.Client
     sleep: Callable[[float], object] = time.sleep
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        """The members of an object or a list.
+        """Read an object, or a list.
 
         Raises:
-            GraphRefused: There is none.
+            GraphError: Graph refused.
         """
-        return self._ask("GET", path, params=query)
+        return self._request("GET", path, params=query)
 
-    def first(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """The objects of a list; of the first page, which is more than enough here.
+    def first_page(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """Read the objects on a list's first page, which is enough here.
 
         Raises:
-            GraphRefused: There is none.
+            GraphError: Graph refused.
         """
-        found = self.get(path, **query).get("value")
-        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        objects = self.get(path, **query).get("value")
+        return [item for item in objects if isinstance(item, dict)] if isinstance(objects, list) else []
 
     def send(
-        self, method: str, path: str, members: Mapping[str, Any], *, patient: bool = False
+        self, method: str, path: str, body: Mapping[str, Any], *, retry_not_found: bool = False
     ) -> dict[str, Any]:
-        """Write something; what comes back.
+        """Write an object; the response's body.
 
         Args:
             method: POST or PATCH.
-            path: Below ``/v1.0``.
-            members: The body.
-            patient: Whether it builds upon something so new that Graph may not know it everywhere.
+            path: The path below ``/v1.0``.
+            body: The request's body.
+            retry_not_found: Whether to send it again, where Graph does not know an object: it may be so new
+                that it is not replicated yet.
 
         Raises:
-            GraphRefused: It was not written.
+            GraphError: Graph refused.
         """
-        return self._ask(method, path, patient=patient, json=members)
+        return self._request(method, path, retry_not_found=retry_not_found, json=body)
 
-    def _ask(self, method: str, path: str, *, patient: bool = False, **content: Any) -> dict[str, Any]:
-        waited, pause = 0.0, _FIRST_PAUSE
+    def _request(
+        self, method: str, path: str, *, retry_not_found: bool = False, **content: Any
+    ) -> dict[str, Any]:
+        waited, delay = 0.0, _FIRST_DELAY
         while True:
-            answer = self._exchange(method, path, **content)
-            if answer.is_success:
-                return _members(answer)
-            asked = answer.headers.get("Retry-After", "")
-            again = _SLOW | (_UNKNOWN if patient else set()) | ({_UNSURE} if method != "POST" else set())
-            if answer.status_code not in again or waited >= PATIENCE:
-                raise _refused(answer)
-            pause = (
-                max(min(float(asked), PATIENCE), 1) if asked.isdecimal() else min(pause, PATIENCE - waited)
+            response = self._send_once(method, path, **content)
+            if response.is_success:
+                return _json_object(response)
+            retry_after = response.headers.get("Retry-After", "")
+            retryable = (
+                _RETRYABLE
+                | (_NOT_FOUND if retry_not_found else set())
+                | ({_GATEWAY_TIMEOUT} if method != "POST" else set())
             )
-            self.sleep(pause)
-            waited, pause = waited + pause, pause * 2
+            if response.status_code not in retryable or waited >= MAX_WAIT:
+                raise _error_of(response)
+            delay = (
+                max(min(float(retry_after), MAX_WAIT), 1)
+                if retry_after.isdecimal()
+                else min(delay, MAX_WAIT - waited)
+            )
+            self.sleep(delay)
+            waited, delay = waited + delay, delay * 2
 
-    def _exchange(self, method: str, path: str, **content: Any) -> httpx.Response:
+    def _send_once(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
-            with self.client.stream(method, f"/v1.0{path}", **content) as answer:
-                body = read_bounded(answer)
-        except UNREACHABLE as error:
-            raise GraphRefused(
+            with self.client.stream(method, f"/v1.0{path}", **content) as response:
+                body = read_bounded(response)
+        except TRANSPORT_ERRORS as error:
+            raise GraphError(
                 f"Microsoft Graph cannot be reached: {type(error).__name__}: {printable(error, 200)}. "
                 "Check the network, and HTTPS_PROXY if there is a proxy; running this again goes on."
             ) from None
-        return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=body)
+        return httpx.Response(response.status_code, headers=_kept_headers(response.headers), content=body)
 
 
-def read_bounded(answer: httpx.Response) -> bytes:
-    """The body of an answer that is being read.
+def read_bounded(response: httpx.Response) -> bytes:
+    """Read a streamed response's body.
 
     Raises:
-        GraphRefused: It is longer than any that is meant.
+        GraphError: It is longer than the limit.
     """
     body = bytearray()
-    for chunk in answer.iter_bytes():
+    for chunk in response.iter_bytes():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise GraphRefused(f"{answer.url.host} answered with more than can be right.")
+            raise GraphError(f"{response.url.host} answered with more than can be right.")
     return bytes(body)
 
 
-def _plain(headers: httpx.Headers) -> dict[str, str]:
-    """The headers without what tells how the body travelled."""
+def _kept_headers(headers: httpx.Headers) -> dict[str, str]:
+    """The headers that are used, without those about the body's encoding."""
     return {name: headers[name] for name in ("Retry-After", "request-id") if name in headers}
 
 
-def _members(answer: httpx.Response) -> dict[str, Any]:
-    if not answer.content:
+def _json_object(response: httpx.Response) -> dict[str, Any]:
+    if not response.content:
         return {}
     try:
-        members = json.loads(answer.content)
+        body = json.loads(response.content)
     except (ValueError, RecursionError):
-        members = None
-    if not isinstance(members, dict):
-        raise GraphRefused("Microsoft Graph answered with something that is not a JSON object.")
-    return members
+        body = None
+    if not isinstance(body, dict):
+        raise GraphError("Microsoft Graph answered with something that is not a JSON object.")
+    return body
 
 
-def _refused(answer: httpx.Response) -> GraphRefused:
+def _error_of(response: httpx.Response) -> GraphError:
     try:
-        error = json.loads(answer.content)["error"]
+        error = json.loads(response.content)["error"]
         code, message = printable(error["code"], 80), printable(error["message"], 300)
     except (ValueError, LookupError, TypeError, RecursionError):
-        code, message = "", f"it answers with status {answer.status_code}"
-    request_id = printable(answer.headers.get("request-id", ""), 60)
-    where = f" (request ID {request_id})" if request_id else ""
-    return GraphRefused(f"Microsoft Graph refuses: {code}: {message}{where}".replace(": : ", ": "), code)
+        code, message = "", f"it answers with status {response.status_code}"
+    request_id = printable(response.headers.get("request-id", ""), 60)
+    reference = f" (request ID {request_id})" if request_id else ""
+    return GraphError(f"Microsoft Graph refuses: {code}: {message}{reference}".replace(": : ", ": "), code)

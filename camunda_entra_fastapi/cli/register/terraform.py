@@ -1,20 +1,20 @@
-"""The same as a configuration for Terraform. Pure."""
+"""Exporting the desired registration as a configuration for Terraform. Pure."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS, Where
-from camunda_entra_fastapi.cli.register.desired import OF_GRAPH, Wanted
-from camunda_entra_fastapi.cli.register.export import registration
-from camunda_entra_fastapi.cli.register.plan import GRAPH_ID
+from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS, CloudEndpoints
+from camunda_entra_fastapi.cli.register.current import GRAPH_ID
+from camunda_entra_fastapi.cli.register.desired import GRAPH_PERMISSIONS, DesiredRegistration
+from camunda_entra_fastapi.cli.register.export import registration_body
 
-_IDS: Final = "data.azuread_service_principal.graph.oauth2_permission_scope_ids"
+_SCOPE_IDS: Final = "data.azuread_service_principal.graph.oauth2_permission_scope_ids"
 
 
-def as_terraform(wanted: Wanted, tenant: str, where: Where, years: int) -> str:
-    """Resources of the provider hashicorp/azuread, version 3."""
-    body = registration(wanted)
+def to_terraform(desired: DesiredRegistration, tenant: str, endpoints: CloudEndpoints, years: int) -> str:
+    """Export as resources of the provider hashicorp/azuread, version 3."""
+    body = registration_body(desired)
     (scope,) = body["api"]["oauth2PermissionScopes"]
     roles = "\n".join(
         f"""
@@ -29,27 +29,29 @@ def as_terraform(wanted: Wanted, tenant: str, where: Where, years: int) -> str:
     )
     claims = "\n".join(
         f"""    {name} {{
-{_members(claim)}
+{_claim_lines(claim)}
     }}"""
         for name, member in (("access_token", "accessToken"), ("id_token", "idToken"))
         for claim in body["optionalClaims"][member]
     )
-    logout = f"    logout_url    = {_hcl(wanted.logout_url)}\n" if wanted.logout_url else ""
-    uris = ", ".join(map(_hcl, wanted.redirect_uris))
-    graph_scopes = ", ".join(map(_hcl, OF_GRAPH))
-    access = "\n".join(
+    logout_line = f"    logout_url    = {_hcl(desired.logout_url)}\n" if desired.logout_url else ""
+    redirect_uris = ", ".join(map(_hcl, desired.redirect_uris))
+    graph_scopes = ", ".join(map(_hcl, GRAPH_PERMISSIONS))
+    access_blocks = "\n".join(
         f"""    resource_access {{
-      id   = {_IDS}[{_hcl(name)}]
+      id   = {_SCOPE_IDS}[{_hcl(name)}]
       type = "Scope"
     }}"""
-        for name in OF_GRAPH
+        for name in GRAPH_PERMISSIONS
     )
-    spa_uris = ", ".join(map(_hcl, wanted.spa_uris))
-    spa = f"\n  single_page_application {{\n    redirect_uris = [{spa_uris}]\n  }}\n" if spa_uris else ""
-    named = "" if tenant == ORGANIZATIONS else f"  tenant_id   = {_hcl(tenant)}\n"
-    issuer = f"{where.authority}/${{data.azuread_client_config.current.tenant_id}}/v2.0"
-    base_url = (
-        f"\n    CAMUNDA_ENTRA_BASE_URL              = {_hcl(wanted.base_url)}" if wanted.base_url else ""
+    spa_uris = ", ".join(map(_hcl, desired.spa_uris))
+    spa_block = (
+        f"\n  single_page_application {{\n    redirect_uris = [{spa_uris}]\n  }}\n" if spa_uris else ""
+    )
+    tenant_line = "" if tenant == ORGANIZATIONS else f"  tenant_id   = {_hcl(tenant)}\n"
+    issuer = f"{endpoints.authority}/${{data.azuread_client_config.current.tenant_id}}/v2.0"
+    base_url_line = (
+        f"\n    CAMUNDA_ENTRA_BASE_URL              = {_hcl(desired.base_url)}" if desired.base_url else ""
     )
     return f"""terraform {{
   required_providers {{
@@ -59,8 +61,8 @@ def as_terraform(wanted: Wanted, tenant: str, where: Where, years: int) -> str:
 }}
 
 provider "azuread" {{
-  environment = {_hcl(where.terraform)}
-{named}}}
+  environment = {_hcl(endpoints.terraform)}
+{tenant_line}}}
 
 data "azuread_client_config" "current" {{}}
 
@@ -69,7 +71,7 @@ data "azuread_service_principal" "graph" {{
 }}
 
 resource "azuread_application" "service" {{
-  display_name     = {_hcl(wanted.name)}
+  display_name     = {_hcl(desired.name)}
   sign_in_audience = "AzureADMyOrg"
 
   api {{
@@ -90,13 +92,13 @@ resource "azuread_application" "service" {{
 
   required_resource_access {{
     resource_app_id = {_hcl(GRAPH_ID)}
-{access}
+{access_blocks}
   }}
 
   web {{
-    redirect_uris = [{uris}]
-{logout}  }}
-{spa}
+    redirect_uris = [{redirect_uris}]
+{logout_line}  }}
+{spa_block}
   lifecycle {{
     ignore_changes = [identifier_uris] # set below, as it has the client ID in it
   }}
@@ -127,7 +129,7 @@ resource "azuread_service_principal_delegated_permission_grant" "graph" {{
 resource "azuread_service_principal_delegated_permission_grant" "itself" {{
   service_principal_object_id          = azuread_service_principal.service.object_id
   resource_service_principal_object_id = azuread_service_principal.service.object_id
-  claim_values                         = [{_hcl(wanted.scope)}]
+  claim_values                         = [{_hcl(desired.scope)}]
 }}
 
 output "variables" {{
@@ -138,13 +140,13 @@ output "variables" {{
     CAMUNDA_IDENTITY_ISSUER_BACKEND_URL = "{issuer}"
     CAMUNDA_IDENTITY_CLIENT_ID          = azuread_application.service.client_id
     CAMUNDA_IDENTITY_CLIENT_SECRET      = azuread_application_password.service.value
-    CAMUNDA_IDENTITY_AUDIENCE           = azuread_application.service.client_id{base_url}
+    CAMUNDA_IDENTITY_AUDIENCE           = azuread_application.service.client_id{base_url_line}
   }}
 }}
 """
 
 
-def _members(claim: Mapping[str, Any]) -> str:
+def _claim_lines(claim: Mapping[str, Any]) -> str:
     """The lines of a claim, in columns as ``terraform fmt`` has them."""
     name, values = _hcl(claim["name"]), ", ".join(map(_hcl, claim.get("additionalProperties", ())))
     if not values:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from camunda_entra_fastapi.cli.browser import _press
-from camunda_entra_fastapi.cli.register.graph import Graph
+from camunda_entra_fastapi.cli.register.graph import GraphClient
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import Ran, run_command
@@ -44,8 +44,8 @@ def register(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Callab
             shown.append(text)
             print(text)
 
-        monkeypatch.setattr(f"{MODULE}.command.pause", pause)
-        monkeypatch.setattr(f"{MODULE}.command.print_line", print_line)
+        monkeypatch.setattr(f"{MODULE}.run.pause", pause)
+        monkeypatch.setattr(f"{MODULE}.run.print_line", print_line)
         options = ("--emulator", emulator.base_url, *(("--tenant", tenant) if tenant else ()))
         return run_command("register", *arguments, *options, stdin=stdin)
 
@@ -64,7 +64,7 @@ def token_of(emulator: EntraEmulator, who: str, *permissions: str) -> Iterator[N
     scopes = permissions or ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
     token = emulator.token(application="https://graph.microsoft.com", user=who, scopes=scopes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(f"{MODULE}.command.token_of_az", lambda tenant: token)
+        patch.setattr(f"{MODULE}.run.azure_cli_token", lambda tenant: token)
         yield
 
 
@@ -74,7 +74,7 @@ def graph_token(emulator: EntraEmulator) -> str:
     return emulator.token(application="https://graph.microsoft.com", user="Ada Admin", scopes=scopes)
 
 
-def graph_that(*answers: httpx.Response | Exception) -> tuple[Graph, list[float]]:
+def graph_that(*answers: httpx.Response | Exception) -> tuple[GraphClient, list[float]]:
     """Graph with these answers, and how long was waited."""
     left = list(answers)
     waited: list[float] = []
@@ -86,4 +86,4 @@ def graph_that(*answers: httpx.Response | Exception) -> tuple[Graph, list[float]
         return httpx.Response(one.status_code, headers=one.headers, content=one.content)
 
     client = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://graph.example")
-    return Graph(client, waited.append), waited
+    return GraphClient(client, waited.append), waited

@@ -11,10 +11,10 @@ from camunda_entra_fastapi.cli.register.clouds import (
     ORGANIZATIONS,
     Cloud,
     check_tenant,
+    endpoints_of,
     is_tenant_id,
-    where_of,
 )
-from camunda_entra_fastapi.cli.register.graph import GraphRefused
+from camunda_entra_fastapi.cli.register.graph import GraphError
 from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import run_command
 from tests.cli.register.conftest import BASE, graph_that
@@ -24,9 +24,9 @@ ENTRA, GRAPH = "https://login.example.com", "https://graph.example.com"
 
 def test_addresses_of_another_cloud() -> None:
     """Both are given, and scopes name Graph by its own address; a local one goes by the public one's."""
-    where = where_of(Cloud.PUBLIC, emulator="", authority=f"{ENTRA}/", graph=f"{GRAPH}/")
-    assert (where.authority, where.graph, where.scope) == (ENTRA, GRAPH, GRAPH)
-    local = where_of(Cloud.PUBLIC, emulator="http://localhost:8400/", authority="", graph="")
+    endpoints = endpoints_of(Cloud.PUBLIC, emulator="", authority=f"{ENTRA}/", graph=f"{GRAPH}/")
+    assert (endpoints.authority, endpoints.graph, endpoints.scope) == (ENTRA, GRAPH, GRAPH)
+    local = endpoints_of(Cloud.PUBLIC, emulator="http://localhost:8400/", authority="", graph="")
     assert (local.authority, local.graph, local.scope) == (
         "http://localhost:8400",
         "http://localhost:8400",
@@ -48,9 +48,9 @@ def test_addresses_of_another_cloud() -> None:
 )
 def test_addresses_that_would_be_no_good(options: dict[str, str], words: str) -> None:
     """A token for Graph is never sent unencrypted over a network."""
-    given: dict[str, Any] = {"emulator": "", "authority": "", "graph": ""}
+    defaults: dict[str, Any] = {"emulator": "", "authority": "", "graph": ""}
     with pytest.raises(ValueError, match=words):
-        where_of(Cloud.PUBLIC, **given | options)
+        endpoints_of(Cloud.PUBLIC, **defaults | options)
 
 
 @pytest.mark.parametrize("tenant", ["", "https://x", "a/b", "a b", "-a", "a?", "x" * 300, "..", "a\n"])
@@ -91,19 +91,19 @@ def test_az_without_a_tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch,
         f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho \'{{"accessToken":"t"}}\'\n',
     )
-    assert sign_in.token_of_az(ORGANIZATIONS) == "t"
+    assert sign_in.azure_cli_token(ORGANIZATIONS) == "t"
     asked = (tmp_path / "asked").read_text()
     assert asked == "account get-access-token --resource-type ms-graph -o json\n"
     az_that(tmp_path, monkeypatch, "#!/bin/sh\nexit 1\n")
     with pytest.raises(sign_in.NotSignedIn, match=r"no token\. Run az login --allow-no-subscriptions"):
-        sign_in.token_of_az(ORGANIZATIONS)
+        sign_in.azure_cli_token(ORGANIZATIONS)
 
 
 def test_az_that_cannot_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a broken installation."""
     az_that(tmp_path, monkeypatch, "#!/no/such/interpreter\n")
     with pytest.raises(sign_in.NotSignedIn, match="cannot be run"):
-        sign_in.token_of_az(CONTOSO)
+        sign_in.azure_cli_token(CONTOSO)
 
 
 @pytest.mark.parametrize("token", ["two\\nlines", "t\u00f6ken", "", "x" * 70_000])
@@ -114,7 +114,7 @@ def test_tokens_that_are_none_are_not_sent(
     (tmp_path / "answer").write_text(f'{{"accessToken":"{token}"}}')
     az_that(tmp_path, monkeypatch, f"#!/bin/sh\nexec /bin/cat {tmp_path}/answer\n")
     with pytest.raises(sign_in.NotSignedIn) as refused:
-        sign_in.token_of_az(CONTOSO)
+        sign_in.azure_cli_token(CONTOSO)
     assert "two" not in str(refused.value)
 
 
@@ -123,9 +123,9 @@ def test_a_sign_in_that_never_stops_talking() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b" " * 5_000_000))
     with (
         httpx.Client(transport=transport) as client,
-        pytest.raises(GraphRefused, match=r"e\.example answered with more than can be right"),
+        pytest.raises(GraphError, match=r"e\.example answered with more than can be right"),
     ):
-        sign_in.token_by_device_code(client, "https://e.example/t", "https://g", "c", print)
+        sign_in.device_code_token(client, "https://e.example/t", "https://g", "c", print)
 
 
 # Asking again
@@ -135,8 +135,8 @@ def test_what_may_have_been_done_is_not_done_twice() -> None:
     """A gateway's time-out says nothing of what was created behind it; changes can be written again."""
     slow, ok = httpx.Response(504), httpx.Response(200, json={"id": "x"})
     graph, waited = graph_that(slow, ok)
-    with pytest.raises(GraphRefused, match="status 504"):
-        graph.send("POST", "/applications", {}, patient=True)
+    with pytest.raises(GraphError, match="status 504"):
+        graph.send("POST", "/applications", {}, retry_not_found=True)
     assert waited == []
     for method in ("PATCH", "GET"):
         graph, waited = graph_that(slow, ok)
@@ -152,6 +152,6 @@ def test_pauses_are_bounded() -> None:
         assert graph.get("/x") == {"id": "x"}
         assert waited == [pause]
     graph, waited = graph_that(httpx.Response(503))
-    with pytest.raises(GraphRefused, match="status 503"):
+    with pytest.raises(GraphError, match="status 503"):
         graph.get("/x")
     assert sum(waited) == 60

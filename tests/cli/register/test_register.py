@@ -202,12 +202,12 @@ def test_declining_and_waiting_too_long(
     emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch, register: Callable[..., Ran]
 ) -> None:
     """Each has its words."""
-    from camunda_entra_fastapi.cli.register.sign_in import NotSignedIn, token_by_device_code
+    from camunda_entra_fastapi.cli.register.sign_in import NotSignedIn, device_code_token
 
     def sign_in(sleep: Callable[[str], None], tenant: str = CONTOSO, client_id: str = "") -> str:
         told: list[str] = []
         with httpx.Client(trust_env=False) as client, pytest.raises(NotSignedIn) as refused:
-            token_by_device_code(
+            device_code_token(
                 client,
                 f"{emulator.base_url}/{tenant}",
                 "https://graph.microsoft.com",
@@ -252,7 +252,7 @@ def test_declining_and_waiting_too_long(
 )
 def test_strange_answers_to_a_device(answers: list[str | None], words: str) -> None:
     """No traceback, whatever comes; slow_down is obeyed."""
-    from camunda_entra_fastapi.cli.register.sign_in import NotSignedIn, token_by_device_code
+    from camunda_entra_fastapi.cli.register.sign_in import NotSignedIn, device_code_token
 
     waited: list[float] = []
     more = ['{"error":"slow_down"}', '{"error":"authorization_declined"}']
@@ -268,7 +268,7 @@ def test_strange_answers_to_a_device(answers: list[str | None], words: str) -> N
         httpx.Client(transport=httpx.MockTransport(answer)) as client,
         pytest.raises(NotSignedIn, match=words),
     ):
-        token_by_device_code(client, "https://e.example/t", "https://g", "c", lambda _: None, waited.append)
+        device_code_token(client, "https://e.example/t", "https://g", "c", lambda _: None, waited.append)
     assert waited in ([], [5, 5], [5, 10])
 
 
@@ -278,7 +278,7 @@ def test_the_azure_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(sign_in.NotSignedIn, match="is not installed"):
-        sign_in.token_of_az(CONTOSO)
+        sign_in.azure_cli_token(CONTOSO)
     az = tmp_path / "az"
     for script, words in (
         ("exit 1", "az login --tenant"),
@@ -287,11 +287,11 @@ def test_the_azure_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         az.write_text(f"#!/bin/sh\n{script}\n")
         az.chmod(0o755)
-        monkeypatch.setattr(sign_in, "_AZ_SECONDS", 0.3 if "sleep" in script else 20)
+        monkeypatch.setattr(sign_in, "_AZ_TIMEOUT", 0.3 if "sleep" in script else 20)
         with pytest.raises(sign_in.NotSignedIn, match=words):
-            sign_in.token_of_az(CONTOSO)
+            sign_in.azure_cli_token(CONTOSO)
     az.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho \'{{"accessToken":"t"}}\'\n')
-    assert sign_in.token_of_az(CONTOSO) == "t"
+    assert sign_in.azure_cli_token(CONTOSO) == "t"
     asked = (tmp_path / "asked").read_text()
     assert asked == f"account get-access-token --resource-type ms-graph --tenant {CONTOSO} -o json\n"
 
@@ -303,7 +303,7 @@ def test_graph_is_waited_for() -> None:
     """What is new is not known everywhere at once, and Retry-After is obeyed."""
     ok, missing = httpx.Response(201, json={"id": "x"}), httpx.Response(404, json={"error": {}})
     graph, waited = graph_that(missing, httpx.Response(400, json={}), ok)
-    assert graph.send("POST", "/x", {}, patient=True) == {"id": "x"}
+    assert graph.send("POST", "/x", {}, retry_not_found=True) == {"id": "x"}
     assert waited == [1, 2]
     graph, waited = graph_that(httpx.Response(429, headers={"Retry-After": "7"}), ok)
     assert graph.send("POST", "/x", {}) == {"id": "x"}
@@ -331,11 +331,11 @@ def test_graph_is_waited_for() -> None:
 )
 def test_what_graph_may_say_instead(answer: httpx.Response | Exception, words: str, pauses: int) -> None:
     """In words, without control characters, and not for ever."""
-    from camunda_entra_fastapi.cli.register.graph import GraphRefused
+    from camunda_entra_fastapi.cli.register.graph import GraphError
 
     graph, waited = graph_that(answer)
-    with pytest.raises(GraphRefused, match=words):
-        graph.send("POST", "/x", {}, patient=True)
+    with pytest.raises(GraphError, match=words):
+        graph.send("POST", "/x", {}, retry_not_found=True)
     assert len(waited) == pauses
 
 
@@ -343,21 +343,22 @@ def test_odd_lists_and_secrets() -> None:
     """Lists that are none are empty; a secret that is not told is a failure, and so is a broken consent."""
     from datetime import UTC, datetime
 
-    from camunda_entra_fastapi.cli.register import apply
-    from camunda_entra_fastapi.cli.register.graph import GraphRefused
-    from camunda_entra_fastapi.cli.register.plan import Found, Plan
+    from camunda_entra_fastapi.cli.register.apply import apply_plan
+    from camunda_entra_fastapi.cli.register.current import CurrentRegistration
+    from camunda_entra_fastapi.cli.register.graph import GraphError
+    from camunda_entra_fastapi.cli.register.plan import Plan
 
     graph, _ = graph_that(httpx.Response(200, json={"value": 3}))
-    assert graph.first("/x") == []
-    found = Found({"id": "i", "appId": "a"}, {"id": "p"}, graph={"id": "g"})
+    assert graph.first_page("/x") == []
+    current = CurrentRegistration({"id": "i", "appId": "a"}, {"id": "p"}, graph_principal={"id": "g"})
     for plan, answer, words in (
         (Plan({}, ("x",), False, True, ((), ())), httpx.Response(200, json={}), "--new-secret"),
         (Plan({}, ("x",), False, False, (("openid",), ())), httpx.Response(409, json={}), "status 409"),
     ):
         graph, _ = graph_that(answer)
-        wanted: Any = None
-        with pytest.raises(GraphRefused, match=words):
-            apply.carry_out(graph, wanted, found, plan, now=datetime.now(UTC), years=1, tell=len)
+        desired: Any = None
+        with pytest.raises(GraphError, match=words):
+            apply_plan(graph, desired, current, plan, now=datetime.now(UTC), years=1, on_step=len)
 
 
 # Wrong calls
@@ -421,6 +422,6 @@ def test_help_has_examples() -> None:
 
 def test_waiting_for_entra_is_waiting() -> None:
     """As long as it asks for."""
-    from camunda_entra_fastapi.cli.register.command import pause
+    from camunda_entra_fastapi.cli.register.run import pause
 
     pause(0)

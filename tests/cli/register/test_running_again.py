@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from camunda_entra_fastapi.cli.register import apply
+from camunda_entra_fastapi.cli.register.apply import apply_plan
+from camunda_entra_fastapi.cli.register.current import CurrentRegistration, has_valid_secret, read_current
 from camunda_entra_fastapi.cli.register.env_file import EnvFile
-from camunda_entra_fastapi.cli.register.graph import Graph, GraphRefused
-from camunda_entra_fastapi.cli.register.plan import Found, Plan, has_secret
+from camunda_entra_fastapi.cli.register.graph import GraphClient, GraphError
+from camunda_entra_fastapi.cli.register.plan import Plan
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import Ran, run_command
@@ -67,19 +68,19 @@ def test_ctrl_c_in_between(
     register: Callable[..., Ran], emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is done is told; the next run goes on, with one application and one secret in the end."""
-    genuine = Graph.send
+    genuine = GraphClient.send
 
-    def send(self: Graph, method: str, path: str, members: Any, **how: Any) -> dict[str, Any]:
+    def send(self: GraphClient, method: str, path: str, members: Any, **how: Any) -> dict[str, Any]:
         if path == "/servicePrincipals":
             raise KeyboardInterrupt
         return genuine(self, method, path, members, **how)
 
-    monkeypatch.setattr(Graph, "send", send)
+    monkeypatch.setattr(GraphClient, "send", send)
     ran = register("Operate 2", "--base-url", BASE, "--yes")
     assert ran.code == 1
     assert "created the application" in ran.output
     assert "Interrupted. What is told as done stays done" in ran.error
-    monkeypatch.setattr(Graph, "send", genuine)
+    monkeypatch.setattr(GraphClient, "send", genuine)
     ran = register("Operate 2", "--base-url", BASE, "--yes")
     assert ran.code == 0
     assert "create the application" not in ran.output
@@ -96,17 +97,17 @@ def test_no_secret_is_made_that_nobody_is_told() -> None:
         return httpx.Response(409, json={})
 
     client = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://graph.example")
-    found = Found({"id": "i", "appId": "a"}, {"id": "p"}, graph={"id": "g"})
-    wanted: Any = None
-    with pytest.raises(GraphRefused):
-        apply.carry_out(
-            Graph(client),
-            wanted,
-            found,
+    current = CurrentRegistration({"id": "i", "appId": "a"}, {"id": "p"}, graph_principal={"id": "g"})
+    desired: Any = None
+    with pytest.raises(GraphError):
+        apply_plan(
+            GraphClient(client),
+            desired,
+            current,
             Plan({}, ("x",), False, True, (("openid",), ())),
             now=NOW,
             years=1,
-            tell=len,
+            on_step=len,
         )
     assert asked == ["/v1.0/oauth2PermissionGrants"]
 
@@ -220,7 +221,7 @@ def test_a_file_that_breaks_in_the_end_costs_no_secret(
 )
 def test_secrets_that_have_expired_are_none(ends: list[str | None], good: bool) -> None:
     """What cannot be read is taken for good, so that no secret is made without need."""
-    assert has_secret({"passwordCredentials": [{"endDateTime": each} for each in ends]}, NOW) is good
+    assert has_valid_secret({"passwordCredentials": [{"endDateTime": each} for each in ends]}, NOW) is good
 
 
 def test_an_expired_secret_is_followed_by_another(
@@ -234,7 +235,7 @@ def test_an_expired_secret_is_followed_by_another(
         headers={"Authorization": f"Bearer {graph_token(emulator)}"},
         trust_env=False,
     ).json()
-    assert has_secret(registering, datetime.now(UTC))
+    assert has_valid_secret(registering, datetime.now(UTC))
     ends = registering["passwordCredentials"][0]["endDateTime"]
     years_later = datetime.fromisoformat(ends).replace(year=2090)
 
@@ -244,7 +245,7 @@ def test_an_expired_secret_is_followed_by_another(
             return years_later
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(f"{MODULE}.command.datetime", Later)
+        patch.setattr(f"{MODULE}.run.datetime", Later)
         ran = register("Operate 2", "--base-url", BASE, "--dry-run")
     assert [line for line in ran.output.splitlines() if line.startswith("  ")] == ["  create a client secret"]
 
@@ -293,10 +294,10 @@ def test_graph_that_does_not_know_its_tenant(
     register: Callable[..., Ran], emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An issuer without a tenant would be no issuer, so nothing is done."""
-    genuine = Graph.first
+    genuine = GraphClient.first_page
     monkeypatch.setattr(
-        Graph,
-        "first",
+        GraphClient,
+        "first_page",
         lambda self, path, **query: [] if path == "/organization" else genuine(self, path, **query),
     )
     before = emulator.directory
@@ -309,5 +310,5 @@ def test_graph_that_does_not_know_its_tenant(
 def test_a_tenant_without_graph() -> None:
     """Nothing can be consented to there, so nothing is begun."""
     graph, _ = graph_that(httpx.Response(200, json={"value": []}))
-    with pytest.raises(GraphRefused, match="no service principal of Microsoft Graph"):
-        apply.find(graph, "Operate", "")
+    with pytest.raises(GraphError, match="no service principal of Microsoft Graph"):
+        read_current(graph, "Operate", "")
