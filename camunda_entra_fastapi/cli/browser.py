@@ -1,4 +1,4 @@
-"""Signing in as a browser does for a single-page application: authorization code flow with PKCE."""
+"""Signing in as a browser does: at a service's page, or as Swagger UI by authorization code with PKCE."""
 
 import base64
 import hashlib
@@ -11,23 +11,23 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import httpx
 
 NAVIGATION: Final = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
-"""What a browser sends of itself when somebody types an address."""
+"""The headers of a navigation by address bar (Fetch Metadata Request Headers)."""
 
 
-class SignInFailed(Exception):
-    """A step of the sign-in did not go as it should; the message says which, and what came instead."""
+class BrowserSignInFailed(Exception):
+    """A step of the sign-in failed; the message says which one, and what came instead."""
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
-    """What the docs page knows of signing in.
+class PublicClient:
+    """A public client (RFC 6749, 2.1), as Swagger UI is one.
 
     Attributes:
-        client_id: The application's ID in Entra.
-        authorization_url: Where people sign in.
-        token_url: Where codes are redeemed.
-        scope: What is asked for.
-        redirect_uri: Where the code is sent.
+        client_id: The client ID.
+        authorization_url: The authorization endpoint.
+        token_url: The token endpoint.
+        scope: The requested scopes.
+        redirect_uri: The redirect URI.
     """
 
     client_id: str
@@ -37,8 +37,8 @@ class Application:
     redirect_uri: str
 
     @classmethod
-    def of_docs_page(cls, client: httpx.Client, url: str, client_id: str) -> Self:
-        """From the OpenAPI document of the service at ``url``, which Swagger UI reads as well."""
+    def from_openapi(cls, client: httpx.Client, url: str, client_id: str) -> Self:
+        """Make the client that Swagger UI makes of the OpenAPI document of the service at ``url``."""
         document = client.get(f"{url}/openapi.json").raise_for_status().json()
         (scheme,) = document["components"]["securitySchemes"].values()
         flow = scheme["flows"]["authorizationCode"]
@@ -51,84 +51,90 @@ class Application:
         )
 
 
-def sign_in(client: httpx.Client, application: Application, person: str) -> str:
-    """The access token of somebody who signs in on Entra's page by pressing the button with their name.
+def sign_in(client: httpx.Client, oauth_client: PublicClient, user: str) -> str:
+    """Sign in by pressing the button with the user's name on the emulator's page; the access token.
 
     Raises:
-        SignInFailed: Entra refused, or the answer is not the one that was asked for.
-        httpx.HTTPError: Somebody did not answer.
+        BrowserSignInFailed: Entra refused, or its response is not one to this request.
+        httpx.HTTPError: There was no response.
     """
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     page = client.get(
-        application.authorization_url,
+        oauth_client.authorization_url,
         params={
-            "client_id": application.client_id,
+            "client_id": oauth_client.client_id,
             "response_type": "code",
-            "redirect_uri": application.redirect_uri,
-            "scope": application.scope,
+            "redirect_uri": oauth_client.redirect_uri,
+            "scope": oauth_client.scope,
             "state": state,
             "code_challenge": challenge,
             "code_challenge_method": "S256",
             "prompt": "select_account",  # others may be signed in already
         },
     )
-    location = _location(_press(client, page, person), application.redirect_uri)
+    location = _redirect_location(press_button(client, page, user), oauth_client.redirect_uri)
     client.get(location).raise_for_status()
-    code = _code_in(location, state)
-    origin = "{0.scheme}://{0.netloc}".format(urlsplit(application.redirect_uri))
-    answer = client.post(
-        application.token_url,
+    code = _code_from(location, state)
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(oauth_client.redirect_uri))
+    response = client.post(
+        oauth_client.token_url,
         data={
-            "client_id": application.client_id,
+            "client_id": oauth_client.client_id,
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": application.redirect_uri,
+            "redirect_uri": oauth_client.redirect_uri,
             "code_verifier": verifier,
         },
         headers={"Origin": origin},
     )
-    if answer.status_code != httpx.codes.OK:
-        raise SignInFailed(f"the code was not redeemed: {answer.status_code} {answer.text[:200]}")
-    return str(answer.json()["access_token"])
+    if response.status_code != httpx.codes.OK:
+        raise BrowserSignInFailed(f"the code was not redeemed: {response.status_code} {response.text[:200]}")
+    return str(response.json()["access_token"])
 
 
-def open_page(client: httpx.Client, url: str, person: str) -> httpx.Response:
-    """The page of a service, after signing in at Entra's page by pressing the button with the name.
+def open_page(client: httpx.Client, url: str, user: str) -> httpx.Response:
+    """Open a service's page, signing in by pressing the button with the user's name on the emulator's page.
 
     Raises:
-        SignInFailed: Entra's page has no such button, or does not send us back.
-        httpx.HTTPError: Somebody did not answer.
+        BrowserSignInFailed: The page has no such button, or does not redirect back.
+        httpx.HTTPError: There was no response.
     """
     page = client.get(url, headers=NAVIGATION, follow_redirects=True)
-    answer = _press(client, page, person)
-    if not answer.is_redirect:
-        raise SignInFailed(f"the sign-in page did not send us back ({answer.status_code})")
-    return client.get(str(answer.headers["Location"]), headers=NAVIGATION, follow_redirects=True)
+    response = press_button(client, page, user)
+    if not response.is_redirect:
+        raise BrowserSignInFailed(f"the sign-in page did not send us back ({response.status_code})")
+    return client.get(str(response.headers["Location"]), headers=NAVIGATION, follow_redirects=True)
 
 
-def _press(client: httpx.Client, page: httpx.Response, person: str) -> httpx.Response:
-    buttons = _Buttons()
-    buttons.feed(page.text)
-    pressed = next((button for button in buttons.found if person in button.text), None)
-    if pressed is None:
-        raise SignInFailed(f"the sign-in page ({page.status_code}) has no button with the name {person}")
-    return client.post(urljoin(str(page.url), pressed.action), data=pressed.fields)
+def press_button(client: httpx.Client, page: httpx.Response, text: str) -> httpx.Response:
+    """Submit the page's form by its button with the text.
+
+    Raises:
+        BrowserSignInFailed: The page has no such button.
+        httpx.HTTPError: There was no response.
+    """
+    parser = _ButtonParser()
+    parser.feed(page.text)
+    button = next((button for button in parser.buttons if text in button.text), None)
+    if button is None:
+        raise BrowserSignInFailed(f"the sign-in page ({page.status_code}) has no button with the name {text}")
+    return client.post(urljoin(str(page.url), button.action), data=button.fields)
 
 
-def _location(answer: httpx.Response, redirect_uri: str) -> str:
-    location = str(answer.headers.get("Location", ""))
-    if not answer.is_redirect or location.partition("?")[0] != redirect_uri:
-        raise SignInFailed(f"the sign-in page did not send us back ({answer.status_code})")
+def _redirect_location(response: httpx.Response, redirect_uri: str) -> str:
+    location = str(response.headers.get("Location", ""))
+    if not response.is_redirect or location.partition("?")[0] != redirect_uri:
+        raise BrowserSignInFailed(f"the sign-in page did not send us back ({response.status_code})")
     return location
 
 
-def _code_in(location: str, state: str) -> str:
+def _code_from(location: str, state: str) -> str:
     parameters = parse_qs(urlsplit(location).query)
     if "error_description" in parameters:
-        raise SignInFailed(parameters["error_description"][0].splitlines()[0])
+        raise BrowserSignInFailed(parameters["error_description"][0].splitlines()[0])
     if parameters.get("state") != [state]:
-        raise SignInFailed("the answer has another state than the request")
+        raise BrowserSignInFailed("the answer has another state than the request")
     return parameters["code"][0]
 
 
@@ -139,31 +145,31 @@ class _Button:
     text: str = ""
 
 
-class _Buttons(HTMLParser):
-    """Collects a page's submit buttons, with what pressing each would send."""
+class _ButtonParser(HTMLParser):
+    """Collects a page's submit buttons, each with the form fields that it submits."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[_Button] = []
+        self.buttons: list[_Button] = []
         self._action = ""
         self._hidden: dict[str, str] = {}
-        self._inside: _Button | None = None
+        self._current: _Button | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._action, self._hidden = given.get("action", ""), {}
-        elif tag == "input" and given.get("type") == "hidden":
-            self._hidden[given["name"]] = given["value"]
+            self._action, self._hidden = attributes.get("action", ""), {}
+        elif tag == "input" and attributes.get("type") == "hidden":
+            self._hidden[attributes["name"]] = attributes["value"]
         elif tag == "button":
-            pressed = {given["name"]: given.get("value", "")} if "name" in given else {}
-            self._inside = _Button(self._action, self._hidden | pressed)
-            self.found.append(self._inside)
+            button = {attributes["name"]: attributes.get("value", "")} if "name" in attributes else {}
+            self._current = _Button(self._action, self._hidden | button)
+            self.buttons.append(self._current)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "button":
-            self._inside = None
+            self._current = None
 
     def handle_data(self, data: str) -> None:
-        if self._inside is not None:
-            self._inside.text += data
+        if self._current is not None:
+            self._current.text += data

@@ -8,12 +8,13 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from camunda_entra_fastapi.cli.console import print_line
 from camunda_entra_fastapi.cli.demo import check_demo, run_demo
 from camunda_entra_fastapi.cli.doctor.command import doctor
 from camunda_entra_fastapi.cli.emulator import example_directory, run_emulator
 from camunda_entra_fastapi.cli.explain.command import explain
 from camunda_entra_fastapi.cli.register.command import register
-from camunda_entra_fastapi.cli.service import DemoError
+from camunda_entra_fastapi.cli.service import CommandError
 from camunda_entra_fastapi.testing.directory.file import DirectoryError
 
 PORT: Final = 8000
@@ -65,7 +66,7 @@ def demo(
     Nothing leaves this machine. Ctrl-C ends it.
     """
     console = Console()
-    with _told_errors():
+    with _errors_on_stderr():
         if check:
             passed = check_demo(console, port=port or 0, emulator_port=emulator_port or 0)
             raise typer.Exit(0 if passed else 1)
@@ -102,17 +103,15 @@ def emulator(
     if example:
         typer.echo(example_directory(), nl=False)
         return
-    with _told_errors():
+    with _errors_on_stderr():
         run_emulator(Console(), Console(stderr=True), host=host, port=port, tls=tls, directory_file=directory)
 
 
 @contextmanager
-def _told_errors() -> Iterator[None]:
-    """What a person has to change is told in words, and the exit code is 1."""
+def _errors_on_stderr() -> Iterator[None]:
+    """Errors that people can mend end with their message on stderr, and exit code 1."""
     try:
         yield
-    except (DemoError, DirectoryError) as error:
-        Console(stderr=True).print(
-            str(error), style="red", markup=False, highlight=False, emoji=False, soft_wrap=True
-        )
+    except (CommandError, DirectoryError) as error:
+        print_line(Console(stderr=True), str(error), "red")
         raise typer.Exit(1) from None

@@ -7,7 +7,7 @@ from typing import Final
 import httpx
 from rich.console import Console
 
-from camunda_entra_fastapi.cli.checks import Outcome, run_checks
+from camunda_entra_fastapi.cli.checks import CheckResult, run_checks
 from camunda_entra_fastapi.cli.instructions import print_instructions
 from camunda_entra_fastapi.cli.interrupts import interruptible, until_interrupted
 from camunda_entra_fastapi.cli.service import Service, check_port, serve_sample
@@ -20,11 +20,11 @@ def run_demo(console: Console, *, port: int, emulator_port: int) -> None:
     """Start both, tell what can be tried, and wait for Ctrl-C.
 
     Raises:
-        DemoError: A port is taken, or the sample ended.
+        CommandError: A port is taken, or the sample ended.
     """
     with until_interrupted(), ExitStack() as stack:
         with console.status("Starting a local Entra and the sample"):
-            emulator, service = stack.enter_context(_both(port, emulator_port))
+            emulator, service = stack.enter_context(_serve_both(port, emulator_port))
         print_instructions(console, emulator, service.url)
         service.wait()
 
@@ -33,27 +33,25 @@ def check_demo(console: Console, *, port: int, emulator_port: int) -> bool:
     """Start both, try everything once, and tell what was seen; whether all was as it should be.
 
     Raises:
-        DemoError: A port is taken, or the sample did not start.
+        CommandError: A port is taken, or the sample did not start.
     """
-    outcomes: list[Outcome] = []
+    results: list[CheckResult] = []
     with (
         interruptible(),
-        _both(port, emulator_port) as (emulator, service),
+        _serve_both(port, emulator_port) as (emulator, service),
         httpx.Client(base_url=service.url, trust_env=False, timeout=10) as client,
     ):
-        for outcome in run_checks(client, emulator):
-            outcomes.append(outcome)
-            _print_outcome(console, outcome)
-    failed = sum(not outcome.passed for outcome in outcomes)
-    summary = (
-        f"{failed} of {len(outcomes)} checks failed." if failed else f"All {len(outcomes)} checks passed."
-    )
+        for result in run_checks(client, emulator):
+            results.append(result)
+            _print_result(console, result)
+    failed = sum(not result.passed for result in results)
+    summary = f"{failed} of {len(results)} checks failed." if failed else f"All {len(results)} checks passed."
     console.print(summary, style="bold red" if failed else "bold green", highlight=False)
     return not failed
 
 
 @contextmanager
-def _both(port: int, emulator_port: int) -> Iterator[tuple[EntraEmulator, Service]]:
+def _serve_both(port: int, emulator_port: int) -> Iterator[tuple[EntraEmulator, Service]]:
     check_port(emulator_port, "--emulator-port")
     emulator = EntraEmulator()
     with emulator.serve(port=emulator_port):
@@ -62,8 +60,8 @@ def _both(port: int, emulator_port: int) -> Iterator[tuple[EntraEmulator, Servic
             yield emulator, service
 
 
-def _print_outcome(console: Console, outcome: Outcome) -> None:
+def _print_result(console: Console, result: CheckResult) -> None:
     good, bad = ("ok    ", "FAILED") if console.options.ascii_only else ("\u2713", "\u2717")
-    mark = f"[green]{good}[/]" if outcome.passed else f"[red]{bad}[/]"
+    mark = f"[green]{good}[/]" if result.passed else f"[red]{bad}[/]"
     console.print(mark, end=" ")
-    console.print(f"{outcome.name}: {outcome.told}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{result.name}: {result.description}", markup=False, highlight=False, soft_wrap=True)

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from camunda_entra_fastapi.cli.interrupts import until_interrupted, wait
-from camunda_entra_fastapi.cli.request_log import Journal, short_domain
-from camunda_entra_fastapi.cli.service import DemoError, check_port
+from camunda_entra_fastapi.cli.request_log import RequestLog, short_domain
+from camunda_entra_fastapi.cli.service import CommandError, check_port
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, Tenant, User
 from camunda_entra_fastapi.testing.directory.file import dump_directory, load_directory
 
@@ -43,12 +43,12 @@ def run_emulator(
 
     Raises:
         DirectoryError: The file describes no directory.
-        DemoError: It cannot listen there.
+        CommandError: It cannot listen there.
     """
     directory = Directory.default() if directory_file is None else load_directory(directory_file)
     _check_host(host)
     check_port(port, "--port", (host,))
-    emulator = EntraEmulator(directory=directory, on_request=Journal(console, directory))
+    emulator = EntraEmulator(directory=directory, on_request=RequestLog(console, directory))
     with until_interrupted(), ExitStack() as stack:
         stack.enter_context(emulator.serve(host, port, tls=tls))
         if not _is_loopback(host):
@@ -84,35 +84,35 @@ def _print_instructions(console: Console, emulator: EntraEmulator) -> None:
     people = [(tenant, user) for tenant in tenants for user in tenant.users]
     applications = [(tenant, application) for tenant in tenants for application in tenant.applications]
     _print_table(
-        console, "People", ("", "username", "tenant", "roles"), [_of_person(*each) for each in people]
+        console, "People", ("", "username", "tenant", "roles"), [_user_row(*each) for each in people]
     )
     _print_table(
         console,
         "Applications",
         ("", _CLIENT_ID, "tenant", "credentials"),
-        [_of_application(*each) for each in applications],
+        [_application_row(*each) for each in applications],
     )
     _print(console, "\nWhere to look:", "bold")
     _print(console, f"{emulator.base_url}/{tenant.id}/v2.0/.well-known/openid-configuration")
     _print(console, "\nCtrl-C ends it. What it is asked:\n")
 
 
-def _of_person(tenant: Tenant, user: User) -> tuple[str, ...]:
+def _user_row(tenant: Tenant, user: User) -> tuple[str, ...]:
     roles = ", ".join(role for granted in user.roles.values() for role in granted)
-    kinds = [
+    flags = [
         word for word, is_so in (("administrator", user.administrator), ("guest", user.home_tenant)) if is_so
     ]
-    return user.name, user.username, short_domain(tenant.domain), ", ".join(filter(None, (roles, *kinds)))
+    return user.name, user.username, short_domain(tenant.domain), ", ".join(filter(None, (roles, *flags)))
 
 
-def _of_application(tenant: Tenant, application: Application) -> tuple[str, ...]:
-    proofs = {
+def _application_row(tenant: Tenant, application: Application) -> tuple[str, ...]:
+    credentials = {
         "secret": application.secrets,
         "certificate": application.certificates,
         "federated credential": application.federated_credentials,
     }
-    how = ", ".join(name for name, there_are in proofs.items() if there_are)
-    return application.name, application.client_id, short_domain(tenant.domain), how
+    present = ", ".join(name for name, values in credentials.items() if values)
+    return application.name, application.client_id, short_domain(tenant.domain), present
 
 
 def _print_table(console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -139,7 +139,7 @@ def _check_host(host: str) -> None:
             raise OSError  # which would mean all addresses
         socket.create_server((host, 0), family=family).close()
     except (OSError, UnicodeError):
-        raise DemoError(
+        raise CommandError(
             f"Cannot listen on {host!r}, which is no address of this machine. "
             "Give --host 127.0.0.1 for this machine alone, or --host 0.0.0.0 for everybody."
         ) from None

@@ -1,4 +1,4 @@
-"""Who appears in the demo, out of the emulator's default directory."""
+"""The demo's users and application, from the emulator's default directory."""
 
 from typing import Final
 
@@ -10,18 +10,18 @@ READER: Final = "Ben Reader"
 APPLICATION: Final = "Billing job"
 
 
-def token_of(emulator: EntraEmulator, person: str) -> str:
-    """The token that somebody who signed in for the API would have."""
-    return emulator.token(user=person, scopes=tuple(emulator.application.exposed))
+def user_token(emulator: EntraEmulator, user: str) -> str:
+    """The user's access token for the API."""
+    return emulator.token(user=user, scopes=tuple(emulator.application.exposed))
 
 
-def token_for_another_api(emulator: EntraEmulator) -> str:
-    """A good token with nothing wrong but its audience: of version 2.0, as the API's own ones."""
+def other_api_token(emulator: EntraEmulator) -> str:
+    """A token whose audience alone is wrong: of version 2.0, as the API's own tokens."""
     return emulator.token(user=READER, application=UNRELATED, version=2)
 
 
-def request_of_application(emulator: EntraEmulator) -> tuple[str, dict[str, str]]:
-    """Where, and with which form, the application asks for a token of its own (RFC 6749, 4.4.2)."""
+def client_credentials_request(emulator: EntraEmulator) -> tuple[str, dict[str, str]]:
+    """The URL and the form of the application's client credentials grant (RFC 6749, 4.4.2)."""
     client = next(app for app in emulator.tenant.applications if app.client_id == BILLING)
     return f"{emulator.base_url}/{emulator.tenant.id}/oauth2/v2.0/token", {
         "grant_type": "client_credentials",

@@ -1,4 +1,4 @@
-"""A line for each request that reached the local Entra, for people who watch."""
+"""The emulator's request log: a line for each request."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.testing import Directory, RecordedRequest
 from camunda_entra_fastapi.testing.directory.shapes import is_guid
 
@@ -16,20 +17,20 @@ _METHOD_WIDTH: Final = len("OPTIONS")
 _PATH_WIDTH: Final = len("contoso/.../openid-configuration")
 _GAP: Final = "  "
 _INDENT: Final = " " * len("12:00:00  ")
-_LEAST_ROOM: Final = 20
-_LONGEST: Final = 300
+_MIN_WIDTH: Final = 20
+_MAX_LENGTH: Final = 300
 _STYLES: Final = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
 
 
-class Journal:
-    """Tells of requests: when, what, how it ended, who was concerned, and what was wrong.
+class RequestLog:
+    """Prints requests: time, method, path, status, client and user, and the error.
 
-    Queries are left out, because codes and tokens stand in them. What a request brings is printed without
+    Queries are left out, because codes and tokens are in them. Values of a request are printed without
     control characters, and never as markup.
 
     Args:
-        console: Where to.
-        directory: Whose tenants' IDs are shown as domains.
+        console: The console to print to.
+        directory: The directory; its tenants' IDs are printed as domains.
         now: The time of day.
     """
 
@@ -41,7 +42,7 @@ class Journal:
     ) -> None:
         self._console = console
         self._now = now
-        self._dots = "..." if console.options.ascii_only else "\u2026"
+        self._ellipsis = "..." if console.options.ascii_only else "\u2026"
         self._tenants = {
             name: short_domain(tenant.domain)
             for tenant in directory.tenants
@@ -49,18 +50,18 @@ class Journal:
         }
 
     def __call__(self, request: RecordedRequest) -> None:
-        """Print its line. When nobody reads any longer, say nothing."""
+        """Print the request's line. A closed pipe is ignored."""
         line = Text.assemble(
             (f"{self._now():%H:%M:%S}", "dim"),
             "  ",
-            set_cell_size(_printable(request.method), _METHOD_WIDTH),
+            set_cell_size(printable(request.method, _MAX_LENGTH), _METHOD_WIDTH),
             "  ",
-            self._path(request.path),
+            self._format_path(request.path),
             "  ",
             (str(request.status or "-").ljust(3), _STYLES.get(request.status // 100, "red")),
         )
         details = [
-            Text(_printable(value), style)
+            Text(printable(value, _MAX_LENGTH), style)
             for value, style in (
                 (request.did, ""),
                 (request.client, "bold"),
@@ -69,11 +70,11 @@ class Journal:
             )
             if value
         ]
-        with suppress(SystemExit):  # how Rich meets a closed pipe
-            self._console.print(self._joined(line, details), soft_wrap=True)
+        with suppress(SystemExit):  # how Rich reacts to a closed pipe
+            self._console.print(self._arranged(line, details), soft_wrap=True)
 
-    def _joined(self, line: Text, details: list[Text]) -> Text:
-        """On one line; on a terminal, what has no room there is below, a little to the right."""
+    def _arranged(self, line: Text, details: list[Text]) -> Text:
+        """The line with its details. On a terminal, details without room are on indented lines below."""
         width = self._console.width if self._console.is_terminal else None
         used = line.cell_len
         for detail in details:
@@ -81,31 +82,27 @@ class Journal:
                 line.append(_GAP).append_text(detail)
                 used += len(_GAP) + detail.cell_len
             else:
-                room = max(width - len(_INDENT), _LEAST_ROOM)
-                for part in detail.wrap(self._console, room):
+                width_left = max(width - len(_INDENT), _MIN_WIDTH)
+                for part in detail.wrap(self._console, width_left):
                     part.rstrip()
                     line.append(f"\n{_INDENT}").append_text(part)
                     used = len(_INDENT) + part.cell_len
         return line
 
-    def _path(self, path: str) -> str:
-        """The path with its tenant's name, as wide as all are; a long one loses its middle."""
-        first, slash, rest = _printable(path).removeprefix("/").partition("/")
-        tenant = self._tenants.get(first.lower()) or (f"{first[:8]}{self._dots}" if is_guid(first) else first)
-        shown = f"{tenant}{slash}{rest}" or "/"
-        if cell_len(shown) > _PATH_WIDTH:
-            start = f"{tenant[:12]}/{self._dots}"
+    def _format_path(self, path: str) -> str:
+        """The path with its tenant's name, in a fixed width; a long path loses its middle."""
+        first, slash, rest = printable(path, _MAX_LENGTH).removeprefix("/").partition("/")
+        tenant = self._tenants.get(first.lower()) or (
+            f"{first[:8]}{self._ellipsis}" if is_guid(first) else first
+        )
+        label = f"{tenant}{slash}{rest}" or "/"
+        if cell_len(label) > _PATH_WIDTH:
+            start = f"{tenant[:12]}/{self._ellipsis}"
             end = rest[-(_PATH_WIDTH - len(start)) :]
-            shown = start + end[max(end.find("/"), 0) :]
-        return set_cell_size(shown, _PATH_WIDTH)
+            label = start + end[max(end.find("/"), 0) :]
+        return set_cell_size(label, _PATH_WIDTH)
 
 
 def short_domain(domain: str) -> str:
-    """The domain without what every tenant's first domain ends in."""
+    """The domain without the suffix of initial domains."""
     return domain.lower().removesuffix(".onmicrosoft.com")
-
-
-def _printable(text: str) -> str:
-    """Without what could move the cursor, change colours or turn the direction of reading."""
-    shown = "".join(character if character.isprintable() else "?" for character in text[: _LONGEST + 1])
-    return shown if len(text) <= _LONGEST else f"{shown[:_LONGEST]}..."

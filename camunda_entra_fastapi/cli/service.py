@@ -1,4 +1,4 @@
-"""The sample as a process of its own, which knows of its surroundings by the six variables alone."""
+"""The sample service in a process of its own, configured by the six variables alone."""
 
 import errno
 import os
@@ -17,15 +17,15 @@ from typing import Final
 INCIDENT: Final = 2251799813685301
 """The key of an incident that the sample starts with."""
 
-PATIENCE: Final = 30.0
-"""Seconds that the sample may take until it listens."""
+START_TIMEOUT: Final = 30.0
+"""Seconds that the sample may take to start."""
 
-_LISTENS: Final = re.compile(rb"Uvicorn running on http://127\.0\.0\.1:(\d+)")
+_LISTENING: Final = re.compile(rb"Uvicorn running on http://127\.0\.0\.1:(\d+)")
 _NO_SUCH_ADDRESS: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-class DemoError(Exception):
-    """The demo cannot run; the message tells a person why and what to do."""
+class CommandError(Exception):
+    """A command cannot run; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Service:
     """The running sample: web pages and an API.
 
     Attributes:
-        url: Where it is reached. By the name localhost, for which Entra lets a redirect URI have any port.
+        url: Its URL, with the host localhost, for which Entra lets a redirect URI have any port.
     """
 
     url: str
@@ -41,32 +41,32 @@ class Service:
     _log: Path
 
     def wait(self) -> None:
-        """Wait until it ends, which it does only when something is wrong.
+        """Wait until the process ends, which it does only when something is wrong.
 
         Raises:
-            DemoError: It ended; what it said last is in the message.
+            CommandError: It ended; the message has its last output.
         """
         self._process.wait()
-        raise _ended(self._log)
+        raise _exit_error(self._log)
 
 
 @contextmanager
 def serve_sample(
-    environment: Mapping[str, str], port: int, *, patience: float = PATIENCE
+    environment: Mapping[str, str], port: int, *, timeout: float = START_TIMEOUT
 ) -> Iterator[Service]:
-    """Run the sample with the variables; it listens when the block begins, and is gone when it ends.
+    """Run the sample with the variables. It listens when the block begins, and is stopped when it ends.
 
     Args:
         environment: The six variables.
-        port: Of 127.0.0.1; 0 takes a free one.
-        patience: Seconds until it must listen.
+        port: The port of 127.0.0.1; 0 for any that is free.
+        timeout: Seconds until it must listen.
 
     Raises:
-        DemoError: It does not start.
+        CommandError: It does not start.
     """
     with TemporaryDirectory(prefix="camunda-entra-demo-") as folder:
         log = Path(folder) / "service.log"
-        # Its working directory is an empty one, so that no .env of the caller's is read.
+        # The working directory is empty, so that no .env of the caller's is read.
         with (
             log.open("wb") as output,
             subprocess.Popen(
@@ -77,28 +77,28 @@ def serve_sample(
                     *("--no-access-log", "--timeout-graceful-shutdown", "2"),
                 ],
                 cwd=folder,
-                env=_surroundings() | dict(environment),
+                env=_inherited_environment() | dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             ) as process,
         ):
             try:
-                listens_on = _port_of(process, log, patience)
-                yield Service(f"http://localhost:{listens_on}", process, log)
+                actual_port = _wait_for_port(process, log, timeout)
+                yield Service(f"http://localhost:{actual_port}", process, log)
             finally:
                 process.terminate()
                 process.wait()
 
 
 def sample_arguments(package: Path) -> list[str]:
-    """How uvicorn is told of the sample.
+    """The arguments by which uvicorn finds the sample.
 
     Args:
-        package: This package's folder. A wheel has the sample in it; in a checkout it lies beside it.
+        package: This package's folder. A wheel has the sample in it; in a checkout it is beside it.
     """
-    shipped = package / "cli" / "samples"
-    folder = shipped if shipped.is_dir() else package.parent / "samples"
+    in_wheel = package / "cli" / "samples"
+    folder = in_wheel if in_wheel.is_dir() else package.parent / "samples"
     return ["operate_web.main:app", "--app-dir", str(folder)]
 
 
@@ -107,12 +107,12 @@ def check_port(port: int, option: str, addresses: tuple[str, ...] = ("127.0.0.1"
 
     Args:
         port: The port; 0 is always fine.
-        option: What the message tells people to change.
+        option: The option that the message names.
         addresses: All of them must be free. A name like localhost means 127.0.0.1 to one client and
-            ::1 to the next, and a stranger on either would be taken for us.
+            ::1 to the next, and another server on either would be taken for this one.
 
     Raises:
-        DemoError: It cannot.
+        CommandError: It cannot.
     """
     for address in addresses if port else ():
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -121,25 +121,25 @@ def check_port(port: int, option: str, addresses: tuple[str, ...] = ("127.0.0.1"
         except OSError as error:
             if error.errno in _NO_SUCH_ADDRESS:
                 continue
-            raise DemoError(
+            raise CommandError(
                 f"Port {port} cannot be used: {os.strerror(error.errno or 0)}. "
                 f"Choose another one with {option}, or {option} 0 for any that is free."
             ) from None
 
 
-def _port_of(process: subprocess.Popen[bytes], log: Path, patience: float) -> int:
-    deadline = time.monotonic() + patience
-    while not (listens := _LISTENS.search(log.read_bytes())):
+def _wait_for_port(process: subprocess.Popen[bytes], log: Path, timeout: float) -> int:
+    deadline = time.monotonic() + timeout
+    while not (match := _LISTENING.search(log.read_bytes())):
         if process.poll() is not None:
-            raise _ended(log)
+            raise _exit_error(log)
         if time.monotonic() >= deadline:
-            raise DemoError(f"The sample did not listen within {patience:g} seconds.")
+            raise CommandError(f"The sample did not listen within {timeout:g} seconds.")
         time.sleep(0.02)
-    return int(listens[1])
+    return int(match[1])
 
 
-def _surroundings() -> dict[str, str]:
-    """Our environment without what changes how the sample finds Entra."""
+def _inherited_environment() -> dict[str, str]:
+    """The environment without variables that change how the sample finds Entra."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -147,6 +147,6 @@ def _surroundings() -> dict[str, str]:
     }
 
 
-def _ended(log: Path) -> DemoError:
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-20:]
-    return DemoError("\n".join(("The sample ended. It said last:", *said)))
+def _exit_error(log: Path) -> CommandError:
+    last_lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-20:]
+    return CommandError("\n".join(("The sample ended. It said last:", *last_lines)))

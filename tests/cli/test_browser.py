@@ -6,9 +6,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from camunda_entra_fastapi.cli.browser import Application, SignInFailed, sign_in
+from camunda_entra_fastapi.cli.browser import BrowserSignInFailed, PublicClient, sign_in
 
-APPLICATION = Application(
+CLIENT = PublicClient(
     "client",
     "http://entra.localhost/authorize",
     "http://entra.localhost/token",
@@ -28,33 +28,33 @@ PAGE = """
 
 
 def answering(
-    back: Callable[[str], str] = lambda state: f"{APPLICATION.redirect_uri}?code=c&state={state}",
+    back: Callable[[str], str] = lambda state: f"{CLIENT.redirect_uri}?code=c&state={state}",
     page: str = PAGE,
     redeemed: httpx.Response | None = None,
 ) -> tuple[httpx.Client, list[httpx.Request]]:
     """A client before an Entra and a service that answer so, and the list of what they are asked."""
-    asked: list[httpx.Request] = []
+    requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
+        requests.append(request)
         match request.url.path:
             case "/authorize":
                 return httpx.Response(200, text=page)
             case "/press":
-                location = back(asked[0].url.params["state"])
+                location = back(requests[0].url.params["state"])
                 return httpx.Response(302, headers={"Location": location} if location else {})
             case "/token":
                 return redeemed or httpx.Response(200, json={"access_token": "token"})
         return httpx.Response(200)
 
-    return httpx.Client(transport=httpx.MockTransport(answer)), asked
+    return httpx.Client(transport=httpx.MockTransport(answer)), requests
 
 
 def test_presses_the_button_follows_and_redeems() -> None:
     """Four requests, each as a browser sends it: page, button with its form, redirect, code with verifier."""
-    client, asked = answering()
-    assert sign_in(client, APPLICATION, "Ben Reader") == "token"
-    page, pressed, redirected, redeemed = asked
+    client, requests = answering()
+    assert sign_in(client, CLIENT, "Ben Reader") == "token"
+    page, pressed, redirected, redeemed = requests
     assert page.url.params["code_challenge_method"] == "S256"
     assert (str(pressed.url), pressed.content) == ("http://entra.localhost/press", b"flow=f&user=7")
     assert redirected.url.path == "/docs/oauth2-redirect"
@@ -65,37 +65,41 @@ def test_presses_the_button_follows_and_redeems() -> None:
 def test_says_when_the_page_does_not_know_the_person() -> None:
     """An error page has no buttons, and is not pressed."""
     client, _ = answering(page="<h1>AADSTS50011</h1>")
-    with pytest.raises(SignInFailed, match=r"the sign-in page \(200\) has no button with the name Ben"):
-        sign_in(client, APPLICATION, "Ben")
+    with pytest.raises(
+        BrowserSignInFailed, match=r"the sign-in page \(200\) has no button with the name Ben"
+    ):
+        sign_in(client, CLIENT, "Ben")
 
 
 @pytest.mark.parametrize("location", ["", "http://localhost:8000/other?code=c"])
 def test_goes_nowhere_but_to_the_redirect_uri(location: str) -> None:
     """A code that is sent elsewhere is nobody's."""
-    client, asked = answering(back=lambda _: location)
-    with pytest.raises(SignInFailed, match=r"the sign-in page did not send us back \(302\)"):
-        sign_in(client, APPLICATION, "Ben Reader")
-    assert len(asked) == 2
+    client, requests = answering(back=lambda _: location)
+    with pytest.raises(BrowserSignInFailed, match=r"the sign-in page did not send us back \(302\)"):
+        sign_in(client, CLIENT, "Ben Reader")
+    assert len(requests) == 2
 
 
 def test_an_error_in_the_answer_is_told() -> None:
     """Entra's own words, up to the end of their first line."""
     error = "error=access_denied&error_description=AADSTS65004%3a+declined.%0d%0aTrace+ID%3a+1"
-    client, _ = answering(back=lambda state: f"{APPLICATION.redirect_uri}?{error}&state={state}")
-    with pytest.raises(SignInFailed, match=r"^AADSTS65004: declined\.$"):
-        sign_in(client, APPLICATION, "Ben Reader")
+    client, _ = answering(back=lambda state: f"{CLIENT.redirect_uri}?{error}&state={state}")
+    with pytest.raises(BrowserSignInFailed, match=r"^AADSTS65004: declined\.$"):
+        sign_in(client, CLIENT, "Ben Reader")
 
 
 @pytest.mark.parametrize("state", ["", "&state=other"])
 def test_an_answer_to_another_request_is_refused(state: str) -> None:
     """Without our state it is not the answer to what we asked."""
-    client, _ = answering(back=lambda _: f"{APPLICATION.redirect_uri}?code=c{state}")
-    with pytest.raises(SignInFailed, match="the answer has another state than the request"):
-        sign_in(client, APPLICATION, "Ben Reader")
+    client, _ = answering(back=lambda _: f"{CLIENT.redirect_uri}?code=c{state}")
+    with pytest.raises(BrowserSignInFailed, match="the answer has another state than the request"):
+        sign_in(client, CLIENT, "Ben Reader")
 
 
 def test_a_code_that_is_not_redeemed_is_told() -> None:
     """Status and error of the token endpoint."""
     client, _ = answering(redeemed=httpx.Response(400, text='{"error":"invalid_grant"}'))
-    with pytest.raises(SignInFailed, match=r'the code was not redeemed: 400 \{"error":"invalid_grant"\}'):
-        sign_in(client, APPLICATION, "Ben Reader")
+    with pytest.raises(
+        BrowserSignInFailed, match=r'the code was not redeemed: 400 \{"error":"invalid_grant"\}'
+    ):
+        sign_in(client, CLIENT, "Ben Reader")

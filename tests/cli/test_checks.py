@@ -7,7 +7,7 @@ from camunda_entra_fastapi.cli.checks import run_checks
 from camunda_entra_fastapi.testing import EntraEmulator
 
 
-def seen_with(answer: httpx.Response | Exception) -> list[str]:
+def actual_with(answer: httpx.Response | Exception) -> list[str]:
     """What each check saw when every request is answered so."""
 
     def handle(_: httpx.Request) -> httpx.Response:
@@ -16,21 +16,21 @@ def seen_with(answer: httpx.Response | Exception) -> list[str]:
         return answer
 
     with httpx.Client(transport=httpx.MockTransport(handle), base_url="http://localhost:8000") as client:
-        outcomes = list(run_checks(client, EntraEmulator()))
-    assert not any(outcome.passed for outcome in outcomes)
-    assert all(outcome.told == f"{outcome.seen} (expected: {outcome.expected})" for outcome in outcomes)
-    return [outcome.seen for outcome in outcomes]
+        results = list(run_checks(client, EntraEmulator()))
+    assert not any(result.passed for result in results)
+    assert all(result.description == f"{result.actual} (expected: {result.expected})" for result in results)
+    return [result.actual for result in results]
 
 
 def test_nobody_there_fails_every_check() -> None:
     """Each says so for itself; none is left out."""
-    assert seen_with(httpx.ConnectError("refused")) == ["no proper answer: refused"] * 10
+    assert actual_with(httpx.ConnectError("refused")) == ["no proper answer: refused"] * 10
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[]", "null", '{"detail": "Not Found"}', '{"detail": {}}'])
 def test_a_refusal_without_a_code_is_called_that(body: str) -> None:
     """Whatever the body is, the status is told and nothing breaks."""
-    *_, last = seen = seen_with(httpx.Response(418, text=body))
+    *_, last = seen = actual_with(httpx.Response(418, text=body))
     assert len(seen) == 10
     assert last == "418 without a code"
 
@@ -67,18 +67,18 @@ def test_an_outage_of_entra_is_seen_by_who_signs_in() -> None:
 
     with httpx.Client(transport=httpx.MockTransport(handle), base_url="http://localhost:8000") as client:
         reader, _, application, *_ = run_checks(client, emulator)
-    assert reader.seen == "the sign-in page (503) has no button with the name Ben Reader"
-    assert application.seen.startswith("no proper answer: Server error '503")
+    assert reader.actual == "the sign-in page (503) has no button with the name Ben Reader"
+    assert application.actual.startswith("no proper answer: Server error '503")
 
 
-def outcomes_of(answers: dict[str, httpx.Response]) -> dict[str, str]:
+def results_of(answers: dict[str, httpx.Response]) -> dict[str, str]:
     """What was seen of a service whose paths answer so; the others are 404."""
 
     def handle(request: httpx.Request) -> httpx.Response:
         return answers.get(request.url.path, httpx.Response(404, json={}))
 
     with httpx.Client(transport=httpx.MockTransport(handle), base_url="http://localhost:8000") as client:
-        return {each.name: each.seen for each in run_checks(client, EntraEmulator())}
+        return {each.name: each.actual for each in run_checks(client, EntraEmulator())}
 
 
 BUTTON = '<form action="/press"><button name="user" value="1">Ben Reader</button></form>'
@@ -106,6 +106,6 @@ BUTTON = '<form action="/press"><button name="user" value="1">Ben Reader</button
 )
 def test_a_page_that_does_not_greet_is_told(answers: dict[str, httpx.Response], seen: str) -> None:
     """What came instead is in the line; and who is not asked to sign in again was not signed out."""
-    outcomes = outcomes_of({"/": httpx.Response(200, text=BUTTON)} | answers)
-    assert outcomes["Ben Reader opens the page and signs in"] == seen
-    assert outcomes.get("Ben Reader signs out", "200") == "200"
+    results = results_of({"/": httpx.Response(200, text=BUTTON)} | answers)
+    assert results["Ben Reader opens the page and signs in"] == seen
+    assert results.get("Ben Reader signs out", "200") == "200"

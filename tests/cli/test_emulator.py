@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from camunda_entra_fastapi import EntraSettings
 from camunda_entra_fastapi.cli.commands import commands
-from camunda_entra_fastapi.cli.request_log import Journal
+from camunda_entra_fastapi.cli.request_log import RequestLog
 from camunda_entra_fastapi.testing import Directory, EntraEmulator, RecordedRequest
 from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE
 from camunda_entra_fastapi.testing.directory.file import load_directory
@@ -90,13 +90,13 @@ def lines_of(*requests: RecordedRequest, width: int = 120, **options: Any) -> li
     """What is printed of requests, at noon."""
     file = StringIO()
     options = {"force_terminal": True, "color_system": None} | options
-    journal = Journal(
+    request_log = RequestLog(
         Console(file=file, width=width, **options),
         Directory.default(),
         lambda: datetime(2026, 1, 1, 12, 0, 1),  # noqa: DTZ001 - the time of day
     )
     for request in requests:
-        journal(request)
+        request_log(request)
     return file.getvalue().splitlines()
 
 
@@ -261,7 +261,7 @@ def test_the_default_port_is_8400(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without options: on this machine alone, as the documentation says."""
     asked: list[dict[str, object]] = []
     monkeypatch.setattr(
-        "camunda_entra_fastapi.cli.commands.run_emulator", lambda *_, **given: asked.append(given)
+        "camunda_entra_fastapi.cli.commands.run_emulator", lambda *_, **options: asked.append(options)
     )
     assert CliRunner().invoke(commands, ["emulator"]).exit_code == 0
     assert asked == [{"host": "127.0.0.1", "port": 8400, "tls": False, "directory_file": None}]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from camunda_entra_fastapi.cli.service import DemoError, check_port, sample_arguments, serve_sample
+from camunda_entra_fastapi.cli.service import CommandError, check_port, sample_arguments, serve_sample
 from camunda_entra_fastapi.testing import EntraEmulator
 
 ENVIRONMENT = EntraEmulator(base_url="http://127.0.0.1:9").environment()
@@ -24,21 +24,21 @@ def test_answers_while_the_block_lasts() -> None:
 
 def test_says_why_it_did_not_start() -> None:
     """The settings' own words reach the person."""
-    with pytest.raises(DemoError, match=r"It said last:(.|\n)*CAMUNDA_IDENTITY_CLIENT_ID is not set"):
+    with pytest.raises(CommandError, match=r"It said last:(.|\n)*CAMUNDA_IDENTITY_CLIENT_ID is not set"):
         serve_sample(dict(list(ENVIRONMENT.items())[:3]), 0).__enter__()
 
 
 def test_is_not_waited_for_without_end() -> None:
     """One that never listens is given up."""
-    with pytest.raises(DemoError, match=r"The sample did not listen within 0 seconds\."):
-        serve_sample(ENVIRONMENT, 0, patience=0).__enter__()
+    with pytest.raises(CommandError, match=r"The sample did not listen within 0 seconds\."):
+        serve_sample(ENVIRONMENT, 0, timeout=0).__enter__()
 
 
 def test_waiting_ends_when_it_ends() -> None:
     """One that ends by itself is no success; what it said last is told."""
     with serve_sample(ENVIRONMENT, 0) as sample:
         sample._process.terminate()
-        with pytest.raises(DemoError, match=r"The sample ended\. It said last:\n(.|\n)*Shutting down"):
+        with pytest.raises(CommandError, match=r"The sample ended\. It said last:\n(.|\n)*Shutting down"):
             sample.wait()
 
 
@@ -62,7 +62,7 @@ def test_port_0_and_free_ports_are_fine() -> None:
 def test_a_stranger_on_the_other_loopback_address_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Browsers may try ::1 first, so that one must be free too."""
     monkeypatch.setattr(socket, "create_server", refusing({socket.AF_INET6: errno.EADDRINUSE}))
-    with pytest.raises(DemoError, match="Port 8000 cannot be used: Address already in use"):
+    with pytest.raises(CommandError, match="Port 8000 cannot be used: Address already in use"):
         check_port(8000, "--port", ("127.0.0.1", "::1"))
     check_port(8000, "--port")
 
@@ -77,7 +77,7 @@ def test_a_machine_without_ipv6_is_fine(monkeypatch: pytest.MonkeyPatch, reason:
 def test_a_port_may_be_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason is the system's, not always that it is taken."""
     monkeypatch.setattr(socket, "create_server", refusing({socket.AF_INET: errno.EACCES}))
-    with pytest.raises(DemoError, match=r"Port 80 cannot be used: Permission denied\."):
+    with pytest.raises(CommandError, match=r"Port 80 cannot be used: Permission denied\."):
         check_port(80, "--port")
 
 

@@ -20,7 +20,7 @@ from camunda_entra_fastapi.cli.explain.decode import DecodedToken
 from camunda_entra_fastapi.cli.explain.token_kinds import details_of
 from camunda_entra_fastapi.cli.fetching import entra_http, fetch_keys
 from camunda_entra_fastapi.cli.findings import Finding, State, is_ok, printable, split_remedy
-from camunda_entra_fastapi.cli.service import DemoError, check_port
+from camunda_entra_fastapi.cli.service import CommandError, check_port
 from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError, SignInFailed
 from camunda_entra_fastapi.remote.aadsts import read_refusal
 from camunda_entra_fastapi.remote.credentials import Client
@@ -70,7 +70,7 @@ def sign_in(
         check_port(port, "--port")
         pages = _SignInPages(settings, client, time.time)
         findings = _wait_for_sign_in(prompts, pages, port, browser=browser)
-    except DemoError as error:
+    except CommandError as error:
         cause, remedy = split_remedy(str(error))
         findings = [_aborted("port_taken", cause, remedy).finding]
     except SettingsError as error:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from camunda_entra_fastapi.cli.browser import _press
+from camunda_entra_fastapi.cli.browser import press_button
 from camunda_entra_fastapi.cli.register.graph import GraphClient
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import CONTOSO
@@ -22,9 +22,9 @@ def types_the_code(emulator: EntraEmulator, who: str, code: str) -> None:
     """Somebody opens the address, types the code, signs in and consents."""
     with httpx.Client(base_url=emulator.base_url, trust_env=False, timeout=PATIENCE) as client:
         page = client.post("/common/oauth2/deviceauth", data={"user_code": code})
-        page = _press(client, page, who)
+        page = press_button(client, page, who)
         if "Accept" in page.text:
-            page = _press(client, page, "Accept")
+            page = press_button(client, page, "Accept")
         assert "Signed in" in page.text, page.text
 
 
