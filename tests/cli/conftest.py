@@ -1,4 +1,4 @@
-"""A local Entra that commands ask over HTTP, and commands run in this process."""
+"""An emulator over HTTP, and commands that run in this process."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from camunda_entra_fastapi.testing import Directory, EntraEmulator
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command did."""
+    """The result of a command."""
 
     code: int
     output: str
@@ -23,7 +23,7 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        """What it printed with ``--json``."""
+        """Its output with ``--json``."""
         return json.loads(self.output)
 
     def finding(self, code: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def run_command(*arguments: str, stdin: str | None = None, **variables: str) -> 
 
 @pytest.fixture(scope="module")
 def served_emulator() -> Iterator[EntraEmulator]:
-    """A local Entra over HTTP."""
+    """An emulator over HTTP."""
     emulator = EntraEmulator()
     with emulator.serve():
         yield emulator
@@ -52,7 +52,7 @@ def served_emulator() -> Iterator[EntraEmulator]:
 
 @pytest.fixture
 def emulator(served_emulator: EntraEmulator) -> Iterator[EntraEmulator]:
-    """The same, as it is at first; whatever a test changes is undone."""
+    """The emulator with its default directory; a test's changes are undone."""
     served_emulator.directory = Directory.default()
     yield served_emulator
     served_emulator.up()
@@ -61,7 +61,7 @@ def emulator(served_emulator: EntraEmulator) -> Iterator[EntraEmulator]:
 
 @pytest.fixture
 def run(emulator: EntraEmulator) -> Callable[..., Ran]:
-    """Runs a command with the six variables of the local Entra's first application; None takes one away."""
+    """Runs a command with the six variables of the emulator's first application; None removes one."""
 
     def run_with(*arguments: str, stdin: str | None = None, **changes: str | None) -> Ran:
         variables = emulator.environment() | changes

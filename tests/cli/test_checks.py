@@ -1,4 +1,4 @@
-"""What the checks say of a service and an Entra that are not well."""
+"""The checks' results for a service and an Entra that do not work."""
 
 import httpx
 import pytest
@@ -7,13 +7,13 @@ from camunda_entra_fastapi.cli.checks import run_checks
 from camunda_entra_fastapi.testing import EntraEmulator
 
 
-def actual_with(answer: httpx.Response | Exception) -> list[str]:
-    """What each check saw when every request is answered so."""
+def actual_results(response: httpx.Response | Exception) -> list[str]:
+    """What came in each check when every request has this response."""
 
     def handle(_: httpx.Request) -> httpx.Response:
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     with httpx.Client(transport=httpx.MockTransport(handle), base_url="http://localhost:8000") as client:
         results = list(run_checks(client, EntraEmulator()))
@@ -23,20 +23,20 @@ def actual_with(answer: httpx.Response | Exception) -> list[str]:
 
 
 def test_nobody_there_fails_every_check() -> None:
-    """Each says so for itself; none is left out."""
-    assert actual_with(httpx.ConnectError("refused")) == ["no proper answer: refused"] * 10
+    """Each check fails by itself; none is left out."""
+    assert actual_results(httpx.ConnectError("refused")) == ["no proper answer: refused"] * 10
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[]", "null", '{"detail": "Not Found"}', '{"detail": {}}'])
 def test_a_refusal_without_a_code_is_called_that(body: str) -> None:
-    """Whatever the body is, the status is told and nothing breaks."""
-    *_, last = seen = actual_with(httpx.Response(418, text=body))
-    assert len(seen) == 10
+    """Whatever the body is, the result has the status, and nothing breaks."""
+    *_, last = actual = actual_results(httpx.Response(418, text=body))
+    assert len(actual) == 10
     assert last == "418 without a code"
 
 
 def test_an_outage_of_entra_is_seen_by_who_signs_in() -> None:
-    """The person and the application get no token, and say why."""
+    """User and application get no token, and the results say why."""
     emulator = EntraEmulator()
     emulator.down()
     service = httpx.Response(
@@ -71,11 +71,11 @@ def test_an_outage_of_entra_is_seen_by_who_signs_in() -> None:
     assert application.actual.startswith("no proper answer: Server error '503")
 
 
-def results_of(answers: dict[str, httpx.Response]) -> dict[str, str]:
-    """What was seen of a service whose paths answer so; the others are 404."""
+def results_of(responses: dict[str, httpx.Response]) -> dict[str, str]:
+    """What came from a service with these responses; other paths are 404."""
 
     def handle(request: httpx.Request) -> httpx.Response:
-        return answers.get(request.url.path, httpx.Response(404, json={}))
+        return responses.get(request.url.path, httpx.Response(404, json={}))
 
     with httpx.Client(transport=httpx.MockTransport(handle), base_url="http://localhost:8000") as client:
         return {each.name: each.actual for each in run_checks(client, EntraEmulator())}
@@ -85,7 +85,7 @@ BUTTON = '<form action="/press"><button name="user" value="1">Ben Reader</button
 
 
 @pytest.mark.parametrize(
-    ("answers", "seen"),
+    ("responses", "actual"),
     [
         ({"/press": httpx.Response(200, text="wait")}, "the sign-in page did not send us back (200)"),
         (
@@ -104,8 +104,8 @@ BUTTON = '<form action="/press"><button name="user" value="1">Ben Reader</button
         ),
     ],
 )
-def test_a_page_that_does_not_greet_is_told(answers: dict[str, httpx.Response], seen: str) -> None:
-    """What came instead is in the line; and who is not asked to sign in again was not signed out."""
-    results = results_of({"/": httpx.Response(200, text=BUTTON)} | answers)
-    assert results["Ben Reader opens the page and signs in"] == seen
+def test_a_page_that_does_not_greet_is_reported(responses: dict[str, httpx.Response], actual: str) -> None:
+    """The result says what came instead; a page without a redirect to the sign-in means still signed in."""
+    results = results_of({"/": httpx.Response(200, text=BUTTON)} | responses)
+    assert results["Ben Reader opens the page and signs in"] == actual
     assert results.get("Ben Reader signs out", "200") == "200"

@@ -30,7 +30,7 @@ VARIABLES = [
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port on which somebody else listens."""
+    """A port on which another server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -60,14 +60,16 @@ def paste(line: str) -> str:
             case _:
                 url = word
     headers |= {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
-    answer = httpx.request(method, url, headers=headers, content="&".join(data))
-    head = f"HTTP/1.1 {answer.status_code}\n{answer.headers}\n\n" if shows_headers else ""
-    return f"{head}{answer.text}\n"
+    response = httpx.request(method, url, headers=headers, content="&".join(data))
+    head = f"HTTP/1.1 {response.status_code}\n{response.headers}\n\n" if shows_headers else ""
+    return f"{head}{response.text}\n"
 
 
-def try_all(printed: str) -> None:
+def try_instructions(printed: str) -> None:
     """Paste every curl line, in order, and see what the text around it promises."""
-    lists, resolves, refused, asks = [line for line in printed.splitlines() if line.startswith("curl ")]
+    lists, resolves, refused, requests_token = [
+        line for line in printed.splitlines() if line.startswith("curl ")
+    ]
     listed = paste(lists)
     assert listed.startswith("HTTP/1.1 200")
     assert "Order fulfilment" in listed
@@ -77,10 +79,10 @@ def try_all(printed: str) -> None:
     assert '"resolved_by":"Ada Admin"' in resolved
     reader = lists[lists.index("-H ") :]
     assert "role_missing" in paste(f"{resolves[: resolves.index('-H ')]}{reader}")
-    answer = paste(refused)
-    assert answer.startswith("HTTP/1.1 401")
-    assert '"code":"audience_mismatch"' in answer
-    token = json.loads(paste(asks))["access_token"]
+    response = paste(refused)
+    assert response.startswith("HTTP/1.1 401")
+    assert '"code":"audience_mismatch"' in response
+    token = json.loads(paste(requests_token))["access_token"]
     root = lists.split()[4].removesuffix("/incidents")
     assert paste(f'curl -i {root}/export -H "Authorization: Bearer {token}"').startswith("HTTP/1.1 200")
 
@@ -93,7 +95,7 @@ def test_what_it_prints_works_when_pasted(monkeypatch: pytest.MonkeyPatch) -> No
     def interrupted(service: Service) -> None:
         written: Any = sys.stdout.buffer
         printed.append(written.getvalue().decode())
-        try_all(printed[0])
+        try_instructions(printed[0])
         assert f"\n{service.url}/docs\n" in printed[0]
         assert httpx.get(f"{service.url}/docs").status_code == 200
         signal.raise_signal(signal.SIGINT)
@@ -124,7 +126,7 @@ def test_ends_quietly_and_takes_the_sample_with_it(number: signal.Signals) -> No
             line = process.stdout.readline()
             assert line, f"It ended too early, after: {printed}"
             printed += line
-        try_all(printed)
+        try_instructions(printed)
         process.send_signal(number)
         rest, complaints = process.communicate(timeout=PATIENCE)
     assert (process.returncode, rest, complaints) == (0, "", "")
@@ -136,8 +138,8 @@ def test_ends_quietly_and_takes_the_sample_with_it(number: signal.Signals) -> No
 
 @pytest.mark.parametrize("option", ["--port", "--emulator-port"])
 @pytest.mark.parametrize("check", [[], ["--check"]])
-def test_a_taken_port_is_told_with_its_option(option: str, check: list[str], taken_port: int) -> None:
-    """One sentence on what to do, and exit 1; not somebody else's server taken for ours."""
+def test_a_taken_port_is_reported_with_its_option(option: str, check: list[str], taken_port: int) -> None:
+    """One sentence on what to do, and exit 1; another server is not taken for ours."""
     other = "--emulator-port" if option == "--port" else "--port"
     result = CliRunner().invoke(commands, ["demo", option, str(taken_port), other, "0", *check])
     assert result.exit_code == 1
@@ -149,10 +151,10 @@ def test_a_taken_port_is_told_with_its_option(option: str, check: list[str], tak
 
 def test_the_default_ports_are_8000_and_8400(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without options, the ports are those that the documentation names."""
-    asked: list[dict[str, int]] = []
-    monkeypatch.setattr("camunda_entra_fastapi.cli.commands.run_demo", lambda _, **ports: asked.append(ports))
+    calls: list[dict[str, int]] = []
+    monkeypatch.setattr("camunda_entra_fastapi.cli.commands.run_demo", lambda _, **ports: calls.append(ports))
     assert CliRunner().invoke(commands, ["demo"]).exit_code == 0
-    assert asked == [{"port": 8000, "emulator_port": 8400}]
+    assert calls == [{"port": 8000, "emulator_port": 8400}]
 
 
 def test_check_is_not_misled_by_the_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -178,13 +180,13 @@ def test_check_fails_when_something_is_not_as_it_should_be(monkeypatch: pytest.M
     )
     result = CliRunner().invoke(commands, ["demo", "--check"])
     assert result.exit_code == 1
-    told = result.output.splitlines()
-    assert "\u2717 DELETE /incidents/2251799813685301 by Ada Admin: 403 role_missing (expected: 200)" in told
-    assert told[-1] == "1 of 11 checks failed."
+    lines = result.output.splitlines()
+    assert "\u2717 DELETE /incidents/2251799813685301 by Ada Admin: 403 role_missing (expected: 200)" in lines
+    assert lines[-1] == "1 of 11 checks failed."
 
 
 def test_check_needs_no_unicode() -> None:
-    """Where the terminal knows ASCII alone, words stand for the marks."""
+    """Where the terminal is ASCII only, words stand for the symbols."""
     result = CliRunner(charset="ascii").invoke(commands, ["demo", "--check"])
     assert result.exit_code == 0
     assert result.output.isascii()

@@ -61,7 +61,7 @@ def variables_in(printed: str) -> dict[str, str]:
 
 
 def form(secret: str = SECRET) -> dict[str, str]:
-    """The daemon asks for a token."""
+    """The form of a client credentials grant."""
     return {
         "grant_type": "client_credentials",
         "client_id": BILLING,
@@ -87,7 +87,7 @@ def run_until_ready(
 
 
 def lines_of(*requests: RecordedRequest, width: int = 120, **options: Any) -> list[str]:
-    """What is printed of requests, at noon."""
+    """The lines that are printed for requests, at noon."""
     file = StringIO()
     options = {"force_terminal": True, "color_system": None} | options
     request_log = RequestLog(
@@ -129,7 +129,7 @@ def without_prefix(variables: dict[str, str]) -> dict[str, Any]:
 
 
 def test_it_goes_on_when_nobody_reads_any_longer() -> None:
-    """``| head`` closes the pipe; whoever signs in meanwhile is served all the same."""
+    """``| head`` closes the pipe; requests are served all the same."""
     with started() as (process, printed):
         assert process.stdout is not None
         process.stdout.close()
@@ -147,13 +147,13 @@ def test_it_prints_variables_people_and_applications(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("COLUMNS", "80")
     printed = run_until_ready(monkeypatch)
     assert list(variables_in(printed)) == list(EntraEmulator().environment())
-    told = [line.rstrip() for line in printed.splitlines()]
-    assert "The six variables of Operate:" in told
-    assert "Ben Reader   ben@contoso.example          contoso" in told
-    assert "Ada Admin    ada@contoso.example          contoso    Operate.Admin," in told
-    assert any(line.startswith("Gabi Guest") and line.endswith("guest") for line in told)
-    assert f"Billing job     {BILLING}   contoso   secret" in told
-    assert not any(len(line) > 80 for line in told if not line.startswith(("CAMUNDA_", "http")))
+    lines = [line.rstrip() for line in printed.splitlines()]
+    assert "The six variables of Operate:" in lines
+    assert "Ben Reader   ben@contoso.example          contoso" in lines
+    assert "Ada Admin    ada@contoso.example          contoso    Operate.Admin," in lines
+    assert any(line.startswith("Gabi Guest") and line.endswith("guest") for line in lines)
+    assert f"Billing job     {BILLING}   contoso   secret" in lines
+    assert not any(len(line) > 80 for line in lines if not line.startswith(("CAMUNDA_", "http")))
 
 
 def test_long_lists_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_a_directory_file_is_what_is_served(monkeypatch: pytest.MonkeyPatch) -> 
     assert "The six variables of Mine:" in run_until_ready(monkeypatch, "--directory", str(path))
 
 
-def test_a_taken_port_is_told_with_its_option() -> None:
+def test_a_taken_port_is_reported_with_its_option() -> None:
     """One sentence on stderr, and exit 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -223,7 +223,9 @@ def test_a_taken_port_is_told_with_its_option() -> None:
 
 
 @pytest.mark.parametrize("host", ["", "192.0.2.1", "::ffff:192.0.2.1", "x" * 70, "-"])
-def test_a_host_that_is_not_ours_is_told_with_its_option(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_is_not_ours_is_reported_with_its_option(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever is wrong with it."""
 
     def refuse(*_: object, **__: object) -> None:
@@ -240,31 +242,31 @@ def test_a_host_that_is_not_ours_is_told_with_its_option(host: str, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "cannot be read: No such file or directory"),
         ("tenants: [", "line 1, column 11: while parsing a flow node"),
         ("tenants: [{naem: '[red]'}]", "tenants[0].naem: is unknown; did you mean name? (line 1)"),
     ],
 )
-def test_a_directory_file_that_cannot_be_used_is_told(content: str | None, told: str) -> None:
+def test_a_directory_file_that_cannot_be_used_is_reported(content: str | None, message: str) -> None:
     """What is wrong and where, on stderr, exit 1."""
     if content is not None:
         Path("d.yaml").write_text(content, encoding="utf-8")
     result = CliRunner().invoke(commands, ["emulator", "--directory", "d.yaml"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("The directory file d.yaml cannot be used:\n  - ")
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 def test_the_default_port_is_8400(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without options: on this machine alone, as the documentation says."""
-    asked: list[dict[str, object]] = []
+    calls: list[dict[str, object]] = []
     monkeypatch.setattr(
-        "camunda_entra_fastapi.cli.commands.run_emulator", lambda *_, **options: asked.append(options)
+        "camunda_entra_fastapi.cli.commands.run_emulator", lambda *_, **options: calls.append(options)
     )
     assert CliRunner().invoke(commands, ["emulator"]).exit_code == 0
-    assert asked == [{"host": "127.0.0.1", "port": 8400, "tls": False, "directory_file": None}]
+    assert calls == [{"host": "127.0.0.1", "port": 8400, "tls": False, "directory_file": None}]
 
 
 FAILED = RecordedRequest(
@@ -276,7 +278,7 @@ FAILED = RecordedRequest(
 
 
 def test_lines_are_aligned() -> None:
-    """Whatever was asked, statuses are below each other."""
+    """Whatever the requests are, their statuses are below each other."""
     found = lines_of(
         RecordedRequest("GET", f"/{CONTOSO}/v2.0/.well-known/openid-configuration", "", 200),
         RecordedRequest("OPTIONS", TOKEN_PATH, "", 204),
@@ -308,7 +310,7 @@ def test_what_has_no_room_on_a_terminal_is_below() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "shown"),
+    ("path", "printed_path"),
     [
         ("/", "/"),
         ("", "/"),
@@ -325,17 +327,17 @@ def test_what_has_no_room_on_a_terminal_is_below() -> None:
         ("/a\x1b[31m\n\u202eb[red]c[/]:smile:", "a?[31m??b[red]c[/]:smile:"),
     ],
 )
-def test_paths_name_the_tenant_and_hold_nothing_harmful(path: str, shown: str) -> None:
-    """IDs are shown as domains; control characters and markup of a request stay without effect."""
+def test_paths_name_the_tenant_and_hold_nothing_harmful(path: str, printed_path: str) -> None:
+    """IDs are printed as domains; control characters and markup of a request have no effect."""
     (line,) = lines_of(RecordedRequest("GET", path, "code=hunter2", 200))
     head, tail = "12:00:01  GET      ", "  200"
     assert line.startswith(head)
     assert line.endswith(tail)
-    assert line.removeprefix(head).removesuffix(tail).rstrip() == shown
+    assert line.removeprefix(head).removesuffix(tail).rstrip() == printed_path
 
 
 def test_what_a_request_brings_is_printed_as_it_is_and_not_endlessly() -> None:
-    """No colour, no line and no page of a stranger's."""
+    """A request cannot print colours, lines or pages."""
     (line,) = lines_of(
         RecordedRequest(
             "\x1b]0;x", "/x", "", 0, did="a\nb", client="[bold]c", user="d\x9b", error="e" * 1000

@@ -1,4 +1,4 @@
-"""The command as a person starts it."""
+"""The command as a process."""
 
 import socket
 import subprocess
@@ -36,7 +36,7 @@ def test_says_what_to_install(
 
 
 def test_help_names_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """However Python was started, people are told the name that they type."""
+    """However Python was started, the usage has the command's name."""
     monkeypatch.setattr(sys, "argv", ["__main__.py", "--help"])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -56,7 +56,7 @@ def test_help_names_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         (("nonsense",), "nonsense"),
     ],
 )
-def test_a_wrong_call_is_told_in_words(arguments: tuple[str, ...], named: str) -> None:
+def test_a_wrong_call_is_reported_in_words(arguments: tuple[str, ...], named: str) -> None:
     """Exit code 2, what was wrong by its name, and no traceback."""
     ended = run(*arguments)
     assert ended.returncode == 2
@@ -65,7 +65,7 @@ def test_a_wrong_call_is_told_in_words(arguments: tuple[str, ...], named: str) -
 
 
 def test_what_went_wrong_goes_to_stderr() -> None:
-    """A script that reads the output is not given a complaint for it."""
+    """A script that reads the output does not read the error."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = run("demo", "--emulator-port", str(taken.getsockname()[1]))
     assert (ended.returncode, ended.stdout) == (1, "")

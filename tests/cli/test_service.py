@@ -1,4 +1,4 @@
-"""The sample as a process: it starts, or a person is told why not."""
+"""The sample as a process: it starts, or the error says why not."""
 
 import errno
 import socket
@@ -23,19 +23,19 @@ def test_answers_while_the_block_lasts() -> None:
 
 
 def test_says_why_it_did_not_start() -> None:
-    """The settings' own words reach the person."""
+    """The error has the settings' own messages."""
     with pytest.raises(CommandError, match=r"It said last:(.|\n)*CAMUNDA_IDENTITY_CLIENT_ID is not set"):
         serve_sample(dict(list(ENVIRONMENT.items())[:3]), 0).__enter__()
 
 
 def test_is_not_waited_for_without_end() -> None:
-    """One that never listens is given up."""
+    """A sample that never listens is given up."""
     with pytest.raises(CommandError, match=r"The sample did not listen within 0 seconds\."):
         serve_sample(ENVIRONMENT, 0, timeout=0).__enter__()
 
 
 def test_waiting_ends_when_it_ends() -> None:
-    """One that ends by itself is no success; what it said last is told."""
+    """A sample that ends by itself is no success; the error has its last output."""
     with serve_sample(ENVIRONMENT, 0) as sample:
         sample._process.terminate()
         with pytest.raises(CommandError, match=r"The sample ended\. It said last:\n(.|\n)*Shutting down"):
@@ -52,7 +52,7 @@ def test_is_found_in_a_wheel_and_in_a_checkout(tmp_path: Path) -> None:
 
 
 def test_port_0_and_free_ports_are_fine() -> None:
-    """Nothing is said of a port that can be used."""
+    """A port that can be used is no error."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     check_port(0, "--port")

@@ -1,4 +1,4 @@
-"""``camunda-entra doctor`` where all is well, and how it tells what it sees."""
+"""``camunda-entra doctor`` where nothing is wrong, and the form of its findings."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ SECRET = "local-emulator-secret-of-operate"
 
 
 def test_all_ticks_and_exit_code_0(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """With the local Entra as it comes, every step but the service that does not run has a tick."""
+    """With the default emulator, every step has a tick, but for the service, which does not run."""
     ran = run("doctor", "--json", CAMUNDA_ENTRA_BASE_URL=BASE)
     assert (ran.code, ran.json["ok"]) == (0, True)
     steps = [(each["name"], each["state"]) for each in ran.json["findings"]]
@@ -75,10 +75,10 @@ def test_the_last_line_counts(variables: dict[str, str], last: str, run: Callabl
 def test_a_refusal_of_entras_can_be_followed(run: Callable[..., Ran]) -> None:
     """Its code, its IDs, and the remedy of the same table that error pages and log lines use."""
     ran = run("doctor", CAMUNDA_IDENTITY_CLIENT_SECRET="nope")
-    told = " ".join(ran.output.split())
-    assert "(AADSTS7000215)" in told
-    assert "Correlation ID" in told
-    assert "Certificates & secrets, create one" in told
+    text = " ".join(ran.output.split())
+    assert "(AADSTS7000215)" in text
+    assert "Correlation ID" in text
+    assert "Certificates & secrets, create one" in text
 
 
 def test_another_post_logout_path_is_to_be_registered_too(run: Callable[..., Ran]) -> None:
@@ -93,26 +93,26 @@ def test_several_keys_some_of_no_use(emulator: EntraEmulator, run: Callable[...,
     from starlette.responses import JSONResponse, Response
 
     from camunda_entra_fastapi.testing.endpoints.documents import key_set
-    from tests.cli.doctor.test_misconfigurations import answering
+    from tests.cli.doctor.test_misconfigurations import serving_responses
 
     issuer = emulator.environment()["CAMUNDA_IDENTITY_ISSUER"]
     emulator.rotate_keys()
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         own = str(request.base_url).rstrip("/")
         if request.url.path.endswith("keys"):
             members = dict(key_set(emulator.keys, emulator.base_url, v1=False))
             return JSONResponse({"keys": [*members["keys"], {"kty": "EC"}]})
         return JSONResponse({"issuer": issuer, "jwks_uri": f"{own}/keys"})
 
-    with answering(answer) as url:
+    with serving_responses(respond) as url:
         ran = run("doctor", "--json", CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=url)
     (keys,) = [each["told"] for each in ran.json["findings"] if each["name"] == "keys"]
     assert keys == "2 keys to verify with, 1 left out (key 2: not an RSA key)"
 
 
 def test_for_several_tenants(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """An issuer for several tenants has a document, too; a token of one's own there is none."""
+    """An issuer for several tenants has a document, too; there is no token of the application's own."""
     change_application(emulator, OPERATE, sign_in_audience="AzureADMultipleOrgs")
     common = f"{emulator.base_url}/organizations/v2.0"
     ran = run(
@@ -122,10 +122,10 @@ def test_for_several_tenants(emulator: EntraEmulator, run: Callable[..., Ran]) -
         CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=common,
         CAMUNDA_ENTRA_ALLOWED_TENANTS="*",
     )
-    told = {each["name"]: each for each in ran.json["findings"]}
-    assert told["settings"]["told"] == f"the application {OPERATE}, for several tenants"
-    assert told["discovery"]["state"] == "ok"
-    assert "several tenants" in told["credential"]["told"]
+    findings = {each["name"]: each for each in ran.json["findings"]}
+    assert findings["settings"]["told"] == f"the application {OPERATE}, for several tenants"
+    assert findings["discovery"]["state"] == "ok"
+    assert "several tenants" in findings["credential"]["told"]
     assert ran.code == 0
 
 
@@ -133,7 +133,7 @@ def test_for_several_tenants(emulator: EntraEmulator, run: Callable[..., Ran]) -
 
 
 def test_a_file_says_all_variables(tmp_path: Path, emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """With a file, the shell's own do not fill in what it lacks; options go before it."""
+    """With a file, the shell's variables do not count; options take precedence over the file."""
     path = tmp_path / "operate.env"
     lines = [f"{name}='{value}'" for name, value in emulator.environment().items()]
     path.write_text("\ufeff# Operate\nexport IGNORED\nOTHER=${HOME}\n" + "\n".join(lines))
@@ -159,7 +159,7 @@ def test_dotenv_counts_only_without_a_file(
 
 
 def test_the_environment_is_left_as_it_was(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """Nothing that was given outlives the command."""
+    """No variable of the command outlives it."""
     before = dict(os.environ)
     run("doctor", "--env", "CAMUNDA_ENTRA_BASE_URL=" + BASE)
     assert dict(os.environ) == before
@@ -183,15 +183,15 @@ def test_wrong_calls_end_with_2(arguments: tuple[str, ...], words: str, tmp_path
     assert words in " ".join(ran.error.replace("\u2502", " ").split())
 
 
-def test_help_tells_exit_codes_and_examples(run: Callable[..., Ran]) -> None:
+def test_help_has_exit_codes_and_examples(run: Callable[..., Ran]) -> None:
     """For both commands."""
     for command in ("doctor", "explain"):
-        told = run(command, "--help").output
-        assert "Exit codes: 0" in told
-        assert f"camunda-entra {command} --env-file operate.env" in told
+        text = run(command, "--help").output
+        assert "Exit codes: 0" in text
+        assert f"camunda-entra {command} --env-file operate.env" in text
 
 
-# What is never shown
+# What is never printed
 
 
 @pytest.mark.parametrize("arguments", [("doctor",), ("doctor", "--json")])

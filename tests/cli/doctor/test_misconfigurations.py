@@ -46,8 +46,8 @@ class Mistake:
         code: Of the finding.
         cause: Words that it must have.
         remedy: Words that the remedy must have.
-        variables: What is set; ``{issuer}`` and ``{tenant}`` stand for the right ones. None takes one away.
-        change: What is done to the local Entra.
+        variables: What is set; ``{host}`` and the like stand for the emulator's. None removes one.
+        change: What is changed in the emulator.
         finding: What was looked at.
         state: How bad it is.
     """
@@ -419,12 +419,12 @@ def test_the_finding_names_cause_and_remedy(
     """Whatever is wrong, exit code 1 and words; what is only good to know does not fail."""
     if mistake.change is not None:
         mistake.change(emulator)
-    ran = run("doctor", "--json", **filled(mistake.variables, emulator))
+    ran = run("doctor", "--json", **filled_in(mistake.variables, emulator))
     check(ran, mistake.code, mistake.cause, mistake.remedy, mistake.finding, mistake.state)
 
 
-def filled(variables: Mapping[str, str | None], emulator: EntraEmulator) -> Variables:
-    """The variables with the local Entra's addresses."""
+def filled_in(variables: Mapping[str, str | None], emulator: EntraEmulator) -> Variables:
+    """The variables with the emulator's addresses."""
     host = emulator.base_url
     tls = host.replace("http://", "https://")
     own, other, *_ = emulator.directory.tenants
@@ -460,7 +460,7 @@ def check(ran: Ran, code: str, cause: str, remedy: str, name: str, state: str = 
 
 
 def test_without_any_variable_it_says_where_to_run(run: Callable[..., Ran]) -> None:
-    """Whoever starts it on the wrong machine is told so, beside what is missing."""
+    """On the wrong machine there is a note, besides what is missing."""
     ran = run_command("doctor", "--json")
     check(ran, "no_variables", "begins with CAMUNDA_", "--env-file", "settings", "note")
     assert [each["setting"] for each in ran.json["findings"] if each["state"] == "wrong"] == [
@@ -476,7 +476,7 @@ def test_without_any_variable_it_says_where_to_run(run: Callable[..., Ran]) -> N
 def test_a_registered_uri_that_differs_by_a_slash_is_shown_as_it_must_be(
     emulator: EntraEmulator, run: Callable[..., Ran]
 ) -> None:
-    """The finding has the URI to register, to the letter; what only the docs page needs is a note."""
+    """The finding has the exact URI to register; a URI that only Swagger UI needs is a note."""
     change_application(emulator, OPERATE, redirect_uris={f"{BASE}/auth/login-callback/": "web"})
     ran = run("doctor", "--json", "--url", BASE)
     found = [each for each in ran.json["findings"] if each.get("code") == "AADSTS50011"]
@@ -498,25 +498,25 @@ def test_a_clock_that_is_wrong(monkeypatch: pytest.MonkeyPatch, run: Callable[..
         ran = run("doctor", "--json")
         state = "wrong" if code == "clock_wrong" else "note"
         check(ran, code, "clock", "NTP", "clock", state)
-        told = ran.finding(code)["told"]
-        number = int(told.split(" is ")[1].split()[0])
+        message = ran.finding(code)["told"]
+        number = int(message.split(" is ")[1].split()[0])
         assert abs(number - abs(seconds)) <= 1
-        assert words.split()[2] in told
+        assert words.split()[2] in message
 
 
 @contextmanager
-def answering(answer: Callable[[Request], Response]) -> Iterator[str]:
-    """A server that answers everything so."""
+def serving_responses(respond: Callable[[Request], Response]) -> Iterator[str]:
+    """A server with this response to every request."""
 
     async def endpoint(request: Request) -> Response:
-        return answer(request)
+        return respond(request)
 
     with serving(Starlette(routes=[Route("/{path:path}", endpoint)])) as url:
         yield f"{url}/{CONTOSO}/v2.0"
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("respond", "words"),
     [
         (lambda _: HTMLResponse("<!DOCTYPE html><p>Sign in to the network"), "a web page, as from a proxy"),
         (lambda _: RedirectResponse("https://elsewhere.example/"), "redirects to https://elsewhere.example/"),
@@ -526,10 +526,10 @@ def answering(answer: Callable[[Request], Response]) -> Iterator[str]:
     ],
 )
 def test_something_else_than_entra_answers(
-    answer: Callable[[Request], Response], words: str, run: Callable[..., Ran]
+    respond: Callable[[Request], Response], words: str, run: Callable[..., Ran]
 ) -> None:
-    """What came instead of the document is told in words; what builds upon it is not looked at."""
-    with answering(answer) as url:
+    """The finding says what came instead of the document; steps that need it are skipped."""
+    with serving_responses(respond) as url:
         ran = run("doctor", "--json", "--url", BASE, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=url)
     check(ran, "no_document", words, "proxies pass Entra's documents on", "discovery")
     skipped = {each["name"] for each in ran.json["findings"] if each["state"] == "skipped"}
@@ -546,7 +546,7 @@ def test_a_document_without_keys(emulator: EntraEmulator, run: Callable[..., Ran
         ({"issuer": issuer, "jwks_uri": "http://far.example/keys"}, "fetch_failed", "discovery"),
     ):
 
-        def answer(request: Request, document: dict[str, str] = document) -> Response:
+        def respond(request: Request, document: dict[str, str] = document) -> Response:
             if request.url.path.endswith("keys"):
                 return JSONResponse({"keys": []})
             if request.url.path.endswith("none"):
@@ -554,7 +554,7 @@ def test_a_document_without_keys(emulator: EntraEmulator, run: Callable[..., Ran
             own = str(request.base_url).rstrip("/")
             return JSONResponse({name: value.replace("{own}", own) for name, value in document.items()})
 
-        with answering(answer) as url:
+        with serving_responses(respond) as url:
             ran = run("doctor", "--json", CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=url)
         check(ran, code, "", "CAMUNDA_", name)
 
@@ -563,7 +563,7 @@ def test_keys_that_are_not_there(emulator: EntraEmulator, run: Callable[..., Ran
     """The document is right, but nobody listens where it says that the keys are."""
     issuer = emulator.environment()["CAMUNDA_IDENTITY_ISSUER"]
     document = {"issuer": issuer, "jwks_uri": "http://127.0.0.1:1/keys"}
-    with answering(lambda _: JSONResponse(document)) as url:
+    with serving_responses(lambda _: JSONResponse(document)) as url:
         ran = run("doctor", "--json", CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=url)
     check(ran, "refused", "Nothing listens", "Correct host and port", "keys")
 
@@ -608,7 +608,7 @@ def test_tls_that_nobody_vouches_for(run: Callable[..., Ran]) -> None:
 def test_certificates_that_are_refused(
     name: str, days: tuple[int, int], code: str, words: str, tmp_path: Path, run: Callable[..., Ran]
 ) -> None:
-    """The time and the name of a certificate are told apart from trust."""
+    """Time and name of a certificate have findings of their own, besides trust."""
     pem = tmp_path / "server.pem"
     write_certificate(pem, name, days)
     both = pem.read_bytes()
@@ -645,7 +645,7 @@ def write_certificate(path: Path, name: str, days: tuple[int, int]) -> None:
 
 
 def test_a_proxy_that_lets_nobody_through(run: Callable[..., Ran]) -> None:
-    """A proxy's refusal is told as such, and names where its password belongs."""
+    """A proxy's refusal has a finding of its own, which names where its password belongs."""
     with serving(Starlette()) as url:
         proxy = url.replace("http://", "http://me:hidden-word@")
         ran = run(
@@ -665,7 +665,7 @@ def test_an_issuer_that_this_machine_does_not_reach(emulator: EntraEmulator, run
     backend = emulator.environment()["CAMUNDA_IDENTITY_ISSUER"]
     ran = run("doctor", "--json", CAMUNDA_IDENTITY_ISSUER=issuer, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=backend)
     check(ran, "refused", "Nothing listens", "", "issuer", "note")
-    with answering(lambda _: Response(status_code=404)) as url:
+    with serving_responses(lambda _: Response(status_code=404)) as url:
         ran = run(
             "doctor", "--json", CAMUNDA_IDENTITY_ISSUER=url, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=backend
         )
@@ -696,8 +696,8 @@ def test_what_may_be_wrong_with_a_connection(
 
 
 def test_a_document_without_end_is_cut(run: Callable[..., Ran]) -> None:
-    """What is read is bounded, and told as what it is."""
-    with answering(lambda _: Response(b" " * 3_000_000)) as url:
+    """What is read is bounded, and the finding says what it is."""
+    with serving_responses(lambda _: Response(b" " * 3_000_000)) as url:
         ran = run("doctor", "--json", CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=url)
     check(ran, "no_document", "something that is not JSON", "", "discovery")
 
@@ -734,19 +734,19 @@ def test_certificates_of_the_client(tmp_path: Path, emulator: EntraEmulator, run
     check(ran, "AADSTS700027", "fits none of its certificates", "upload the certificate", "credential")
     for days, code, words in ((365, "", "is good until"), (10, "certificate_ends", "in 9 days")):
         write_certificate(path, "client", (-1, days))
-        register(emulator, path)
+        upload_certificate(emulator, path)
         ran = run("doctor", "--json", **variables)
         assert ran.code == 0, ran.output
         (about,) = [each for each in ran.json["findings"] if words in each["told"]]
         assert about.get("code", "") == code
         assert "Entra takes the client certificate" in ran.output
     write_certificate(path, "client", (-10, -5))
-    register(emulator, path)
+    upload_certificate(emulator, path)
     ran = run("doctor", "--json", **variables)
     check(ran, "certificate_expired", "expired on", "Certificates & secrets", "credential")
 
 
-def register(emulator: EntraEmulator, path: Path) -> None:
+def upload_certificate(emulator: EntraEmulator, path: Path) -> None:
     """Upload the certificate."""
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
     pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
@@ -813,7 +813,7 @@ def entra_app(entra: CamundaEntra) -> Any:
     return app
 
 
-def told_of_service(ran: Ran) -> dict[str, Any]:
+def service_finding(ran: Ran) -> dict[str, Any]:
     """The finding about the service."""
     (found,) = [each for each in ran.json["findings"] if each["name"] == "service"]
     only: dict[str, Any] = found
@@ -825,7 +825,7 @@ def test_a_service_that_runs_as_it_should(emulator: EntraEmulator, run: Callable
     with service(emulator) as url:
         ran = run("doctor", "--json", "--url", url)
     assert [each for each in ran.json["findings"] if each["state"] != "ok"] == []
-    found = told_of_service(ran)
+    found = service_finding(ran)
     assert (found["state"], found["told"]) == (
         "ok",
         f"sends browsers to Entra, and back to {url}/auth/login-callback",
@@ -833,7 +833,7 @@ def test_a_service_that_runs_as_it_should(emulator: EntraEmulator, run: Callable
 
 
 def test_a_proxy_whose_headers_are_not_believed(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """The service takes another address for its own than browsers do: the remedy says what to set."""
+    """The service and browsers know different addresses of it: the remedy says what to set."""
     with service(emulator) as url:
         other = url.replace("localhost", "127.0.0.1")
         with forwarding(other) as proxy:
@@ -845,12 +845,14 @@ def test_a_proxy_whose_headers_are_not_believed(emulator: EntraEmulator, run: Ca
 
 @contextmanager
 def forwarding(target: str) -> Iterator[str]:
-    """A proxy that tells nobody whom it speaks for."""
+    """A proxy that sends no forwarded headers."""
 
     async def forward(request: Request) -> Response:
         async with httpx.AsyncClient(trust_env=False) as client:
-            answer = await client.get(target + request.url.path)
-        return Response(answer.content, answer.status_code, {"Location": answer.headers.get("Location", "")})
+            response = await client.get(target + request.url.path)
+        return Response(
+            response.content, response.status_code, {"Location": response.headers.get("Location", "")}
+        )
 
     with serving(Starlette(routes=[Route("/{path:path}", forward)])) as url:
         yield url
@@ -867,7 +869,7 @@ def test_a_service_with_other_settings(emulator: EntraEmulator, run: Callable[..
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "words", "state"),
+    ("respond", "code", "words", "state"),
     [
         (lambda _: Response(status_code=404), "no_login", "has no page /auth/login", "note"),
         (lambda _: Response("hello"), "service_strange", "with status 200 instead", "wrong"),
@@ -881,16 +883,16 @@ def test_a_service_with_other_settings(emulator: EntraEmulator, run: Callable[..
     ],
 )
 def test_something_else_than_the_service_answers(
-    answer: Callable[[Request], Response], code: str, words: str, state: str, run: Callable[..., Ran]
+    respond: Callable[[Request], Response], code: str, words: str, state: str, run: Callable[..., Ran]
 ) -> None:
     """No login pages are a choice; anything strange is not."""
-    with answering(answer) as url:
+    with serving_responses(respond) as url:
         ran = run("doctor", "--json", "--url", url.partition(f"/{CONTOSO}")[0])
     check(ran, code, words, "", "service", state)
 
 
 @pytest.mark.parametrize(
-    ("answer", "state", "words"),
+    ("respond", "state", "words"),
     [
         (lambda _: HTMLResponse("<p>Pick an account"), "ok", "Entra shows its sign-in page"),
         (lambda _: HTMLResponse('{"sErrorCode":"50011"}'), "wrong", "is not registered"),
@@ -912,7 +914,7 @@ def test_something_else_than_the_service_answers(
     ],
 )
 def test_what_entras_page_may_say_to_a_redirect_uri(
-    answer: Callable[[Request], Response],
+    respond: Callable[[Request], Response],
     state: str,
     words: str,
     emulator: EntraEmulator,
@@ -923,23 +925,25 @@ def test_what_entras_page_may_say_to_a_redirect_uri(
 
     def page(request: Request) -> Response:
         if request.url.path.endswith("authorize"):
-            return answer(request)
+            return respond(request)
         own = str(request.base_url).rstrip("/")
         return JSONResponse(
             {"issuer": issuer, "jwks_uri": f"{own}/k", "authorization_endpoint": f"{own}/authorize"}
         )
 
-    with answering(page) as url:
+    with serving_responses(page) as url:
         ran = run("doctor", "--json", "--url", BASE, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=url)
     (first, *_) = [each for each in ran.json["findings"] if each["name"] == "redirect URI"]
     assert (first["state"], words in first["told"]) == (state, True), first
 
 
 def test_entra_ends_while_it_is_asked(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """An authorize page and a token endpoint that are not there are told one by one."""
+    """A missing authorization endpoint and a missing token endpoint have a finding each."""
     issuer = emulator.environment()["CAMUNDA_IDENTITY_ISSUER"]
     nowhere = {"authorization_endpoint": "http://127.0.0.1:1/a", "token_endpoint": "http://127.0.0.1:1/t"}
-    with answering(lambda r: JSONResponse({"issuer": issuer, "jwks_uri": f"{r.base_url}k"} | nowhere)) as url:
+    with serving_responses(
+        lambda r: JSONResponse({"issuer": issuer, "jwks_uri": f"{r.base_url}k"} | nowhere)
+    ) as url:
         ran = run("doctor", "--json", "--url", BASE, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=url)
     check(ran, "fetch_failed", "cannot be reached", "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL", "credential")
     check(ran, "refused", "Nothing listens", "", "redirect URI", "note")

@@ -1,4 +1,4 @@
-"""``camunda-entra doctor --sign-in``: somebody signs in for real, and both tokens are explained."""
+"""``camunda-entra doctor --sign-in``: a browser signs in for real, and both tokens are checked."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,22 +18,22 @@ from tests.testing.browsing import change_application, change_tenant
 from tests.waiting import PATIENCE
 
 MODULE = "camunda_entra_fastapi.cli.doctor.sign_in"
-Person = Callable[[str], object]
+Browse = Callable[[str], object]
 
 
 @contextmanager
-def person(monkeypatch: pytest.MonkeyPatch, does: Person) -> Iterator[list[Any]]:
-    """Whoever sits at the browser that is opened, and what they saw."""
-    seen: list[Any] = []
+def browser_opens(monkeypatch: pytest.MonkeyPatch, browse: Browse) -> Iterator[list[Any]]:
+    """The browser that is opened, as a function; what it returned is in the list."""
+    pages: list[Any] = []
     threads: list[threading.Thread] = []
 
     def opened(url: str) -> bool:
-        threads.append(threading.Thread(target=lambda: seen.append(does(url))))
+        threads.append(threading.Thread(target=lambda: pages.append(browse(url))))
         threads[-1].start()
         return True
 
     monkeypatch.setattr(f"{MODULE}.webbrowser.open", opened)
-    yield seen
+    yield pages
     for thread in threads:
         thread.join()
 
@@ -44,8 +44,8 @@ def ada(url: str) -> httpx.Response:
         return open_page(client, url, "Ada Admin")
 
 
-def names(ran: Ran) -> dict[str, list[str]]:
-    """The states of the findings, by their names."""
+def states_by_name(ran: Ran) -> dict[str, list[str]]:
+    """The findings' states, by their names."""
     found: dict[str, list[str]] = {}
     for each in ran.json["findings"]:
         found.setdefault(each["name"], []).append(each["state"])
@@ -65,26 +65,24 @@ def test_both_tokens_are_explained(
     port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All checks of both pass, there is a refresh token, and the browser says that all is done."""
-    with person(monkeypatch, ada) as seen:
+    with browser_opens(monkeypatch, ada) as pages:
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert ran.code == 0, ran.output
-    states = names(ran)
+    states = states_by_name(ran)
     assert (
         states["ID token"] == states["access token"] == states["refresh token"] == states["sign-in"] == ["ok"]
     )
     (access,) = [each for each in ran.json["findings"] if each["name"] == "access token"]
     assert access["told"] == "all 10 checks pass; version 2.0"
     assert "Roles: Operate.Admin." in access["actual"]
-    assert "You are signed in" in seen[0].text
+    assert "You are signed in" in pages[0].text
     assert f"http://localhost:{port}/" in ran.error
-    assert "eyJ" not in ran.output + ran.error + seen[0].text
+    assert "eyJ" not in ran.output + ran.error + pages[0].text
 
 
-def test_people_are_told_where_to_go(
-    port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The address, the redirect URI that it needs, and then what came of it."""
-    with person(monkeypatch, ada):
+def test_people_see_where_to_go(port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address, the redirect URI that it needs, and then the findings."""
+    with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--sign-in", "--port", port)
     assert f"It needs the redirect URI http://localhost:{port}/auth/login-callback" in ran.output
     assert "Entra redeemed the code" in ran.output
@@ -95,23 +93,23 @@ def test_v1_tokens_are_seen(
 ) -> None:
     """The access token's first failed check has the remedy; the browser shows it, too."""
     change_application(emulator, OPERATE, requested_access_token_version=None)
-    with person(monkeypatch, ada) as seen:
+    with browser_opens(monkeypatch, ada) as pages:
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     wrong = [each for each in ran.json["findings"] if each["name"] == "access token"]
     assert wrong[0]["code"] == "v1_token"
     assert "requestedAccessTokenVersion" in wrong[0]["remedy"]
     assert ran.code == 1
-    assert "Something is wrong" in seen[0].text
-    assert "requestedAccessTokenVersion" in seen[0].text
+    assert "Something is wrong" in pages[0].text
+    assert "requestedAccessTokenVersion" in pages[0].text
 
 
 def test_a_token_for_graph_hinders_no_sign_in(
     port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is good to know, and so is the missing refresh token."""
-    with person(monkeypatch, ada):
+    with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--json", "--sign-in", "--port", port, CAMUNDA_ENTRA_SCOPES="openid User.Read")
-    states = names(ran)
+    states = states_by_name(ran)
     assert states["refresh token"] == ["note"]
     assert "graph_token" in {each.get("code") for each in ran.json["findings"]}
     (graph, *_) = [each for each in ran.json["findings"] if each.get("code") == "graph_token"]
@@ -120,7 +118,7 @@ def test_a_token_for_graph_hinders_no_sign_in(
 
 def test_a_refused_code(port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong secret is seen when the code is redeemed, too."""
-    with person(monkeypatch, ada):
+    with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--json", "--sign-in", "--port", port, CAMUNDA_IDENTITY_CLIENT_SECRET="nope")
     assert [each["name"] for each in ran.json["findings"] if each.get("code") == "AADSTS7000215"] == [
         "credential",
@@ -131,43 +129,43 @@ def test_a_refused_code(port: str, run: Callable[..., Ran], monkeypatch: pytest.
 def test_no_consent(
     port: str, emulator: EntraEmulator, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Entra sends back instead of a code is explained."""
+    """The error that Entra sends instead of a code has its finding."""
     change_application(emulator, OPERATE, admin_consent=False)
 
     def declines(url: str) -> httpx.Response:
         with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
             page = client.get(url, headers=NAVIGATION, follow_redirects=True)
-            answer = page.request.url.params
-            back = answer["redirect_uri"]
+            authorization = page.request.url.params
+            back = authorization["redirect_uri"]
             parameters = {
                 "error": "access_denied",
                 "error_description": "AADSTS65004: no",
-                "state": answer["state"],
+                "state": authorization["state"],
             }
             return client.get(back, params=parameters)
 
-    with person(monkeypatch, declines) as seen:
+    with browser_opens(monkeypatch, declines) as pages:
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert "was declined" in ran.finding("AADSTS65004")["told"]
-    assert seen[0].status_code == 400
+    assert pages[0].status_code == 400
 
 
 def test_somebody_else_comes_back(
     port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that was not asked for counts for nothing."""
+    """A response to no request of ours is refused."""
 
     def other(url: str) -> httpx.Response:
         return httpx.get(f"{url}auth/login-callback?code=x&state=y", trust_env=False)
 
-    with person(monkeypatch, other):
+    with browser_opens(monkeypatch, other):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert ran.finding("login_expired")["name"] == "sign-in"
 
     def twice(url: str) -> httpx.Response:
         return httpx.get(f"{url}auth/login-callback?code=x&code=y", trust_env=False)
 
-    with person(monkeypatch, twice):
+    with browser_opens(monkeypatch, twice):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert ran.finding("login_request_invalid")["name"] == "sign-in"
 
@@ -190,7 +188,7 @@ def test_nobody_comes_back(port: str, run: Callable[..., Ran], monkeypatch: pyte
 def test_entra_goes_away_meanwhile(
     port: str, emulator: EntraEmulator, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the way there, and before the code is redeemed."""
+    """Before the redirect to Entra, and before the code is redeemed."""
 
     def too_early(url: str) -> httpx.Response:
         emulator.down()
@@ -203,38 +201,38 @@ def test_entra_goes_away_meanwhile(
             emulator.down()
             return client.get(f"{url}auth/login-callback", params={"code": "x", "state": state})
 
-    for does in (too_early, too_late):
-        with person(monkeypatch, does) as seen:
+    for browse in (too_early, too_late):
+        with browser_opens(monkeypatch, browse) as pages:
             ran = run("doctor", "--json", "--sign-in", "--port", port)
         emulator.up()
         assert ran.finding("fetch_failed")["remedy"] == "Look above for what is in the way to Entra."
-        assert seen[0].status_code == 400
+        assert pages[0].status_code == 400
 
 
 def test_the_token_endpoint_goes_away(
     port: str, emulator: EntraEmulator, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Discovery is there, redeeming is not."""
+    """Discovery works, the token endpoint does not."""
     from camunda_entra_fastapi.errors import FetchFailed
 
     async def fails(*_: object, **__: object) -> None:
         raise FetchFailed("https://x did not answer.")
 
     monkeypatch.setattr(f"{MODULE}.redeem_code", fails)
-    with person(monkeypatch, ada):
+    with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert ran.finding("fetch_failed")["name"] == "sign-in"
 
 
 def test_without_an_id_token(port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which no sign-in is without."""
+    """Every sign-in needs one."""
     from camunda_entra_fastapi.remote.token_endpoint import redeem_code
 
     async def without(*arguments: Any, **options: Any) -> Any:
         return replace(await redeem_code(*arguments, **options), id_token=None)
 
     monkeypatch.setattr(f"{MODULE}.redeem_code", without)
-    with person(monkeypatch, ada):
+    with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert "openid" in ran.finding("id_token_missing")["remedy"]
 
@@ -253,7 +251,7 @@ def test_without_an_id_token(port: str, run: Callable[..., Ran], monkeypatch: py
 def test_who_cannot_sign_in(
     variables: dict[str, str | None], code: str, where: list[str], run: Callable[..., Ran]
 ) -> None:
-    """Without a credential nobody does; the findings say so once more where the sign-in would be."""
+    """Nobody signs in without a credential; the sign-in has a finding of its own that says so."""
     ran = run("doctor", "--json", "--sign-in", "--no-browser", "--port", "0", **variables)
     assert [each["name"] for each in ran.json["findings"] if each.get("code") == code] == where
 
@@ -270,7 +268,7 @@ def test_a_port_that_is_taken(port: str, run: Callable[..., Ran]) -> None:
 def test_an_id_token_of_another_sign_in(
     port: str, emulator: EntraEmulator, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nonce and at_hash are looked at, each with its own words."""
+    """Nonce and at_hash are checked, each with a code of its own."""
     from camunda_entra_fastapi.remote.token_endpoint import redeem_code
 
     async def swapped(*arguments: Any, **options: Any) -> Any:
@@ -278,7 +276,7 @@ def test_an_id_token_of_another_sign_in(
         return replace(tokens, id_token=emulator.id_token(nonce="other", at_hash="other"))
 
     monkeypatch.setattr(f"{MODULE}.redeem_code", swapped)
-    with person(monkeypatch, ada):
+    with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     codes = [each["code"] for each in ran.json["findings"] if each["name"] == "ID token"]
     assert codes == ["nonce_mismatch", "at_hash_mismatch"]

@@ -1,4 +1,4 @@
-"""What people paste, and what is shown of it."""
+"""What people paste, and what is printed of it."""
 
 import contextlib
 import io
@@ -37,7 +37,7 @@ SECRET = "abc8Q~" + "x" * 34
     ],
 )
 def test_the_token_is_found_in_what_stands_around_it(text: str, note: str) -> None:
-    """However it was copied, and it is told what was taken away."""
+    """However it was copied; what was stripped is a note."""
     token_input = parse_input(text)
     assert (token_input.token, token_input.opaque) == (TOKEN, "")
     assert note in " ".join(token_input.notes)
@@ -67,15 +67,15 @@ def test_the_token_is_found_in_what_stands_around_it(text: str, note: str) -> No
 def test_what_is_no_token_is_called_by_its_name(
     text: str, what: str, remedy: str, run: Callable[..., Ran]
 ) -> None:
-    """And never shown: it may be a secret."""
+    """It is never printed, as it may be a secret."""
     ran = run("explain", "-", stdin=text)
     assert ran.code == 1
-    told = " ".join(ran.output.split())
-    assert f"This is {what}" in told
-    assert remedy in told or remedy == "only"
+    printed = " ".join(ran.output.split())
+    assert f"This is {what}" in printed
+    assert remedy in printed or remedy == "only"
     assert len(text) < 6 or text not in ran.output
-    machine = run("explain", "--json", stdin=text).json
-    assert (machine["verdict"], machine["code"]) == ("refused", "token_malformed")
+    explanation = run("explain", "--json", stdin=text).json
+    assert (explanation["verdict"], explanation["code"]) == ("refused", "token_malformed")
 
 
 def test_nothing_is_asked_of_entra_for_what_is_no_token(
@@ -88,7 +88,7 @@ def test_nothing_is_asked_of_entra_for_what_is_no_token(
 
 
 def test_a_token_as_an_argument(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """As it is, where somebody does not mind the history."""
+    """It is taken as it is; the shell's history has it then."""
     assert run("explain", emulator.token(scopes=("access_as_user",))).code == 0
 
 
@@ -99,7 +99,7 @@ def test_what_is_read_is_bounded(run: Callable[..., Ran]) -> None:
 
 
 def on_a_terminal(typed: bytes, variables: dict[str, str], script: str = "main()") -> str:
-    """What the command shows in a terminal of its own, where that is pasted once it asks."""
+    """What the command prints in a terminal of its own, where the text is pasted at the prompt."""
     command = f"from camunda_entra_fastapi.cli import main; {script}"
     process, terminal = pty.fork()
     if process == 0:
@@ -120,7 +120,7 @@ def on_a_terminal(typed: bytes, variables: dict[str, str], script: str = "main()
 
 
 def test_long_tokens_can_be_pasted_into_a_terminal(emulator: EntraEmulator) -> None:
-    """Longer than the line that a terminal collects, and none of it is shown."""
+    """They are longer than a terminal's line, and nothing of them is printed."""
     groups = [f"9a0b0000-0000-4000-9000-{number:012d}" for number in range(190)]
     token = emulator.token(scopes=("access_as_user",), groups=groups)
     assert len(token) > 8_000
@@ -129,7 +129,7 @@ def test_long_tokens_can_be_pasted_into_a_terminal(emulator: EntraEmulator) -> N
     assert token[200:260] not in printed
 
 
-def test_whoever_types_is_told_what(
+def test_a_terminal_gets_a_prompt(
     emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Ran]
 ) -> None:
     """Nobody is left with a silent cursor; the prompt is no part of the output."""
@@ -201,5 +201,5 @@ def test_times_from_now(seconds: float, words: str) -> None:
     ("value", "words"), [("soon", "no time in seconds"), (True, "no time"), (1e30, "can be")]
 )
 def test_times_that_are_none(value: object, words: str) -> None:
-    """They are shown as they are."""
+    """They are printed as they are."""
     assert words in format_time(value, 0)

@@ -1,4 +1,4 @@
-"""Each token that is sent by mistake: what it is called, which check it fails, and what mends it."""
+"""Each token that is sent by mistake: its kind, the check that it fails, and the remedy."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ def part(members: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(members).encode()).rstrip(b"=").decode()
 
 
-def changed(token: str, **members: Any) -> str:
+def tampered(token: str, **members: Any) -> str:
     """The token with other claims, so that nobody signed it."""
     header, payload, signature = token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
@@ -141,7 +141,7 @@ SENT = [
     ),
     Sent(
         "changed on the way",
-        lambda e: changed(of_claims()(e), name="x"),
+        lambda e: tampered(of_claims()(e), name="x"),
         "signature_invalid",
         "access",
         "unchanged",
@@ -236,12 +236,12 @@ def test_what_the_service_says_of_it(sent: Sent, emulator: EntraEmulator, run: C
     """The verdict's code is the service's, the failed check has the remedy, and nothing shows the token."""
     token = sent.make(emulator)
     ran = run("explain", "--json", "-", stdin=token, **dict(sent.variables))
-    told = ran.json
-    assert sent.kind in told["kind"]
-    assert (told["code"] or "") == sent.code, told
-    assert told["verdict"] == ("refused" if sent.code else "accepted")
+    explanation = ran.json
+    assert sent.kind in explanation["kind"]
+    assert (explanation["code"] or "") == sent.code, explanation
+    assert explanation["verdict"] == ("refused" if sent.code else "accepted")
     assert ran.code == (1 if sent.code else 0)
-    failed = [check for check in told["checks"] if check["state"] == "wrong"]
+    failed = [check for check in explanation["checks"] if check["state"] == "wrong"]
     if sent.code:
         (first, *_) = failed
         assert first["code"] == sent.code
@@ -250,14 +250,14 @@ def test_what_the_service_says_of_it(sent: Sent, emulator: EntraEmulator, run: C
         assert not failed
     for piece in token.split(".")[1:]:
         assert len(piece) < 8 or piece not in ran.output
-    people = run("explain", "-", stdin=token, **dict(sent.variables))
-    assert people.code == ran.code
-    assert told["message"] in " ".join(people.output.split())
-    assert token not in people.output
+    printed = run("explain", "-", stdin=token, **dict(sent.variables))
+    assert printed.code == ran.code
+    assert explanation["message"] in " ".join(printed.output.split())
+    assert token not in printed.output
 
 
 async def verdict_of(token: str, settings: EntraSettings, emulator: EntraEmulator) -> str:
-    """The code that the service answers with; empty when it accepts."""
+    """The code of the service's error response; empty when it accepts."""
     async with emulator.http_client() as client:
         keys = KeySource(
             EntraHttp(client=client), provider_of(settings), lifetime=3600, monotonic=time.monotonic
@@ -301,7 +301,7 @@ CLAIMS = st.fixed_dictionaries(
 @settings(max_examples=60, deadline=None)
 @given(claims=CLAIMS)
 async def test_they_agree_on_whatever_is_wrong_at_once(claims: dict[str, Any]) -> None:
-    """However many things are wrong, the first to fail is what the service answers with."""
+    """However many things are wrong, the first failed check is the service's error."""
     token = EMULATOR.token(scopes=("access_as_user",), **claims)
     configured = EMULATOR.settings(allow_guests=False, allowed_clients=OPERATE)
     explanation = explain_token(token, configured, own_keys(EMULATOR), time.time())
@@ -321,7 +321,7 @@ def own_keys(emulator: EntraEmulator) -> KeySet:
 
 
 def test_every_code_of_a_refused_token_has_a_remedy() -> None:
-    """Whatever the validator can say, somebody is told where to change what."""
+    """Each of the validator's codes has a remedy."""
     import ast
     from pathlib import Path
 
@@ -356,7 +356,7 @@ def test_without_settings_it_says_what_it_is_and_what_is_missing(
 
 
 def test_offline_the_signature_stays_open(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """Nobody is asked, and the verdict says what it depends on."""
+    """No request is sent, and the verdict says what it depends on."""
     before = len(emulator.requests)
     good = run("explain", "--json", "--offline", stdin=emulator.token(scopes=("access_as_user",)))
     assert (good.json["verdict"], good.code) == ("unknown", 1)
@@ -366,8 +366,8 @@ def test_offline_the_signature_stays_open(emulator: EntraEmulator, run: Callable
     assert len(emulator.requests) == before
 
 
-def test_keys_that_cannot_be_had_are_told(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """The reason stands where the key would be checked; the claims are looked at nevertheless."""
+def test_keys_that_cannot_be_had_are_reported(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
+    """The check of the key has the reason; the claims are checked nevertheless."""
     token = emulator.token(scopes=("access_as_user",))
     ran = run(
         "explain", "--json", stdin=token, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL="http://127.0.0.1:1/x/v2.0"
@@ -378,7 +378,7 @@ def test_keys_that_cannot_be_had_are_told(emulator: EntraEmulator, run: Callable
     assert "camunda-entra doctor" in key["remedy"]
 
 
-def test_keys_that_are_of_no_use_are_told(emulator: EntraEmulator) -> None:
+def test_keys_that_are_of_no_use_are_reported(emulator: EntraEmulator) -> None:
     """The reason is the service's own."""
     explanation = explain_token(emulator.token(), emulator.settings(), FetchFailed("no keys"), time.time())
     assert explanation.result is not None
@@ -407,7 +407,7 @@ async def test_a_document_without_usable_keys_is_a_reason() -> None:
     assert "unusable keys" in failed.message
 
 
-# What is told besides
+# What is explained besides
 
 
 def test_kind_details_and_times(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
@@ -425,8 +425,8 @@ def test_kind_details_and_times(emulator: EntraEmulator, run: Callable[..., Ran]
         nbf=now - 90_000,
         exp=now + 7_265,
     )
-    told = run("explain", "--json", stdin=token).json
-    assert told["details"] == [
+    explanation = run("explain", "--json", stdin=token).json
+    assert explanation["details"] == [
         "It is of a personal Microsoft account.",
         f"The application {OPERATE} acts for a person.",
         "The person is a guest of the tenant.",
@@ -435,8 +435,8 @@ def test_kind_details_and_times(emulator: EntraEmulator, run: Callable[..., Ran]
         "The person is in more groups than the token lists (group overage).",
         "It is bound to a key (proof of possession); as a bearer token it may be refused.",
     ]
-    assert told["times"]["exp"].endswith("in 2 hours 1 minute")
-    assert told["times"]["iat"].endswith("1 day 1 hour ago")
+    assert explanation["times"]["exp"].endswith("in 2 hours 1 minute")
+    assert explanation["times"]["iat"].endswith("1 day 1 hour ago")
     other = run("explain", "--json", stdin=emulator.token(tid=OTHER_TENANT)).json
     assert f"It is of the tenant {OTHER_TENANT}, where this service is for" in " ".join(other["details"])
 
@@ -456,12 +456,12 @@ def test_kinds_that_entra_does_not_issue_for_apis(
     claims: dict[str, Any], header: dict[str, Any], kind: str, run: Callable[..., Ran]
 ) -> None:
     """They are called by their names."""
-    told = run("explain", "--json", stdin=unsigned({"alg": "RS256", "kid": "k"} | header, claims)).json
-    assert kind in told["kind"]
+    explanation = run("explain", "--json", stdin=unsigned({"alg": "RS256", "kid": "k"} | header, claims)).json
+    assert kind in explanation["kind"]
 
 
 @pytest.mark.parametrize(
-    ("issuer", "who"),
+    ("issuer", "name"),
     [
         (V1, "Microsoft Entra ID, version 1.0"),
         (f"https://login.microsoftonline.com/{OTHER_TENANT}/v2.0", "Microsoft Entra ID, version 2.0"),
@@ -473,12 +473,12 @@ def test_kinds_that_entra_does_not_issue_for_apis(
         ("https://x.eu.auth0.com/", "Auth0"),
     ],
 )
-def test_issuers_are_called_by_their_names(issuer: str, who: str, run: Callable[..., Ran]) -> None:
+def test_issuers_are_called_by_their_names(issuer: str, name: str, run: Callable[..., Ran]) -> None:
     """Whose token it is, for those who do not know issuers by heart."""
-    told = run(
+    explanation = run(
         "explain", "--json", stdin=unsigned({"alg": "RS256", "kid": "k"}, {"iss": issuer, "sub": "x"})
     ).json
-    assert any(who in line for line in told["details"])
+    assert any(name in line for line in explanation["details"])
 
 
 def test_a_nonce_in_the_header_is_graphs(run: Callable[..., Ran]) -> None:

@@ -1,8 +1,9 @@
-"""The command with somebody who signs in while it waits, and a Microsoft Graph that answers as scripted."""
+"""The command with a user who signs in while it waits, and a Microsoft Graph with scripted responses."""
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,11 +19,11 @@ BASE = "https://operate.example.com"
 MODULE = "camunda_entra_fastapi.cli.register"
 
 
-def types_the_code(emulator: EntraEmulator, who: str, code: str) -> None:
-    """Somebody opens the address, types the code, signs in and consents."""
+def enter_code(emulator: EntraEmulator, user: str, code: str) -> None:
+    """Open the address, enter the code, sign in as the user and consent."""
     with httpx.Client(base_url=emulator.base_url, trust_env=False, timeout=PATIENCE) as client:
         page = client.post("/common/oauth2/deviceauth", data={"user_code": code})
-        page = press_button(client, page, who)
+        page = press_button(client, page, user)
         if "Accept" in page.text:
             page = press_button(client, page, "Accept")
         assert "Signed in" in page.text, page.text
@@ -30,18 +31,18 @@ def types_the_code(emulator: EntraEmulator, who: str, code: str) -> None:
 
 @pytest.fixture
 def register(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """Runs the command; whoever is named signs in while it waits."""
+    """Runs the command; the user signs in while it waits."""
 
-    def run(*arguments: str, who: str = "Ada Admin", stdin: str | None = None, tenant: str = CONTOSO) -> Ran:
-        shown: list[str] = []
+    def run(*arguments: str, user: str = "Ada Admin", stdin: str | None = None, tenant: str = CONTOSO) -> Ran:
+        printed: list[str] = []
 
         def pause(_: float) -> None:
-            if codes := re.findall(r"enter the code (\S+)", "".join(shown)):
-                shown.clear()
-                types_the_code(emulator, who, codes[-1])
+            if codes := re.findall(r"enter the code (\S+)", "".join(printed)):
+                printed.clear()
+                enter_code(emulator, user, codes[-1])
 
         def print_line(_: object, text: str, style: str = "") -> None:
-            shown.append(text)
+            printed.append(text)
             print(text)
 
         monkeypatch.setattr(f"{MODULE}.run.pause", pause)
@@ -59,31 +60,49 @@ def variables_in(text: str) -> dict[str, str]:
 
 
 @contextmanager
-def token_of(emulator: EntraEmulator, who: str, *permissions: str) -> Iterator[None]:
-    """Somebody is signed in with the Azure CLI."""
+def signed_in_with_az(emulator: EntraEmulator, user: str, *permissions: str) -> Iterator[None]:
+    """The user is signed in with the Azure CLI."""
     scopes = permissions or ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
-    token = emulator.token(application="https://graph.microsoft.com", user=who, scopes=scopes)
+    token = emulator.token(application="https://graph.microsoft.com", user=user, scopes=scopes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"{MODULE}.run.azure_cli_token", lambda tenant: token)
         yield
 
 
 def graph_token(emulator: EntraEmulator) -> str:
-    """Ada's, for Graph."""
+    """Ada's access token for Graph."""
     scopes = ("Application.ReadWrite.All",)
     return emulator.token(application="https://graph.microsoft.com", user="Ada Admin", scopes=scopes)
 
 
-def graph_that(*answers: httpx.Response | Exception) -> tuple[GraphClient, list[float]]:
-    """Graph with these answers, and how long was waited."""
-    left = list(answers)
+def graph_with(*responses: httpx.Response | Exception) -> tuple[GraphClient, list[float]]:
+    """Graph with these responses, and the delays between requests."""
+    remaining = list(responses)
     waited: list[float] = []
 
-    def answer(_: httpx.Request) -> httpx.Response:
-        one = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(one, Exception):
-            raise one
-        return httpx.Response(one.status_code, headers=one.headers, content=one.content)
+    def respond(_: httpx.Request) -> httpx.Response:
+        response = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+        if isinstance(response, Exception):
+            raise response
+        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
 
-    client = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://graph.example")
+    client = httpx.Client(transport=httpx.MockTransport(respond), base_url="https://graph.example")
     return GraphClient(client, waited.append), waited
+
+
+def install_az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put a script in place of the Azure CLI."""
+    az = tmp_path / "az"
+    az.write_text(script)
+    az.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def create_application(emulator: EntraEmulator, name: str) -> None:
+    """Create an application as the Graph API does, without anything besides."""
+    httpx.post(
+        f"{emulator.base_url}/v1.0/applications",
+        json={"displayName": name},
+        headers={"Authorization": f"Bearer {graph_token(emulator)}"},
+        trust_env=False,
+    ).raise_for_status()

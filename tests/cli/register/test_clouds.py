@@ -1,4 +1,4 @@
-"""Which Entra and which Graph are asked, how, and what is never sent or shown."""
+"""The endpoints of Entra and Graph, how they are used, and what is never sent or printed."""
 
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ from camunda_entra_fastapi.cli.register.clouds import (
 from camunda_entra_fastapi.cli.register.graph import GraphError
 from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import run_command
-from tests.cli.register.conftest import BASE, graph_that
+from tests.cli.register.conftest import BASE, graph_with, install_az
 
 ENTRA, GRAPH = "https://login.example.com", "https://graph.example.com"
 
 
 def test_addresses_of_another_cloud() -> None:
-    """Both are given, and scopes name Graph by its own address; a local one goes by the public one's."""
+    """Both have options, and scopes have that Graph's URL; the emulator's Graph has the public one's."""
     endpoints = endpoints_of(Cloud.PUBLIC, emulator="", authority=f"{ENTRA}/", graph=f"{GRAPH}/")
     assert (endpoints.authority, endpoints.graph, endpoints.scope) == (ENTRA, GRAPH, GRAPH)
     local = endpoints_of(Cloud.PUBLIC, emulator="http://localhost:8400/", authority="", graph="")
@@ -61,7 +61,7 @@ def test_tenants_that_are_none(tenant: str) -> None:
 
 
 def test_tenants() -> None:
-    """IDs are told from domains."""
+    """IDs and domains are distinguished."""
     assert is_tenant_id(check_tenant(CONTOSO))
     assert not is_tenant_id(check_tenant("contoso.onmicrosoft.com"))
 
@@ -76,32 +76,24 @@ def test_a_proxy_that_is_none() -> None:
     assert "hidden" not in ran.error + ran.output
 
 
-def az_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """An Azure CLI of our own."""
-    az = tmp_path / "az"
-    az.write_text(script)
-    az.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-
 def test_az_without_a_tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is signed in there is asked, wherever that is."""
-    az_that(
+    """The token is that of the Azure CLI's current tenant."""
+    install_az(
         tmp_path,
         monkeypatch,
-        f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho \'{{"accessToken":"t"}}\'\n',
+        f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\necho \'{{"accessToken":"t"}}\'\n',
     )
     assert sign_in.azure_cli_token(ORGANIZATIONS) == "t"
-    asked = (tmp_path / "asked").read_text()
-    assert asked == "account get-access-token --resource-type ms-graph -o json\n"
-    az_that(tmp_path, monkeypatch, "#!/bin/sh\nexit 1\n")
+    arguments = (tmp_path / "arguments").read_text()
+    assert arguments == "account get-access-token --resource-type ms-graph -o json\n"
+    install_az(tmp_path, monkeypatch, "#!/bin/sh\nexit 1\n")
     with pytest.raises(sign_in.NotSignedIn, match=r"no token\. Run az login --allow-no-subscriptions"):
         sign_in.azure_cli_token(ORGANIZATIONS)
 
 
 def test_az_that_cannot_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a broken installation."""
-    az_that(tmp_path, monkeypatch, "#!/no/such/interpreter\n")
+    install_az(tmp_path, monkeypatch, "#!/no/such/interpreter\n")
     with pytest.raises(sign_in.NotSignedIn, match="cannot be run"):
         sign_in.azure_cli_token(CONTOSO)
 
@@ -112,14 +104,14 @@ def test_tokens_that_are_none_are_not_sent(
 ) -> None:
     """An HTTP client would repeat them in its error message."""
     (tmp_path / "answer").write_text(f'{{"accessToken":"{token}"}}')
-    az_that(tmp_path, monkeypatch, f"#!/bin/sh\nexec /bin/cat {tmp_path}/answer\n")
+    install_az(tmp_path, monkeypatch, f"#!/bin/sh\nexec /bin/cat {tmp_path}/answer\n")
     with pytest.raises(sign_in.NotSignedIn) as refused:
         sign_in.azure_cli_token(CONTOSO)
     assert "two" not in str(refused.value)
 
 
 def test_a_sign_in_that_never_stops_talking() -> None:
-    """What Entra says is bounded, too."""
+    """Entra's responses are bounded, too."""
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b" " * 5_000_000))
     with (
         httpx.Client(transport=transport) as client,
@@ -134,12 +126,12 @@ def test_a_sign_in_that_never_stops_talking() -> None:
 def test_what_may_have_been_done_is_not_done_twice() -> None:
     """A gateway's time-out says nothing of what was created behind it; changes can be written again."""
     slow, ok = httpx.Response(504), httpx.Response(200, json={"id": "x"})
-    graph, waited = graph_that(slow, ok)
+    graph, waited = graph_with(slow, ok)
     with pytest.raises(GraphError, match="status 504"):
         graph.send("POST", "/applications", {}, retry_not_found=True)
     assert waited == []
     for method in ("PATCH", "GET"):
-        graph, waited = graph_that(slow, ok)
+        graph, waited = graph_with(slow, ok)
         assert graph.send(method, "/applications/x", {}) == {"id": "x"}
         assert waited == [1]
 
@@ -147,11 +139,11 @@ def test_what_may_have_been_done_is_not_done_twice() -> None:
 def test_pauses_are_bounded() -> None:
     """None is shorter than a second or longer than a minute, and together they end."""
     ok = httpx.Response(200, json={"id": "x"})
-    for asked, pause in (("0", 1), ("9999", 60), ("tomorrow", 1)):
-        graph, waited = graph_that(httpx.Response(429, headers={"Retry-After": asked}), ok)
+    for retry_after, pause in (("0", 1), ("9999", 60), ("tomorrow", 1)):
+        graph, waited = graph_with(httpx.Response(429, headers={"Retry-After": retry_after}), ok)
         assert graph.get("/x") == {"id": "x"}
         assert waited == [pause]
-    graph, waited = graph_that(httpx.Response(503))
+    graph, waited = graph_with(httpx.Response(503))
     with pytest.raises(GraphError, match="status 503"):
         graph.get("/x")
     assert sum(waited) == 60

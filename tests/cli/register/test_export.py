@@ -1,4 +1,4 @@
-"""What ``--print`` gives to do the same by other means."""
+"""The exports of ``--print``, which do the same by other means."""
 
 import json
 import os
@@ -17,38 +17,38 @@ BASE = "https://operate.example.com"
 NAME = "O'Per\"ate \U0001f600 ${x} %{y} $(z)"
 
 
-def printed(way: str, *more: str) -> str:
-    """What is printed."""
-    options = ("--tenant", CONTOSO, "--base-url", BASE, "--role", "Operate.Admin", "--print", way)
+def printed(export_format: str, *more: str) -> str:
+    """The output."""
+    options = ("--tenant", CONTOSO, "--base-url", BASE, "--role", "Operate.Admin", "--print", export_format)
     ran = run_command("register", NAME, *options, *more)
     assert ran.code == 0, ran.error
     return ran.output
 
 
 def test_the_requests_to_graph_make_an_application(emulator: EntraEmulator) -> None:
-    """Sent one after the other, with the IDs filled in, to the local Graph."""
+    """They are sent one after the other, with the IDs filled in, to the emulator's Graph."""
     scopes = ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
     token = emulator.token(application="https://graph.microsoft.com", user="Ada Admin", scopes=scopes)
     headers = {"Authorization": f"Bearer {token}"}
-    known: dict[str, str] = {"<1 year from now, as in 2030-01-31T00:00:00Z>": "2030-01-31T00:00:00Z"}
+    values: dict[str, str] = {"<1 year from now, as in 2030-01-31T00:00:00Z>": "2030-01-31T00:00:00Z"}
     with httpx.Client(headers=headers, trust_env=False) as client:
         for each in json.loads(printed("graph", "--emulator", emulator.base_url)):
             text = json.dumps(each)
-            for name, value in known.items():
+            for name, value in values.items():
                 text = text.replace(name, value)
             request = json.loads(text)
             answer = client.request(request["method"], request["url"], json=request.get("body"))
             assert answer.is_success, answer.text
             if request["method"] == "GET":
                 (graph,) = answer.json()["value"]
-                known["<id of the service principal of Microsoft Graph>"] = graph["id"]
+                values["<id of the service principal of Microsoft Graph>"] = graph["id"]
                 scopes = graph["oauth2PermissionScopes"]
-                known |= {f"<id of {scope['value']}>": scope["id"] for scope in scopes}
+                values |= {f"<id of {scope['value']}>": scope["id"] for scope in scopes}
             elif request["url"].endswith("/applications"):
-                known["<appId>"] = answer.json()["appId"]
+                values["<appId>"] = answer.json()["appId"]
             elif request["url"].endswith("/servicePrincipals"):
-                known["<id of the service principal>"] = answer.json()["id"]
-    made = emulator.tenant.application(known["<appId>"])
+                values["<id of the service principal>"] = answer.json()["id"]
+    made = emulator.tenant.application(values["<appId>"])
     assert made is not None
     assert (made.name, made.app_roles) == (NAME, ("Operate.Admin",))
     assert made.requested_access_token_version == 2
@@ -59,7 +59,7 @@ def test_the_requests_to_graph_make_an_application(emulator: EntraEmulator) -> N
 
 
 def test_the_script_for_az_runs(tmp_path: Path) -> None:
-    """With an az that writes down what it is asked; nothing of a name is taken for shell."""
+    """A script in place of az records its arguments; nothing of a name is interpreted by the shell."""
     script = tmp_path / "register.sh"
     script.write_text(printed("az"))
     az = tmp_path / "az"
@@ -77,9 +77,9 @@ def test_the_script_for_az_runs(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    asked = [json.loads(line) for line in (tmp_path / "asked").read_text().splitlines()]
+    calls = [json.loads(line) for line in (tmp_path / "asked").read_text().splitlines()]
     one_permission = ["ad sp show --id", "ad app permission add"]
-    assert [" ".join(each[:4]) for each in asked] == [
+    assert [" ".join(each[:4]) for each in calls] == [
         "rest --method POST --uri",
         "ad app update --id",
         "rest --method PATCH --uri",
@@ -89,12 +89,12 @@ def test_the_script_for_az_runs(tmp_path: Path) -> None:
         "ad app permission grant",
         "ad app credential reset",
     ]
-    body = json.loads(asked[0][asked[0].index("--body") + 1])
+    body = json.loads(calls[0][calls[0].index("--body") + 1])
     assert body["displayName"] == NAME
-    patch = json.loads(asked[2][asked[2].index("--body") + 1])
+    patch = json.loads(calls[2][calls[2].index("--body") + 1])
     assert patch["requiredResourceAccess"][0]["resourceAppId"] == "an-answer"
-    assert "--append" in asked[-1]
-    assert asked[-1][asked[-1].index("--years") + 1] == "1"
+    assert "--append" in calls[-1]
+    assert calls[-1][calls[-1].index("--years") + 1] == "1"
     assert "CAMUNDA_IDENTITY_CLIENT_SECRET=an-answer" in ended.stdout
     assert f"CAMUNDA_IDENTITY_ISSUER=https://login.microsoftonline.com/{CONTOSO}/v2.0" in ended.stdout
     assert f"CAMUNDA_ENTRA_BASE_URL={BASE}" in ended.stdout
@@ -132,9 +132,9 @@ def test_a_tenant_that_is_no_id_is_looked_up() -> None:
 
 
 def test_what_the_options_say_is_in_all_three() -> None:
-    """A secret for two years, the docs page as a single-page application, no base URL where there are two."""
+    """A secret for two years, Swagger UI as a single-page application, no base URL where there are two."""
     more = ("--secret-years", "2", "--docs", "spa", "--base-url", "https://two.example")
-    script, text, requests = (printed(way, *more) for way in ("az", "terraform", "graph"))
+    script, text, requests = (printed(export_format, *more) for export_format in ("az", "terraform", "graph"))
     assert "--years 2" in script
     assert '"17520h"' in text
     assert "<2 years from now" in requests
@@ -162,7 +162,7 @@ def test_what_the_options_say_is_in_all_three() -> None:
     ],
 )
 def test_national_clouds(cloud: str, host: str, graph: str, az: str, terraform: str) -> None:
-    """Entra and Graph are the cloud's, by each of the ways."""
+    """Each export has the cloud's endpoints."""
     script = printed("az", "--cloud", cloud)
     assert f"issuer=https://{host}/{CONTOSO}/v2.0" in script
     assert f"graph=https://{graph}/v1.0" in script

@@ -1,4 +1,4 @@
-"""``camunda-entra register`` against the local Graph: what it plans and does, and what it leaves alone."""
+"""``camunda-entra register`` against the emulator's Graph: what it plans and applies, and what it keeps."""
 
 import stat
 from collections.abc import Callable
@@ -11,7 +11,14 @@ import pytest
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import Ran, run_command
-from tests.cli.register.conftest import BASE, graph_that, graph_token, token_of, variables_in
+from tests.cli.register.conftest import (
+    BASE,
+    create_application,
+    graph_with,
+    install_az,
+    signed_in_with_az,
+    variables_in,
+)
 from tests.testing.browsing import change_user
 
 VARIABLES = [
@@ -131,10 +138,8 @@ def test_an_application_that_was_made_by_hand_is_completed(
 
 def test_what_was_left_half_done_is_finished(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
     """An application without its service principal, as after Ctrl-C in between."""
-    with token_of(emulator, "Ada Admin"):
-        bearer = {"Authorization": f"Bearer {graph_token(emulator)}"}
-        url = f"{emulator.base_url}/v1.0/applications"
-        httpx.post(url, json={"displayName": "Half"}, headers=bearer, trust_env=False).raise_for_status()
+    with signed_in_with_az(emulator, "Ada Admin"):
+        create_application(emulator, "Half")
         ran = register("Half", "--base-url", BASE, "--yes", "--sign-in", "az")
     assert ran.code == 0
     assert "  created its service principal" in ran.output.splitlines()
@@ -151,10 +156,10 @@ def test_redirect_uris_alone(register: Callable[..., Ran]) -> None:
 
 
 def test_people_who_are_no_administrators(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
-    """The role that is needed is named; nothing was done."""
+    """The error names the role that is needed; nothing was done."""
     before = emulator.directory
     change_user(emulator, "Ada Admin", administrator=True)
-    with token_of(emulator, "Ben Reader"):
+    with signed_in_with_az(emulator, "Ben Reader"):
         ran = register("Operate 2", "--base-url", BASE, "--yes", "--sign-in", "az")
     assert ran.code == 1
     assert "Authorization_RequestDenied" in ran.error
@@ -165,9 +170,9 @@ def test_people_who_are_no_administrators(register: Callable[..., Ran], emulator
 def test_consent_that_is_refused_leaves_the_rest_done(
     register: Callable[..., Ran], emulator: EntraEmulator
 ) -> None:
-    """The variables are told, and the address where an administrator consents; exit code 1."""
+    """The variables are printed, and the address where an administrator consents; exit code 1."""
     permissions = ("Application.ReadWrite.All", "Directory.Read.All")
-    with token_of(emulator, "Ada Admin", *permissions):
+    with signed_in_with_az(emulator, "Ada Admin", *permissions):
         ran = register("Operate 2", "--base-url", BASE, "--yes", "--sign-in", "az")
     assert ran.code == 1
     client_id = variables_in(ran.output)["CAMUNDA_IDENTITY_CLIENT_ID"]
@@ -176,16 +181,10 @@ def test_consent_that_is_refused_leaves_the_rest_done(
 
 
 def test_several_of_one_name(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
-    """Their client IDs are listed to choose from; one that is not there is told, too."""
-    with token_of(emulator, "Ada Admin"):
+    """Their client IDs are listed to choose from; an unknown client ID is refused, too."""
+    with signed_in_with_az(emulator, "Ada Admin"):
         for _ in range(2):
-            bearer = {"Authorization": f"Bearer {graph_token(emulator)}"}
-            httpx.post(
-                f"{emulator.base_url}/v1.0/applications",
-                json={"displayName": "O'Twin"},
-                headers=bearer,
-                trust_env=False,
-            ).raise_for_status()
+            create_application(emulator, "O'Twin")
         ran = register("O'Twin", "--base-url", BASE, "--yes", "--sign-in", "az")
         assert ran.code == 1
         assert "several applications of the name O'Twin" in ran.error
@@ -201,19 +200,19 @@ def test_several_of_one_name(register: Callable[..., Ran], emulator: EntraEmulat
 def test_declining_and_waiting_too_long(
     emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch, register: Callable[..., Ran]
 ) -> None:
-    """Each has its words."""
+    """Each has a message of its own."""
     from camunda_entra_fastapi.cli.register.sign_in import NotSignedIn, device_code_token
 
     def sign_in(sleep: Callable[[str], None], tenant: str = CONTOSO, client_id: str = "") -> str:
-        told: list[str] = []
+        prompts: list[str] = []
         with httpx.Client(trust_env=False) as client, pytest.raises(NotSignedIn) as refused:
             device_code_token(
                 client,
                 f"{emulator.base_url}/{tenant}",
                 "https://graph.microsoft.com",
                 client_id or "14d82eec-204b-4c2f-b7e8-296a70dab67e",
-                told.append,
-                lambda _: sleep(told[-1].rpartition(" ")[2]),
+                prompts.append,
+                lambda _: sleep(prompts[-1].rpartition(" ")[2]),
             )
         return str(refused.value)
 
@@ -256,10 +255,10 @@ def test_strange_answers_to_a_device(answers: list[str | None], words: str) -> N
 
     waited: list[float] = []
     more = ['{"error":"slow_down"}', '{"error":"authorization_declined"}']
-    left = [*answers, *more]
+    remaining = [*answers, *more]
 
     def answer(_: httpx.Request) -> httpx.Response:
-        text = left.pop(0)
+        text = remaining.pop(0)
         if text is None:
             raise httpx.ConnectError("nobody")
         return httpx.Response(200, text=text)
@@ -273,27 +272,29 @@ def test_strange_answers_to_a_device(answers: list[str | None], words: str) -> N
 
 
 def test_the_azure_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is asked with arguments, never through a shell; missing, silent and unwilling are told apart."""
+    """It runs with arguments, never through a shell; missing, silent and signed out have a message each."""
     from camunda_entra_fastapi.cli.register import sign_in
 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(sign_in.NotSignedIn, match="is not installed"):
         sign_in.azure_cli_token(CONTOSO)
-    az = tmp_path / "az"
     for script, words in (
         ("exit 1", "az login --tenant"),
         ("echo '{}'", "az login --tenant"),
         ("exec /bin/sleep 5", "did not answer within"),
     ):
-        az.write_text(f"#!/bin/sh\n{script}\n")
-        az.chmod(0o755)
+        install_az(tmp_path, monkeypatch, f"#!/bin/sh\n{script}\n")
         monkeypatch.setattr(sign_in, "_AZ_TIMEOUT", 0.3 if "sleep" in script else 20)
         with pytest.raises(sign_in.NotSignedIn, match=words):
             sign_in.azure_cli_token(CONTOSO)
-    az.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho \'{{"accessToken":"t"}}\'\n')
+    install_az(
+        tmp_path,
+        monkeypatch,
+        f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\necho \'{{"accessToken":"t"}}\'\n',
+    )
     assert sign_in.azure_cli_token(CONTOSO) == "t"
-    asked = (tmp_path / "asked").read_text()
-    assert asked == f"account get-access-token --resource-type ms-graph --tenant {CONTOSO} -o json\n"
+    arguments = (tmp_path / "arguments").read_text()
+    assert arguments == f"account get-access-token --resource-type ms-graph --tenant {CONTOSO} -o json\n"
 
 
 # Graph
@@ -302,13 +303,13 @@ def test_the_azure_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_graph_is_waited_for() -> None:
     """What is new is not known everywhere at once, and Retry-After is obeyed."""
     ok, missing = httpx.Response(201, json={"id": "x"}), httpx.Response(404, json={"error": {}})
-    graph, waited = graph_that(missing, httpx.Response(400, json={}), ok)
+    graph, waited = graph_with(missing, httpx.Response(400, json={}), ok)
     assert graph.send("POST", "/x", {}, retry_not_found=True) == {"id": "x"}
     assert waited == [1, 2]
-    graph, waited = graph_that(httpx.Response(429, headers={"Retry-After": "7"}), ok)
+    graph, waited = graph_with(httpx.Response(429, headers={"Retry-After": "7"}), ok)
     assert graph.send("POST", "/x", {}) == {"id": "x"}
     assert waited == [7]
-    graph, waited = graph_that(httpx.Response(204))
+    graph, waited = graph_with(httpx.Response(204))
     assert graph.send("PATCH", "/x", {}) == {}
 
 
@@ -333,14 +334,14 @@ def test_what_graph_may_say_instead(answer: httpx.Response | Exception, words: s
     """In words, without control characters, and not for ever."""
     from camunda_entra_fastapi.cli.register.graph import GraphError
 
-    graph, waited = graph_that(answer)
+    graph, waited = graph_with(answer)
     with pytest.raises(GraphError, match=words):
         graph.send("POST", "/x", {}, retry_not_found=True)
     assert len(waited) == pauses
 
 
 def test_odd_lists_and_secrets() -> None:
-    """Lists that are none are empty; a secret that is not told is a failure, and so is a broken consent."""
+    """A malformed list is empty; a missing secret is a failure, and so is a failed consent."""
     from datetime import UTC, datetime
 
     from camunda_entra_fastapi.cli.register.apply import apply_plan
@@ -348,14 +349,14 @@ def test_odd_lists_and_secrets() -> None:
     from camunda_entra_fastapi.cli.register.graph import GraphError
     from camunda_entra_fastapi.cli.register.plan import Plan
 
-    graph, _ = graph_that(httpx.Response(200, json={"value": 3}))
+    graph, _ = graph_with(httpx.Response(200, json={"value": 3}))
     assert graph.first_page("/x") == []
     current = CurrentRegistration({"id": "i", "appId": "a"}, {"id": "p"}, graph_principal={"id": "g"})
     for plan, answer, words in (
         (Plan({}, ("x",), False, True, ((), ())), httpx.Response(200, json={}), "--new-secret"),
         (Plan({}, ("x",), False, False, (("openid",), ())), httpx.Response(409, json={}), "status 409"),
     ):
-        graph, _ = graph_that(answer)
+        graph, _ = graph_with(answer)
         desired: Any = None
         with pytest.raises(GraphError, match=words):
             apply_plan(graph, desired, current, plan, now=datetime.now(UTC), years=1, on_step=len)
@@ -415,13 +416,13 @@ def test_nobody_answers(register: Callable[..., Ran]) -> None:
 
 def test_help_has_examples() -> None:
     """As for the other commands."""
-    told = run_command("register", "--help").output
-    assert "camunda-entra register Operate --tenant contoso.onmicrosoft.com" in told
-    assert "Exit codes: 0" in told
+    text = run_command("register", "--help").output
+    assert "camunda-entra register Operate --tenant contoso.onmicrosoft.com" in text
+    assert "Exit codes: 0" in text
 
 
 def test_waiting_for_entra_is_waiting() -> None:
-    """As long as it asks for."""
+    """As long as the interval says."""
     from camunda_entra_fastapi.cli.register.run import pause
 
     pause(0)

@@ -18,7 +18,7 @@ from camunda_entra_fastapi.cli.register.plan import Plan
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import CONTOSO
 from tests.cli.conftest import Ran, run_command
-from tests.cli.register.conftest import BASE, MODULE, graph_that, graph_token, token_of, variables_in
+from tests.cli.register.conftest import BASE, MODULE, graph_token, graph_with, signed_in_with_az, variables_in
 
 SECRET = "CAMUNDA_IDENTITY_CLIENT_SECRET"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -29,19 +29,19 @@ def test_the_same_command_again_leaves_the_file_as_it_is(
 ) -> None:
     """Nothing is made anew, and the secret, which nobody can read again, stays in the file."""
     path = tmp_path / "operate.env"
-    call = ("Operate 2", "--base-url", BASE, "--env-file", str(path), "--yes")
-    assert register(*call).code == 0
+    arguments = ("Operate 2", "--base-url", BASE, "--env-file", str(path), "--yes")
+    assert register(*arguments).code == 0
     before, directory = (path.read_text(), path.stat().st_mtime_ns), emulator.directory
-    ran = register(*call)
+    ran = register(*arguments)
     assert ran.code == 0, ran.output
     assert "  nothing to do" in ran.output
     assert f"The variables are as before in {path}" in ran.output
     assert (path.read_text(), path.stat().st_mtime_ns) == before
     assert emulator.directory == directory
     path.chmod(0o644)
-    register(*call)
+    register(*arguments)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    register(*call, "--new-secret")
+    register(*arguments, "--new-secret")
     assert variables_in(path.read_text()).keys() == variables_in(before[0]).keys()
     assert variables_in(path.read_text())[SECRET] != variables_in(before[0])[SECRET]
 
@@ -49,16 +49,16 @@ def test_the_same_command_again_leaves_the_file_as_it_is(
 def test_an_administrator_finishes_what_was_not_consented_to(
     register: Callable[..., Ran], emulator: EntraEmulator, tmp_path: Path
 ) -> None:
-    """The very same command, as the outcome says; the file with its secret is still good."""
+    """The same command again, as the output says; the file with its secret stays valid."""
     path = tmp_path / "operate.env"
-    call = ("Operate 2", "--base-url", BASE, "--env-file", str(path), "--yes")
-    with token_of(emulator, "Ada Admin", "Application.ReadWrite.All", "Directory.Read.All"):
-        ran = register(*call, "--sign-in", "az")
+    arguments = ("Operate 2", "--base-url", BASE, "--env-file", str(path), "--yes")
+    with signed_in_with_az(emulator, "Ada Admin", "Application.ReadWrite.All", "Directory.Read.All"):
+        ran = register(*arguments, "--sign-in", "az")
     assert ran.code == 1
     assert "run this again as one" in " ".join(ran.output.split())
     before = path.read_text()
     assert variables_in(before)[SECRET]
-    ran = register(*call)
+    ran = register(*arguments)
     assert (ran.code, path.read_text()) == (0, before)
     assert "  consented for everybody" in ran.output
     assert "  created a client secret" not in ran.output
@@ -67,13 +67,13 @@ def test_an_administrator_finishes_what_was_not_consented_to(
 def test_ctrl_c_in_between(
     register: Callable[..., Ran], emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is done is told; the next run goes on, with one application and one secret in the end."""
+    """Completed steps are printed; the next run goes on, with one application and one secret in the end."""
     genuine = GraphClient.send
 
-    def send(self: GraphClient, method: str, path: str, members: Any, **how: Any) -> dict[str, Any]:
+    def send(self: GraphClient, method: str, path: str, members: Any, **options: Any) -> dict[str, Any]:
         if path == "/servicePrincipals":
             raise KeyboardInterrupt
-        return genuine(self, method, path, members, **how)
+        return genuine(self, method, path, members, **options)
 
     monkeypatch.setattr(GraphClient, "send", send)
     ran = register("Operate 2", "--base-url", BASE, "--yes")
@@ -88,15 +88,15 @@ def test_ctrl_c_in_between(
     assert [len(each.secrets) for each in made] == [1]
 
 
-def test_no_secret_is_made_that_nobody_is_told() -> None:
-    """It comes last: a consent that breaks leaves none behind."""
-    asked: list[str] = []
+def test_no_secret_is_created_that_nobody_sees() -> None:
+    """The secret comes last, so a failed consent leaves none behind."""
+    paths: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.path)
+    def respond(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.path)
         return httpx.Response(409, json={})
 
-    client = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://graph.example")
+    client = httpx.Client(transport=httpx.MockTransport(respond), base_url="https://graph.example")
     current = CurrentRegistration({"id": "i", "appId": "a"}, {"id": "p"}, graph_principal={"id": "g"})
     desired: Any = None
     with pytest.raises(GraphError):
@@ -109,7 +109,7 @@ def test_no_secret_is_made_that_nobody_is_told() -> None:
             years=1,
             on_step=len,
         )
-    assert asked == ["/v1.0/oauth2PermissionGrants"]
+    assert paths == ["/v1.0/oauth2PermissionGrants"]
 
 
 # The file
@@ -129,16 +129,16 @@ def test_no_secret_is_made_that_nobody_is_told() -> None:
 def test_other_content_is_not_overwritten_unless_forced(
     register: Callable[..., Ran], tmp_path: Path, content: bytes
 ) -> None:
-    """It is told before anybody is asked to sign in; --force overwrites it."""
+    """It is refused before the sign-in; --force overwrites it."""
     path = tmp_path / "x.env"
     path.write_bytes(content)
-    call = ("Operate 2", "--base-url", BASE, "--env-file", str(path), "--yes")
-    ran = run_command("register", *call, "--tenant", CONTOSO, "--emulator", "http://127.0.0.1:1")
+    arguments = ("Operate 2", "--base-url", BASE, "--env-file", str(path), "--yes")
+    ran = run_command("register", *arguments, "--tenant", CONTOSO, "--emulator", "http://127.0.0.1:1")
     assert ran.code == 2
     assert "--force to overwrite it" in " ".join(ran.error.replace("\u2502", " ").split())
     assert path.read_bytes() == content
     if content.startswith((b"PASSWORD", b"#")):
-        assert register(*call, "--force").code == 0
+        assert register(*arguments, "--force").code == 0
         assert len(variables_in(path.read_text())) == len(path.read_text().splitlines()) == 7
 
 
@@ -156,7 +156,7 @@ def test_a_file_of_another_application_is_left_alone(
 
 
 def test_places_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are told before anybody is asked for a secret."""
+    """They are refused before the sign-in."""
     closed = tmp_path / "closed.env"
     closed.write_text("CAMUNDA_IDENTITY_CLIENT_ID=x\n")
     genuine = os.access
@@ -166,8 +166,16 @@ def test_places_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path, "is no file"),
         (closed, "may not be written by you"),
     ):
-        call = ("Operate 2", "--base-url", BASE, "--env-file", str(path), "--emulator", "http://127.0.0.1:1")
-        ran = run_command("register", *call)
+        arguments = (
+            "Operate 2",
+            "--base-url",
+            BASE,
+            "--env-file",
+            str(path),
+            "--emulator",
+            "http://127.0.0.1:1",
+        )
+        ran = run_command("register", *arguments)
         assert ran.code == 2
         assert words in " ".join(ran.error.replace("\u2502", " ").split())
 
@@ -189,7 +197,7 @@ def test_a_file_that_cannot_be_read_is_another_s(tmp_path: Path, monkeypatch: py
 def test_a_file_that_breaks_in_the_end_costs_no_secret(
     register: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The variables are on the screen then, and the exit code is 1."""
+    """The variables are printed then, and the exit code is 1."""
 
     def fail(*_: object) -> bool:
         raise OSError("No space left on device")
@@ -220,14 +228,14 @@ def test_a_file_that_breaks_in_the_end_costs_no_secret(
     ],
 )
 def test_secrets_that_have_expired_are_none(ends: list[str | None], good: bool) -> None:
-    """What cannot be read is taken for good, so that no secret is made without need."""
+    """A time that cannot be parsed counts as valid, so that no secret is created without need."""
     assert has_valid_secret({"passwordCredentials": [{"endDateTime": each} for each in ends]}, NOW) is good
 
 
 def test_an_expired_secret_is_followed_by_another(
     register: Callable[..., Ran], emulator: EntraEmulator
 ) -> None:
-    """Otherwise everything would be said to be in order, and nobody could sign in."""
+    """Otherwise nothing would be planned, and nobody could sign in."""
     first = register("Operate 2", "--base-url", BASE, "--yes")
     client_id = variables_in(first.output)["CAMUNDA_IDENTITY_CLIENT_ID"]
     registering = httpx.get(
@@ -251,7 +259,7 @@ def test_an_expired_secret_is_followed_by_another(
 
 
 def test_a_redirect_uri_of_another_platform(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
-    """Entra takes each but once, and nothing is taken away: it is told what to do, and nothing is done."""
+    """Entra takes each URI once, and a plan removes nothing: an error says what to do."""
     ran = register("Operate 2", "--base-url", BASE, "--docs", "spa", "--yes")
     assert f"  add the redirect URI {BASE}/docs/oauth2-redirect (Single-page application)" in ran.output
     client_id = variables_in(ran.output)["CAMUNDA_IDENTITY_CLIENT_ID"]
@@ -283,8 +291,8 @@ def test_several_base_urls(register: Callable[..., Ran], emulator: EntraEmulator
 
 
 def test_the_tenant_is_that_of_who_signs_in(register: Callable[..., Ran], emulator: EntraEmulator) -> None:
-    """Without --tenant; the issuer has its ID, as Graph tells it."""
-    with token_of(emulator, "Ada Admin"):
+    """Without --tenant, the issuer has the tenant ID of Graph's organization."""
+    with signed_in_with_az(emulator, "Ada Admin"):
         ran = register("Operate 2", "--base-url", BASE, "--yes", "--sign-in", "az", tenant="")
     assert ran.code == 0, ran.error
     assert variables_in(ran.output)["CAMUNDA_IDENTITY_ISSUER"] == f"{emulator.base_url}/{CONTOSO}/v2.0"
@@ -308,7 +316,7 @@ def test_graph_that_does_not_know_its_tenant(
 
 
 def test_a_tenant_without_graph() -> None:
-    """Nothing can be consented to there, so nothing is begun."""
-    graph, _ = graph_that(httpx.Response(200, json={"value": []}))
+    """Consent is impossible there, so nothing is done."""
+    graph, _ = graph_with(httpx.Response(200, json={"value": []}))
     with pytest.raises(GraphError, match="no service principal of Microsoft Graph"):
         read_current(graph, "Operate", "")

@@ -26,19 +26,19 @@ async def test_people_sign_in_with_the_printed_variables(
         entra = CamundaEntra(EntraSettings(), http_client=wire)
         app = FastAPI()
         entra.install(app)
-        user = Annotated[EntraUser, Depends(entra.current_user)]
+        current_user = Annotated[EntraUser, Depends(entra.current_user)]
 
         @app.get("/token")
-        async def token(who: user) -> PlainTextResponse:
-            return PlainTextResponse(who.access_token)
+        async def token(user: current_user) -> PlainTextResponse:
+            return PlainTextResponse(user.access_token)
 
         @app.get("/me")
-        async def me(who: user) -> dict[str, object]:
+        async def me(user: current_user) -> dict[str, object]:
             return {
-                "name": who.name,
-                "scopes": who.scopes,
-                "aud": who.claims["aud"],
-                "ver": who.claims["ver"],
+                "name": user.name,
+                "scopes": user.scopes,
+                "aud": user.claims["aud"],
+                "ver": user.claims["ver"],
             }
 
         async with (
