@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
-from camunda_entra_fastapi.cli.doctor.context import ContextClock, DoctorContext, refused, skipped
+from camunda_entra_fastapi.cli.doctor.context import ContextClock, DoctorContext, refused, skipped, wrong
 from camunda_entra_fastapi.cli.explain.checks import check_access_token
 from camunda_entra_fastapi.cli.explain.decode import DecodedToken
 from camunda_entra_fastapi.cli.fetching import entra_http
@@ -34,8 +34,7 @@ async def credential(context: DoctorContext) -> AsyncIterator[Finding]:
     try:
         client = client_of(context.settings, ContextClock(context))
     except SettingsError as error:
-        cause, remedy = split_remedy(error.problems[0])
-        yield Finding("credential", State.WRONG, cause, remedy or _FILE_REMEDY, "settings_invalid")
+        yield wrong("credential", error.problems[0], "settings_invalid", _FILE_REMEDY)
         return
     if client is None:
         yield Finding(
@@ -86,14 +85,14 @@ async def own_token(context: DoctorContext) -> AsyncIterator[Finding]:
         yield skipped("own token", "Entra gave none")
         return
     result = check_access_token(context.token, context.keys, policy_of(context.settings), context.clock())
-    wrong = [
+    failed = [
         check for check in result.checks if check.state is State.WRONG and check.code not in _APP_ONLY_CODES
     ]
-    for check in wrong:
+    for check in failed:
         yield Finding(
             "own token", State.WRONG, check.message, check.remedy, check.code, check.expected, check.actual
         )
-    if not wrong:
+    if not failed:
         token = DecodedToken.decode(context.token)
         audience, version = printable(token.claims.get("aud"), 100), printable(token.text("ver"), 10)
         yield Finding("own token", State.OK, f"version {version}, for the audience {audience}")

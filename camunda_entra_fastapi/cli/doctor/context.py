@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from camunda_entra_fastapi.cli.doctor.probe import Probe, Unreachable
-from camunda_entra_fastapi.cli.findings import Finding, State
+from camunda_entra_fastapi.cli.findings import Finding, State, split_remedy
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.remote.aadsts import explain
 from camunda_entra_fastapi.remote.discovery import Discovery
@@ -50,6 +50,14 @@ Step = Callable[[DoctorContext], AsyncIterator[Finding]]
 def skipped(name: str, reason: str) -> Finding:
     """The finding of a step that was skipped."""
     return Finding(name, State.SKIPPED, f"not looked at, as {reason}")
+
+
+def wrong(
+    name: str, message: str, code: str, fallback: str = "", *, expected: str = "", actual: str = ""
+) -> Finding:
+    """The finding of an error message. The fallback is its remedy, where the message has none."""
+    cause, remedy = split_remedy(message)
+    return Finding(name, State.WRONG, cause, remedy or fallback, code, expected, actual)
 
 
 def unreachable(name: str, problem: Unreachable, state: State = State.WRONG) -> Finding:

@@ -1,15 +1,15 @@
 """The provider: its hosts, its discovery document, its keys, its clock."""
 
-import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from camunda_entra_fastapi.cli.doctor.context import DoctorContext, refused, skipped, unreachable
+from camunda_entra_fastapi.cli.doctor.context import DoctorContext, refused, skipped, unreachable, wrong
 from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse, Unreachable
-from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
+from camunda_entra_fastapi.cli.findings import Finding, State, printable
+from camunda_entra_fastapi.cli.json_object import parse_object
 from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.remote.aadsts import read_refusal
 from camunda_entra_fastapi.remote.discovery import read_discovery
@@ -64,18 +64,22 @@ async def discovery(context: DoctorContext) -> AsyncIterator[Finding]:
         seconds=response.seconds,
     )
     yield _clock_finding(context, response)
-    members = _json_object(response)
+    members = parse_object(response.body)
     if response.status != _OK or members is None:
         yield _discovery_missing(provider.discovery_url, response, members)
         return
     try:
         context.discovery = read_discovery(members, provider)
     except FetchFailed as failure:
-        cause, remedy = split_remedy(failure.message)
         actual = printable(members.get("issuer", ""))
-        expected_and_actual = (provider.issuer, actual) if failure.code == "issuer_unexpected" else ("", "")
-        yield Finding(
-            "discovery", State.WRONG, cause, remedy or _BACKEND_URL_REMEDY, failure.code, *expected_and_actual
+        expected, actual = (provider.issuer, actual) if failure.code == "issuer_unexpected" else ("", "")
+        yield wrong(
+            "discovery",
+            failure.message,
+            failure.code,
+            _BACKEND_URL_REMEDY,
+            expected=expected,
+            actual=actual,
         )
         return
     yield Finding("discovery", State.OK, f"the issuer is {provider.issuer}, to the letter")
@@ -92,7 +96,7 @@ async def keys(context: DoctorContext) -> AsyncIterator[Finding]:
     except Unreachable as problem:
         yield unreachable("keys", problem)
         return
-    members = _json_object(response)
+    members = parse_object(response.body)
     try:
         if response.status != _OK or members is None:
             raise ValueError(f"it is answered with status {response.status} and {_describe_body(response)}")
@@ -124,7 +128,7 @@ async def issuer_url(context: DoctorContext) -> AsyncIterator[Finding]:
     except Unreachable as problem:
         yield unreachable("issuer", problem, State.NOTE)
         return
-    if response.status == _OK and _json_object(response) is not None:
+    if response.status == _OK and parse_object(response.body) is not None:
         yield Finding("issuer", State.OK, "the issuer's own address answers, too", seconds=response.seconds)
         return
     yield Finding(
@@ -174,16 +178,8 @@ def _discovery_missing(url: str, response: ProbeResponse, members: Mapping[str, 
 
 
 def _describe_body(response: ProbeResponse) -> str:
-    if _json_object(response) is not None:
+    if parse_object(response.body) is not None:
         return "JSON"
     if _HTML.match(response.body):
         return "a web page, as from a proxy that wants somebody to sign in"
     return "something that is not JSON" if response.body else "nothing"
-
-
-def _json_object(response: ProbeResponse) -> dict[str, Any] | None:
-    try:
-        members = json.loads(response.body)
-    except (ValueError, RecursionError):
-        return None
-    return members if isinstance(members, dict) else None

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from camunda_entra_fastapi.cli.doctor.context import ContextClock, DoctorContext, skipped
+from camunda_entra_fastapi.cli.doctor.context import ContextClock, DoctorContext, skipped, wrong
 from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse, Unreachable
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
@@ -29,8 +29,7 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
     try:
         joined = join(context.settings, context.probe.client, ContextClock(context))
     except SettingsError as error:
-        cause, remedy = split_remedy(error.problems[0])
-        yield Finding("sessions", State.WRONG, cause, remedy, "settings_invalid")
+        yield wrong("sessions", error.problems[0], "settings_invalid")
         return
     if joined.parts is None:
         yield skipped("sessions", "there is no secret to seal them with, so nobody signs in with a browser")

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from camunda_entra_fastapi.cli.console import print_finding, print_line
-from camunda_entra_fastapi.cli.doctor.context import refused
+from camunda_entra_fastapi.cli.doctor.context import refused, wrong
 from camunda_entra_fastapi.cli.explain.checks import check_access_token, check_id_token
 from camunda_entra_fastapi.cli.explain.decode import DecodedToken
 from camunda_entra_fastapi.cli.explain.token_kinds import details_of
@@ -71,11 +71,9 @@ def sign_in(
         pages = _SignInPages(settings, client, time.time)
         findings = _wait_for_sign_in(prompts, pages, port, browser=browser)
     except CommandError as error:
-        cause, remedy = split_remedy(str(error))
-        findings = [_aborted("port_taken", cause, remedy).finding]
+        findings = [wrong("sign-in", str(error), "port_taken")]
     except SettingsError as error:
-        cause, remedy = split_remedy(error.problems[0])
-        findings = [_aborted("settings_invalid", cause, remedy).finding]
+        findings = [wrong("sign-in", error.problems[0], "settings_invalid")]
     except _SignInAborted as aborted:
         findings = [aborted.finding]
     if not quiet:
@@ -151,8 +149,7 @@ class _SignInPages:
             state = parameters.get("state", "")
             attempt = check_attempt(self._attempt, "login", state, self._clock())
         except SignInFailed as error:
-            cause, remedy = split_remedy(error.message)
-            raise _aborted(error.code, cause, remedy) from None
+            raise _SignInAborted(wrong("sign-in", error.message, error.code)) from None
         if "error" in parameters or "code" not in parameters:
             raise _SignInAborted(refused("sign-in", read_refusal(parameters)))
         self._attempt = None
@@ -204,11 +201,11 @@ class _SignInPages:
 
     def _finish_page(self, findings: list[Finding]) -> Response:
         """The last page; the waiting command continues once it is rendered."""
-        wrong = next((each for each in findings if each.state is State.WRONG), None)
-        if wrong is None:
+        first = next((each for each in findings if each.state is State.WRONG), None)
+        if first is None:
             page = Page("You are signed in", _CLOSE, good=True)
         else:
-            page = Page("Something is wrong", wrong.message, wrong.remedy, good=False)
+            page = Page("Something is wrong", first.message, first.remedy, good=False)
         self.findings = findings
         html, headers = render(page)
         self.done.set()

@@ -1,6 +1,5 @@
 """Decoding a token without verifying it: header and claims for people to look at, never to be trusted."""
 
-import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.cli.json_object import parse_object
 
 _TIME_CLAIMS: Final = ("iat", "nbf", "exp", "auth_time", "xms_st", "pwd_exp")
 _JWE_PARTS: Final = 5
@@ -34,10 +34,10 @@ class DecodedToken:
     def decode(cls, token: str) -> Self:
         """Decode what can be decoded. What cannot is empty: explaining goes on where validation stops."""
         parts = token.split(".")
-        header = _json_object(parts[0])
+        header = _decode_part(parts[0])
         if len(parts) == _JWE_PARTS or "enc" in header:
             return cls(header, is_encrypted=True)
-        return cls(header, _json_object(parts[1]))
+        return cls(header, _decode_part(parts[1]))
 
     def text(self, name: str) -> str:
         """A claim that is a text; empty for any other."""
@@ -45,12 +45,12 @@ class DecodedToken:
         return value if isinstance(value, str) else ""
 
 
-def _json_object(part: str) -> dict[str, Any]:
+def _decode_part(part: str) -> dict[str, Any]:
     try:
-        value = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (ValueError, RecursionError):
+        decoded = urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return parse_object(decoded) or {}
 
 
 def redacted(members: Mapping[str, Any]) -> dict[str, Any]:

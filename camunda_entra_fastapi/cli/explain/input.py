@@ -1,9 +1,10 @@
 """Parsing what was pasted: the token in it, or what it is instead of a token. Pure."""
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Final
+
+from camunda_entra_fastapi.cli.json_object import parse_object
 
 MAX_CHARACTERS: Final = 64 * 1024
 """The limit of what is read: four of the largest tokens there are."""
@@ -73,11 +74,8 @@ def parse_input(text: str) -> TokenInput:
 
 
 def _from_json(text: str, notes: list[str]) -> str:
-    if not text.startswith("{"):
-        return text
-    try:
-        members = json.loads(text)
-    except (ValueError, RecursionError):
+    members = parse_object(text) if text.startswith("{") else None
+    if members is None:
         return text
     for name in _TOKEN_MEMBERS:
         if isinstance(value := members.get(name), str):

@@ -11,7 +11,6 @@ ORGANIZATIONS: Final = "organizations"
 """The tenant of a sign-in with any work or school account (Learn: authority URLs)."""
 
 _TENANT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-_TENANT_ID: Final = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 
 
 class Cloud(StrEnum):
@@ -90,8 +89,3 @@ def check_tenant(tenant: str) -> str:
             "for example contoso.onmicrosoft.com."
         )
     return tenant
-
-
-def is_tenant_id(tenant: str) -> bool:
-    """Whether it is a tenant ID. Issuers have IDs, never domains."""
-    return _TENANT_ID.fullmatch(tenant) is not None

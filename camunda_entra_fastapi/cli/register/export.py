@@ -5,10 +5,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS, CloudEndpoints, is_tenant_id
+from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS, CloudEndpoints
 from camunda_entra_fastapi.cli.register.current import GRAPH_ID, CurrentRegistration
 from camunda_entra_fastapi.cli.register.desired import GRAPH_PERMISSIONS, DesiredRegistration
 from camunda_entra_fastapi.cli.register.plan import make_plan, tenant_wide_grant
+from camunda_entra_fastapi.validation.entra import is_tenant_id
 
 
 def to_az_script(desired: DesiredRegistration, tenant: str, endpoints: CloudEndpoints, years: int) -> str:

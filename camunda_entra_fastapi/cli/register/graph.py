@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.cli.json_object import parse_object
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """Graph's own service principal has some hundred permissions with long descriptions."""
@@ -106,7 +107,7 @@ class GraphClient:
         while True:
             response = self._send_once(method, path, **content)
             if response.is_success:
-                return _json_object(response)
+                return _body_of(response)
             retry_after = response.headers.get("Retry-After", "")
             retryable = (
                 _RETRYABLE
@@ -154,14 +155,11 @@ def _kept_headers(headers: httpx.Headers) -> dict[str, str]:
     return {name: headers[name] for name in ("Retry-After", "request-id") if name in headers}
 
 
-def _json_object(response: httpx.Response) -> dict[str, Any]:
+def _body_of(response: httpx.Response) -> dict[str, Any]:
     if not response.content:
         return {}
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = parse_object(response.content)
+    if body is None:
         raise GraphError("Microsoft Graph answered with something that is not a JSON object.")
     return body
 

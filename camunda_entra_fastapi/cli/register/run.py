@@ -12,13 +12,14 @@ from rich.console import Console
 from camunda_entra_fastapi.cli.console import print_line
 from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.cli.register.apply import ApplyResult, apply_plan
-from camunda_entra_fastapi.cli.register.clouds import CloudEndpoints, is_tenant_id
+from camunda_entra_fastapi.cli.register.clouds import CloudEndpoints
 from camunda_entra_fastapi.cli.register.current import has_valid_secret, read_current
 from camunda_entra_fastapi.cli.register.desired import DesiredRegistration
 from camunda_entra_fastapi.cli.register.env_file import EnvFile
 from camunda_entra_fastapi.cli.register.graph import GraphClient, GraphError, open_client
 from camunda_entra_fastapi.cli.register.plan import make_plan
 from camunda_entra_fastapi.cli.register.sign_in import azure_cli_token, device_code_token
+from camunda_entra_fastapi.validation.entra import is_tenant_id
 
 
 class SignIn(StrEnum):

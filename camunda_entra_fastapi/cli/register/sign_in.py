@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.cli.json_object import parse_object
 from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS
 from camunda_entra_fastapi.cli.register.graph import TRANSPORT_ERRORS, read_bounded
 from camunda_entra_fastapi.errors import Refusal
@@ -133,15 +134,13 @@ def _is_token(value: object) -> bool:
 def _post(client: httpx.Client, url: str, form: dict[str, str]) -> dict[str, Any]:
     try:
         with client.stream("POST", url, data=form) as response:
-            body = json.loads(read_bounded(response))
+            body = parse_object(read_bounded(response))
     except TRANSPORT_ERRORS as error:
         raise NotSignedIn(
             f"Entra cannot be reached: {type(error).__name__}: {printable(error, 200)}. "
             "Check the network, and HTTPS_PROXY if there is a proxy."
         ) from None
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    if body is None:
         raise NotSignedIn(f"Entra answered with status {response.status_code} and no JSON object. Try again.")
     return body
 

@@ -178,6 +178,7 @@ def test_claims_cannot_write_on_the_terminal(run: Callable[..., Ran]) -> None:
 def test_parts_that_cannot_be_read_are_empty() -> None:
     """Explaining goes on with what there is."""
     assert DecodedToken.decode("!.W10.x").claims == {}
+    assert DecodedToken.decode("e30.a.x").claims == {}
     assert DecodedToken.decode("e30.bm90IGpzb24.x").claims == {}
     assert DecodedToken.decode("e30.eyJzdWIiOjF9.x").text("sub") == ""
 

@@ -12,10 +12,10 @@ from camunda_entra_fastapi.cli.register.clouds import (
     Cloud,
     check_tenant,
     endpoints_of,
-    is_tenant_id,
 )
 from camunda_entra_fastapi.cli.register.graph import GraphError
 from camunda_entra_fastapi.testing.directory import CONTOSO
+from camunda_entra_fastapi.validation.entra import is_tenant_id
 from tests.cli.conftest import run_command
 from tests.cli.register.conftest import BASE, graph_with, install_az
 
