@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from camunda_entra_fastapi.cli.doctor.probe import Probe, Unreachable
+from camunda_entra_fastapi.cli.doctor.connection_errors import Unreachable
+from camunda_entra_fastapi.cli.doctor.probe import Probe
 from camunda_entra_fastapi.cli.findings import Finding, State, split_remedy
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.remote.aadsts import explain

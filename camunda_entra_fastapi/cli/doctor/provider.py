@@ -6,8 +6,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from camunda_entra_fastapi.cli.doctor.connection_errors import Unreachable
 from camunda_entra_fastapi.cli.doctor.context import DoctorContext, refused, skipped, unreachable, wrong
-from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse, Unreachable
+from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable
 from camunda_entra_fastapi.cli.json_object import parse_object
 from camunda_entra_fastapi.errors import FetchFailed

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+from camunda_entra_fastapi.cli.doctor.connection_errors import Unreachable
 from camunda_entra_fastapi.cli.doctor.context import DoctorContext, refused, skipped, unreachable
-from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse, Unreachable
+from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, read_refusal
 from camunda_entra_fastapi.settings import EntraSettings

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from camunda_entra_fastapi.cli.doctor.connection_errors import Unreachable
 from camunda_entra_fastapi.cli.doctor.context import ContextClock, DoctorContext, skipped, wrong
-from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse, Unreachable
+from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
 from camunda_entra_fastapi.runtime import join

@@ -1,48 +1,23 @@
-"""A sign-in with a browser: a local redirect URI, and all checks of both tokens."""
+"""A sign-in with a browser, and all checks of both tokens."""
 
 import time
 import webbrowser
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from threading import Event
 from typing import Final
 
 from rich.console import Console
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from camunda_entra_fastapi.cli.console import print_finding, print_line
-from camunda_entra_fastapi.cli.doctor.context import refused, wrong
-from camunda_entra_fastapi.cli.explain.checks import check_access_token, check_id_token
-from camunda_entra_fastapi.cli.explain.decode import DecodedToken
-from camunda_entra_fastapi.cli.explain.token_kinds import details_of
-from camunda_entra_fastapi.cli.fetching import entra_http, fetch_keys
-from camunda_entra_fastapi.cli.findings import Finding, State, is_ok, printable, split_remedy
+from camunda_entra_fastapi.cli.doctor.context import wrong
+from camunda_entra_fastapi.cli.doctor.sign_in_pages import SignInAborted, SignInPages
+from camunda_entra_fastapi.cli.findings import Finding
 from camunda_entra_fastapi.cli.service import CommandError, check_port
-from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError, SignInFailed
-from camunda_entra_fastapi.remote.aadsts import read_refusal
-from camunda_entra_fastapi.remote.credentials import Client
-from camunda_entra_fastapi.remote.discovery import Discovery, fetch_discovery
-from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code
-from camunda_entra_fastapi.runtime import client_of, policy_of, provider_of
+from camunda_entra_fastapi.errors import SettingsError
+from camunda_entra_fastapi.runtime import client_of
 from camunda_entra_fastapi.settings import EntraSettings
-from camunda_entra_fastapi.sign_in.protocol import Attempt, authorization_url, check_attempt, single_valued
 from camunda_entra_fastapi.testing.serving.server import serving
-from camunda_entra_fastapi.web.login.pages import Page, render
 
 SIGN_IN_TIMEOUT: Final = 300.0
 """Seconds that the sign-in may take."""
-
-_CLOSE: Final = "You can close this page. The terminal tells what both tokens are."
-
-
-@dataclass(frozen=True, slots=True)
-class _SignInAborted(Exception):
-    """The sign-in ends here, with this finding."""
-
-    finding: Finding
 
 
 def sign_in(
@@ -66,15 +41,17 @@ def sign_in(
     try:
         client = client_of(settings, time)
         if client is None:
-            raise _aborted("no_credential", "Nobody signs in without a client secret.", "Set one, see above.")
+            raise SignInAborted.of(
+                "no_credential", "Nobody signs in without a client secret.", "Set one, see above."
+            )
         check_port(port, "--port")
-        pages = _SignInPages(settings, client, time.time)
+        pages = SignInPages(settings, client, time.time)
         findings = _wait_for_sign_in(prompts, pages, port, browser=browser)
     except CommandError as error:
         findings = [wrong("sign-in", str(error), "port_taken")]
     except SettingsError as error:
         findings = [wrong("sign-in", error.problems[0], "settings_invalid")]
-    except _SignInAborted as aborted:
+    except SignInAborted as aborted:
         findings = [aborted.finding]
     if not quiet:
         print_line(console, "\nSigning in", "bold")
@@ -83,7 +60,7 @@ def sign_in(
     return findings
 
 
-def _wait_for_sign_in(prompts: Console, pages: "_SignInPages", port: int, *, browser: bool) -> list[Finding]:
+def _wait_for_sign_in(prompts: Console, pages: SignInPages, port: int, *, browser: bool) -> list[Finding]:
     with serving(pages.app, port=port) as url:
         pages.origin = url.replace("127.0.0.1", "localhost")
         print_line(prompts, f"\nSign in at {pages.origin}/", "bold")
@@ -98,153 +75,10 @@ def _wait_for_sign_in(prompts: Console, pages: "_SignInPages", port: int, *, bro
         except KeyboardInterrupt:
             is_done = False
     if not is_done:
-        raise _aborted(
+        raise SignInAborted.of(
             "nobody_signed_in",
             "Nobody came back from signing in.",
             "If Entra's page showed an error, look its AADSTS code up in its documentation; most often the "
             f"redirect URI {pages.redirect_uri} is not registered.",
         )
     return pages.findings
-
-
-class _SignInPages:
-    """The local pages: one redirects to Entra, the other is the redirect URI."""
-
-    def __init__(self, settings: EntraSettings, client: Client, clock: Callable[[], float]) -> None:
-        self._settings, self._client, self._clock = settings, client, clock
-        self._http = entra_http(settings)
-        self._attempt: Attempt | None = None
-        self.origin = ""
-        self.done = Event()
-        self.findings: list[Finding] = []
-        routes = [Route("/", self._start), Route(settings.callback_path, self._callback)]
-        self.app = Starlette(routes=routes)
-
-    @property
-    def redirect_uri(self) -> str:
-        """The redirect URI of the sign-in."""
-        return self.origin + self._settings.callback_path
-
-    async def _start(self, _: Request) -> Response:
-        try:
-            discovery = await self._discovery()
-        except _SignInAborted as aborted:
-            return self._finish_page([aborted.finding])
-        endpoint = discovery.authorization_endpoint or self._settings.authorization_url
-        self._attempt = Attempt.begin("login", self.redirect_uri, "/", self._clock())
-        extra = {"prompt": "select_account"}
-        url = authorization_url(endpoint, self._client.client_id, self._settings.scopes, self._attempt, extra)
-        return RedirectResponse(url, 302)
-
-    async def _callback(self, request: Request) -> Response:
-        try:
-            tokens, attempt = await self._redeem(request)
-            return self._finish_page(await self._explain(tokens, attempt))
-        except _SignInAborted as aborted:
-            return self._finish_page([aborted.finding])
-
-    async def _redeem(self, request: Request) -> tuple[Tokens, Attempt]:
-        try:
-            parameters = single_valued(request.query_params.multi_items())
-            state = parameters.get("state", "")
-            attempt = check_attempt(self._attempt, "login", state, self._clock())
-        except SignInFailed as error:
-            raise _SignInAborted(wrong("sign-in", error.message, error.code)) from None
-        if "error" in parameters or "code" not in parameters:
-            raise _SignInAborted(refused("sign-in", read_refusal(parameters)))
-        self._attempt = None
-        discovery = await self._discovery()
-        try:
-            tokens = await redeem_code(
-                self._http,
-                discovery.token_endpoint or "",
-                self._client,
-                code=parameters["code"],
-                redirect_uri=attempt.redirect_uri,
-                verifier=attempt.verifier,
-            )
-        except EntraRefused as error:
-            raise _SignInAborted(refused("sign-in", error.refusal)) from None
-        except FetchFailed as failure:
-            raise _unreachable(failure) from None
-        return tokens, attempt
-
-    async def _explain(self, tokens: Tokens, attempt: Attempt) -> list[Finding]:
-        keys = await fetch_keys(self._http, self._settings)
-        policy, now = policy_of(self._settings), self._clock()
-        findings = [Finding("sign-in", State.OK, "Entra redeemed the code")]
-        if tokens.id_token is None:
-            raise _aborted(
-                "id_token_missing",
-                "Entra gave no ID token.",
-                "Let CAMUNDA_ENTRA_SCOPES have openid.",
-            )
-        id_token_result = check_id_token(
-            tokens.id_token, keys, policy, now, nonce=attempt.nonce, access_token=tokens.access_token
-        )
-        findings += _summarized(
-            "ID token", id_token_result.checks, DecodedToken.decode(tokens.id_token), self._settings
-        )
-        access_token_result = check_access_token(tokens.access_token, keys, policy, now)
-        checks = [_graph_token_as_note(check) for check in access_token_result.checks]
-        findings += _summarized(
-            "access token", checks, DecodedToken.decode(tokens.access_token), self._settings
-        )
-        findings.append(_refresh_token_finding(tokens))
-        return findings
-
-    async def _discovery(self) -> Discovery:
-        try:
-            return await fetch_discovery(self._http, provider_of(self._settings))
-        except FetchFailed as failure:
-            raise _unreachable(failure) from None
-
-    def _finish_page(self, findings: list[Finding]) -> Response:
-        """The last page; the waiting command continues once it is rendered."""
-        first = next((each for each in findings if each.state is State.WRONG), None)
-        if first is None:
-            page = Page("You are signed in", _CLOSE, good=True)
-        else:
-            page = Page("Something is wrong", first.message, first.remedy, good=False)
-        self.findings = findings
-        html, headers = render(page)
-        self.done.set()
-        return HTMLResponse(html, 200 if is_ok(findings) else 400, headers)
-
-
-def _summarized(
-    name: str, checks: "list[Finding] | tuple[Finding, ...]", token: DecodedToken, settings: EntraSettings
-) -> list[Finding]:
-    """What is wrong with a token, or one finding that all checks pass, with the token's details."""
-    notable = [replace(check, name=name) for check in checks if check.state in (State.WRONG, State.NOTE)]
-    if notable:
-        return notable
-    version = printable(token.text("ver"), 10)
-    details = " ".join(details_of(token, settings.tenant))
-    return [Finding(name, State.OK, f"all {len(checks)} checks pass; version {version}", actual=details)]
-
-
-def _graph_token_as_note(check: Finding) -> Finding:
-    """A token for Microsoft Graph is a note: signing in works, but the token is not for this API."""
-    return replace(check, state=State.NOTE) if check.code == "graph_token" else check
-
-
-def _refresh_token_finding(tokens: Tokens) -> Finding:
-    if tokens.refresh_token is not None:
-        return Finding("refresh token", State.OK, "there is one")
-    return Finding(
-        "refresh token",
-        State.NOTE,
-        "There is none, so people sign in again every hour or so.",
-        "Add offline_access to CAMUNDA_ENTRA_SCOPES.",
-        "no_refresh",
-    )
-
-
-def _aborted(code: str, cause: str, remedy: str) -> _SignInAborted:
-    return _SignInAborted(Finding("sign-in", State.WRONG, cause, remedy, code))
-
-
-def _unreachable(failure: FetchFailed) -> _SignInAborted:
-    cause, remedy = split_remedy(failure.message)
-    return _aborted(failure.code, printable(cause), remedy or "Look above for what is in the way to Entra.")

@@ -218,7 +218,7 @@ def test_the_token_endpoint_goes_away(
     async def fails(*_: object, **__: object) -> None:
         raise FetchFailed("https://x did not answer.")
 
-    monkeypatch.setattr(f"{MODULE}.redeem_code", fails)
+    monkeypatch.setattr(f"{MODULE}_pages.redeem_code", fails)
     with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert ran.finding("fetch_failed")["name"] == "sign-in"
@@ -231,7 +231,7 @@ def test_without_an_id_token(port: str, run: Callable[..., Ran], monkeypatch: py
     async def without(*arguments: Any, **options: Any) -> Any:
         return replace(await redeem_code(*arguments, **options), id_token=None)
 
-    monkeypatch.setattr(f"{MODULE}.redeem_code", without)
+    monkeypatch.setattr(f"{MODULE}_pages.redeem_code", without)
     with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert "openid" in ran.finding("id_token_missing")["remedy"]
@@ -275,7 +275,7 @@ def test_an_id_token_of_another_sign_in(
         tokens = await redeem_code(*arguments, **options)
         return replace(tokens, id_token=emulator.id_token(nonce="other", at_hash="other"))
 
-    monkeypatch.setattr(f"{MODULE}.redeem_code", swapped)
+    monkeypatch.setattr(f"{MODULE}_pages.redeem_code", swapped)
     with browser_opens(monkeypatch, ada):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     codes = [each["code"] for each in ran.json["findings"] if each["name"] == "ID token"]
