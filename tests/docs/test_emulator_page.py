@@ -13,7 +13,7 @@ from camunda_entra_fastapi.testing.endpoints.routes import build_endpoints
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/emulator.md").read_text(encoding="utf-8")
 SOURCES = sorted((ROOT / "camunda_entra_fastapi/testing").rglob("*.py"))
-TESTS = sorted((ROOT / "tests/testing").glob("test_*.py"))
+TESTS = sorted((ROOT / "tests/testing").rglob("test_*.py"))
 
 
 def raised() -> set[int]:
