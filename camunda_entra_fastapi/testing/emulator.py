@@ -11,18 +11,18 @@ import httpx
 from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant
 from camunda_entra_fastapi.testing.endpoints.routes import build_endpoints
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey, without_none
-from camunda_entra_fastapi.testing.protocol.request_log import KEY, RecordedRequest
+from camunda_entra_fastapi.testing.protocol.request_log import SCOPE_KEY, RecordedRequest
 from camunda_entra_fastapi.testing.serving.certificates import make_tls
-from camunda_entra_fastapi.testing.serving.transport import InProcess
+from camunda_entra_fastapi.testing.serving.transport import InProcessTransport
 from camunda_entra_fastapi.testing.tokens.direct_grants import (
-    find_people,
     find_user,
+    find_users,
+    identity_variables,
     make_grant,
-    six_variables,
 )
 from camunda_entra_fastapi.testing.tokens.minting import LIFETIME, IdGrant
 from camunda_entra_fastapi.testing.tokens.signing import sign_access_token, sign_id_token
-from camunda_entra_fastapi.testing.world.faults import outage
+from camunda_entra_fastapi.testing.world.faults import service_unavailable
 from camunda_entra_fastapi.testing.world.world import World
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class EntraEmulator:
         Args:
             overrides: Variables to add or change, by their full names; None takes one away.
         """
-        return without_none({**six_variables(self.base_url, self.tenant, self.application), **overrides})
+        return without_none({**identity_variables(self.base_url, self.tenant, self.application), **overrides})
 
     def settings(self, **overrides: Any) -> "EntraSettings":
         """Settings for a service that is the default application; keyword arguments change single ones."""
@@ -138,7 +138,7 @@ class EntraEmulator:
 
     def http_client(self) -> httpx.AsyncClient:
         """A client whose requests reach the emulator in the same process, whatever their host."""
-        return httpx.AsyncClient(transport=InProcess(self, self.world), base_url=self.base_url)
+        return httpx.AsyncClient(transport=InProcessTransport(self, self.world), base_url=self.base_url)
 
     def token(
         self,
@@ -241,7 +241,7 @@ class EntraEmulator:
         Raises:
             ValueError: The directory has no such user.
         """
-        self.state.revoked |= {person.id: self.now() for person in find_people(self.directory, user)}
+        self.state.revoked |= {person.id: self.now() for person in find_users(self.directory, user)}
 
     def count(self, suffix: str) -> int:
         """How many recorded requests had a path that ends so."""
@@ -287,7 +287,7 @@ class EntraEmulator:
             await send(message)
 
         await self.faults.wait()
-        answer = outage() if self.faults.down else self._endpoints
-        await answer({**scope, KEY: record}, receive, send_recorded)
+        answer = service_unavailable() if self.faults.down else self._endpoints
+        await answer({**scope, SCOPE_KEY: record}, receive, send_recorded)
         if self._on_request:
             self._on_request(record)

@@ -98,7 +98,7 @@ THIRD_PARTY = {
     "cli.environment": {"dotenv", "typer"},
     "testing": {"cryptography", "httpx", "starlette"},
     "testing.directory": {"cryptography", "pydantic", "yaml"},
-    "testing.endpoints.graph.registrations": {"pydantic"},
+    "testing.endpoints.graph.application_resource": {"pydantic"},
     "testing.pages": {"jinja2", "starlette"},
     "testing.serving.server": {"uvicorn"},
     "testing.fixtures.pytest_plugin": {"pytest"},

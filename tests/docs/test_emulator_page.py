@@ -23,7 +23,7 @@ def raised() -> set[int]:
         for path in SOURCES
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call)
-        and getattr(call.func, "id", "") in ("Aadsts", "_untrusted")
+        and getattr(call.func, "id", "") in ("AadstsError", "_no_federated_credential")
         and isinstance(call.args[0], ast.Constant)
         and isinstance(call.args[0].value, int)
     }

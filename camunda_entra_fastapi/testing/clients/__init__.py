@@ -1,1 +1,1 @@
-"""Who a client is, and whether it proved it."""
+"""Client authentication."""

@@ -1,4 +1,4 @@
-"""Client assertions: a token in place of a secret, signed by a certificate's key or by a trusted issuer."""
+"""Client assertions (RFC 7523): a token in place of a secret, signed by a certificate's key or an issuer."""
 
 import base64
 from collections.abc import Collection, Iterable
@@ -10,24 +10,25 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from camunda_entra_fastapi.testing.clients.issuers import Issuers
 from camunda_entra_fastapi.testing.directory import Application
+from camunda_entra_fastapi.testing.directory.names import comma_separated
 from camunda_entra_fastapi.testing.directory.shapes import is_guid
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts, timestamp
-from camunda_entra_fastapi.testing.protocol.jws import Jws, read_jws
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError, timestamp
+from camunda_entra_fastapi.testing.protocol.jws import Jws, parse_jws
 from camunda_entra_fastapi.testing.protocol.keys import base64url
 
-SKEW: Final = 300
-"""Seconds by which two clocks may differ."""
+CLOCK_SKEW: Final = 300
+"""Seconds by which the clocks of issuer and emulator may differ."""
 
 _THUMBPRINTS: Final[dict[str, tuple[hashes.HashAlgorithm, ...]]] = {
     "x5t#S256": (hashes.SHA256(),),
     "x5t": (hashes.SHA1(),),  # noqa: S303 - names a certificate, proves nothing
     "kid": (hashes.SHA1(), hashes.SHA256()),  # noqa: S303 - as above
 }
-"""Header members that name a certificate (RFC 7515, 4.1.4 to 4.1.8); the first one that is there decides."""
+"""Header members that name a certificate (RFC 7515, 4.1.4 to 4.1.8); the first that is present decides."""
 
-_EXCHANGE: Final = "api://AzureADTokenExchange"
-_EXCHANGE_ID: Final = "fb60f99c-7a34-4190-8149-302f77469936"
-"""What version 2.0 tokens of Entra's own name that audience by."""
+_EXCHANGE_AUDIENCE: Final = "api://AzureADTokenExchange"
+_EXCHANGE_AUDIENCE_ID: Final = "fb60f99c-7a34-4190-8149-302f77469936"
+"""The client ID of that audience, which version 2.0 tokens of Entra name instead."""
 
 _YEAR_10000: Final = 253_402_300_800
 
@@ -35,48 +36,49 @@ _YEAR_10000: Final = 253_402_300_800
 async def check_assertion(
     assertion: str, *, client: Application, audiences: Collection[str], issuers: Issuers, now: float
 ) -> None:
-    """Believe the client who it is by its assertion (RFC 7523, 3), or not.
+    """Authenticate a client by its assertion (RFC 7523, 3).
 
-    An application signs for itself, with the key of a certificate (Learn: certificate credentials), or an
-    issuer that its registration names signs for it (Learn: workload identity federation). The same
-    assertion may come again: Entra does not look at ``jti``.
+    The assertion is signed by the application, with the key of a certificate (Learn: certificate
+    credentials), or by an issuer that its registration names (Learn: workload identity federation). An
+    assertion may be replayed: Entra does not look at ``jti``.
 
     Args:
-        assertion: As the request has it.
-        client: Who the request says that it is.
-        audiences: What an application's own assertion may be for: the token endpoint, by all its names.
-        issuers: Where the keys of other issuers are.
+        assertion: The parameter ``client_assertion``.
+        client: The client that the request names.
+        audiences: The accepted audiences of the application's own assertion: all names of the token endpoint.
+        issuers: Fetches the keys of issuers.
         now: Seconds since 1970.
 
     Raises:
-        Aadsts: For both kinds 50027, 5002730, 700024 and 700027; with a certificate 50048, 700021, 700023 and
-            1000502; from an issuer 70021, 700211, 700212, 700213, 700229 and those of ``Issuers.keys_of``.
+        AadstsError: For both kinds 50027, 5002730, 700024 and 700027; with a certificate 50048, 700021,
+            700023 and 1000502; from an issuer 70021, 700211, 700212, 700213, 700229 and those of
+            ``Issuers.keys_of``.
     """
     try:
-        token = read_jws(assertion, padded=True)
+        token = parse_jws(assertion, padded=True)
     except ValueError as error:
         raise _malformed(str(error)) from None
-    issuer, subject = _text(token, "iss"), _text(token, "sub")
+    issuer, subject = _string_claim(token, "iss"), _string_claim(token, "sub")
     if is_guid(issuer):
-        _check_names(issuer, subject, client)
+        _check_issuer_and_subject(issuer, subject, client)
         _check_certificate(token, client, now)
         _check_own_audience(token, audiences)
     else:
-        _check_trust(token, issuer, subject, client, is_own=issuer in issuers.own)
+        _check_federated_credential(token, issuer, subject, client, is_own=issuer in issuers.own)
         await _check_issuer_signature(token, issuer, issuers)
     _check_time(token, now)
 
 
-def _check_names(issuer: str, subject: str, client: Application) -> None:
+def _check_issuer_and_subject(issuer: str, subject: str, client: Application) -> None:
     if subject.lower() != issuer.lower():
-        raise Aadsts(
+        raise AadstsError(
             50048,
             "invalid_client",
             f"The client assertion's 'sub' {subject!r:.200} differs from its 'iss' {issuer!r:.200}. "
             f"Both must be the client ID {client.client_id}.",
         )
     if issuer.lower() != client.client_id:
-        raise Aadsts(
+        raise AadstsError(
             700021,
             "invalid_client",
             f"The client assertion is of the application {issuer!r:.200}, and the parameter 'client_id' is "
@@ -85,33 +87,33 @@ def _check_names(issuer: str, subject: str, client: Application) -> None:
 
 
 def _check_certificate(token: Jws, client: Application, now: float) -> None:
-    """The signature is of a registered certificate, which is valid at this time."""
+    """Check that a registered certificate signed the assertion, and that it is valid now."""
     _check_algorithm(token, "RS256", "PS256")
-    name, received = _thumbprint(token)
-    certificate, shown = _find_certificate(name, received, client)
+    member, received = _thumbprint(token)
+    certificate, thumbprint = _find_certificate(member, received, client)
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey):
-        raise Aadsts(
+        raise AadstsError(
             5002730,
             "invalid_request",
-            f"The certificate {shown} has a key that cannot sign with RS256 or PS256. Register one with an "
-            "RSA key.",
+            f"The certificate {thumbprint} has a key that cannot sign with RS256 or PS256. Register one with "
+            "an RSA key.",
         )
     if not token.is_signed_by(key):
-        raise Aadsts(
+        raise AadstsError(
             700027,
             "invalid_client",
-            f"The client assertion names the certificate {shown}, but its signature is of another key. "
+            f"The client assertion names the certificate {thumbprint}, but its signature is of another key. "
             "Sign with the private key that belongs to it.",
         )
     begin, end = (
         at.timestamp() for at in (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     )
     if not begin <= now <= end:
-        raise Aadsts(
+        raise AadstsError(
             1000502,
             "invalid_client",
-            f"The certificate {shown} is valid from {timestamp(begin)} to {timestamp(end)}, and now is "
+            f"The certificate {thumbprint} is valid from {timestamp(begin)} to {timestamp(end)}, and now is "
             f"{timestamp(now)}. Register another one, and sign with its key.",
         )
 
@@ -125,74 +127,81 @@ def _thumbprint(token: Jws) -> tuple[str, str]:
     raise _malformed("Its header has none of 'x5t#S256', 'x5t' and 'kid', which name the certificate.")
 
 
-def _find_certificate(name: str, received: str, client: Application) -> tuple[x509.Certificate, str]:
-    """The certificate with its thumbprint for people, in the hexadecimal form that the admin center has."""
-    known = [x509.load_pem_x509_certificate(pem.encode()) for pem in client.certificates]
-    for certificate in known:
-        for algorithm in _THUMBPRINTS[name]:
-            thumbprint = certificate.fingerprint(algorithm)
-            if received.rstrip("=") == base64url(thumbprint) or (
-                name == "kid" and received.lower() == thumbprint.hex()
+def _find_certificate(member: str, received: str, client: Application) -> tuple[x509.Certificate, str]:
+    """The certificate, and its thumbprint in hexadecimal as the admin center shows it."""
+    certificates = [x509.load_pem_x509_certificate(pem.encode()) for pem in client.certificates]
+    for certificate in certificates:
+        for algorithm in _THUMBPRINTS[member]:
+            fingerprint = certificate.fingerprint(algorithm)
+            if received.rstrip("=") == base64url(fingerprint) or (
+                member == "kid" and received.lower() == fingerprint.hex()
             ):
-                return certificate, thumbprint.hex().upper()
-    shown = (certificate.fingerprint(_THUMBPRINTS[name][0]).hex().upper() for certificate in known)
-    raise Aadsts(
+                return certificate, fingerprint.hex().upper()
+    registered = (
+        certificate.fingerprint(_THUMBPRINTS[member][0]).hex().upper() for certificate in certificates
+    )
+    raise AadstsError(
         700027,
         "invalid_client",
-        f"The client assertion's '{name}' names a certificate that '{client.name}' does not have: "
-        f"{_hexadecimal(received)}. Registered are: {_listed(shown)}. Sign with the key of one of these, or "
-        "register the certificate.",
+        f"The client assertion's '{member}' names a certificate that '{client.name}' does not have: "
+        f"{_hex_thumbprint(received)}. Registered are: {comma_separated(registered)}. Sign with the key of "
+        "one of these, or register the certificate.",
     )
 
 
 def _check_own_audience(token: Jws, audiences: Collection[str]) -> None:
-    audience = _text(token, "aud")
+    audience = _string_claim(token, "aud")
     if audience not in audiences:
-        raise Aadsts(
+        raise AadstsError(
             700023,
             "invalid_client",
             f"The client assertion is for {audience!r:.200}. It must be for the token endpoint that it is "
-            f"sent to, by one of its names: {_listed(sorted(audiences))}.",
+            f"sent to, by one of its names: {comma_separated(sorted(audiences))}.",
         )
 
 
-def _check_trust(token: Jws, issuer: str, subject: str, client: Application, *, is_own: bool) -> None:
-    """A federated credential of the client names issuer, subject and audience exactly so."""
-    trusted = client.federated_credentials
-    if not trusted:
-        raise Aadsts(
+def _check_federated_credential(
+    token: Jws, issuer: str, subject: str, client: Application, *, is_own: bool
+) -> None:
+    """Check that a federated credential of the client has exactly this issuer, subject and audience."""
+    registered = client.federated_credentials
+    if not registered:
+        raise AadstsError(
             70021,
             "invalid_client",
             f"'{client.name}' has no federated credential, and the client assertion is of the issuer "
             f"{issuer!r:.200}. Register one; or, to sign with a certificate, let 'iss' and 'sub' be the "
             f"client ID {client.client_id}.",
         )
-    of_issuer = [each for each in trusted if each.issuer == issuer]
-    if not of_issuer:
-        raise _untrusted(700211, "issuer", issuer, (each.issuer for each in trusted))
+    same_issuer = [each for each in registered if each.issuer == issuer]
+    if not same_issuer:
+        raise _no_federated_credential(700211, "issuer", issuer, (each.issuer for each in registered))
     if is_own and not _is_app_only(token.claims):
-        raise Aadsts(
+        raise AadstsError(
             700229,
             "invalid_client",
             "The client assertion is a token of Entra's that is not an application's own. Send one that the "
             "client credentials flow or a managed identity gave, not one of a person.",
         )
-    of_subject = [each for each in of_issuer if each.subject == subject]
-    if not of_subject:
-        raise _untrusted(700213, "subject", subject, (each.subject for each in of_issuer))
+    same_subject = [each for each in same_issuer if each.subject == subject]
+    if not same_subject:
+        raise _no_federated_credential(700213, "subject", subject, (each.subject for each in same_issuer))
     audiences = _audiences(token)
-    if is_own and _EXCHANGE_ID in audiences:
-        audiences = (*audiences, _EXCHANGE)
-    if not any(each.audience in audiences for each in of_subject):
-        raise _untrusted(700212, "audience", ", ".join(audiences), (each.audience for each in of_subject))
+    if is_own and _EXCHANGE_AUDIENCE_ID in audiences:
+        audiences = (*audiences, _EXCHANGE_AUDIENCE)
+    if not any(each.audience in audiences for each in same_subject):
+        raise _no_federated_credential(
+            700212, "audience", ", ".join(audiences), (each.audience for each in same_subject)
+        )
 
 
-def _untrusted(code: int, what: str, received: str, registered: Iterable[str]) -> Aadsts:
-    return Aadsts(
+def _no_federated_credential(code: int, what: str, received: str, registered: Iterable[str]) -> AadstsError:
+    return AadstsError(
         code,
         "invalid_client",
         f"No federated credential has the client assertion's {what} {received!r:.200}. Registered are: "
-        f"{_listed(registered)}. They are compared exactly, letter case and slashes at the end included.",
+        f"{comma_separated(registered)}. They are compared exactly, letter case and slashes at the end "
+        "included.",
     )
 
 
@@ -203,14 +212,14 @@ async def _check_issuer_signature(token: Jws, issuer: str, issuers: Issuers) -> 
         raise _malformed("Its header has no 'kid', which names the issuer's key.")
     keys = await issuers.keys_of(issuer)
     if key_id not in keys:
-        raise Aadsts(
+        raise AadstsError(
             700027,
             "invalid_client",
             f"The client assertion names the key {key_id!r:.200}, which its issuer {issuer!r:.200} does not "
-            f"publish. Published for RS256 are: {_listed(keys)}. Send a fresh token of it.",
+            f"publish. Published for RS256 are: {comma_separated(keys)}. Send a fresh token of it.",
         )
     if not token.is_signed_by(keys[key_id]):
-        raise Aadsts(
+        raise AadstsError(
             700027,
             "invalid_client",
             f"The client assertion's signature is not of the key {key_id!r:.200} of its issuer "
@@ -221,7 +230,7 @@ async def _check_issuer_signature(token: Jws, issuer: str, issuers: Issuers) -> 
 def _check_algorithm(token: Jws, *accepted: str) -> None:
     algorithm = token.header.get("alg")
     if algorithm not in accepted:
-        raise Aadsts(
+        raise AadstsError(
             5002730,
             "invalid_request",
             f"The client assertion's 'alg' is {algorithm!r:.50}; it must be {' or '.join(accepted)}.",
@@ -229,10 +238,10 @@ def _check_algorithm(token: Jws, *accepted: str) -> None:
 
 
 def _check_time(token: Jws, now: float) -> None:
-    """``exp`` must be there and ``nbf`` may; both may be fractions (RFC 7519, 2)."""
-    begin, end = _time(token, "nbf", 0), _time(token, "exp")
-    if not begin - SKEW <= now < end + SKEW:
-        raise Aadsts(
+    """Check ``exp``, which is required, and ``nbf``, which is not. Both may be fractions (RFC 7519, 2)."""
+    begin, end = _time_claim(token, "nbf", 0), _time_claim(token, "exp")
+    if not begin - CLOCK_SKEW <= now < end + CLOCK_SKEW:
+        raise AadstsError(
             700024,
             "invalid_client",
             f"The client assertion is valid from {timestamp(begin)} to {timestamp(end)}, and now is "
@@ -240,14 +249,14 @@ def _check_time(token: Jws, now: float) -> None:
         )
 
 
-def _time(token: Jws, name: str, default: float | None = None) -> float:
+def _time_claim(token: Jws, name: str, default: float | None = None) -> float:
     value = token.claims.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _YEAR_10000:
         raise _malformed(f"Its '{name}' is not a time in seconds since 1970.")
     return value
 
 
-def _text(token: Jws, name: str) -> str:
+def _string_claim(token: Jws, name: str) -> str:
     value = token.claims.get(name)
     if not isinstance(value, str) or not value:
         raise _malformed(f"Its '{name}' is not a text.")
@@ -255,7 +264,7 @@ def _text(token: Jws, name: str) -> str:
 
 
 def _audiences(token: Jws) -> tuple[str, ...]:
-    """One or several; Kubernetes always writes a list."""
+    """The audiences, one or several; Kubernetes always sends a list."""
     value = token.claims.get("aud")
     listed = value if isinstance(value, list) else [value]
     if not listed or not all(isinstance(each, str) for each in listed):
@@ -263,22 +272,18 @@ def _audiences(token: Jws) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _malformed(what: str) -> Aadsts:
-    return Aadsts(50027, "invalid_request", f"The client assertion is no token that can be used. {what}")
+def _malformed(what: str) -> AadstsError:
+    return AadstsError(50027, "invalid_request", f"The client assertion is no token that can be used. {what}")
 
 
 def _is_app_only(claims: dict[str, Any]) -> bool:
-    """Applications' own tokens have no ``scp``, and one ID twice (Learn: access token claims)."""
+    """Whether there is no ``scp``, and ``oid`` and ``sub`` are the same (Learn: access token claims)."""
     return "scp" not in claims and claims.get("oid") == claims.get("sub")
 
 
-def _hexadecimal(received: str) -> str:
+def _hex_thumbprint(received: str) -> str:
     try:
         octets = base64.b64decode(received + "=" * (-len(received) % 4), altchars=b"-_", validate=True)
     except ValueError:
         return repr(received[:100])
     return octets[:64].hex().upper()
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"

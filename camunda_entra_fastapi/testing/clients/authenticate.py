@@ -1,49 +1,52 @@
-"""Whether a client is the one that it says it is."""
+"""Client authentication at the token endpoint (RFC 6749, 2.3)."""
 
 from camunda_entra_fastapi.testing.clients.assertions import check_assertion
+from camunda_entra_fastapi.testing.clients.credentials import PresentedCredentials, check_secret
 from camunda_entra_fastapi.testing.clients.issuers import Issuers
-from camunda_entra_fastapi.testing.clients.presented import Presented, check_secret
 from camunda_entra_fastapi.testing.directory import Application
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 from camunda_entra_fastapi.testing.protocol.realm import Realm
-from camunda_entra_fastapi.testing.tokens.minting import ClientLevel, issuer_of
+from camunda_entra_fastapi.testing.tokens.minting import ClientAuthMethod, issuer_of
 from camunda_entra_fastapi.testing.world.world import World
 
 
-async def authenticate(world: World, realm: Realm, client: Application, shown: Presented) -> ClientLevel:
-    """How the client proved who it is.
+async def authenticate_client(
+    world: World, realm: Realm, client: Application, credentials: PresentedCredentials
+) -> ClientAuthMethod:
+    """Authenticate the client; gives the method that it used.
 
     Raises:
-        Aadsts: 7000218, it did not; 700025, it is public and must not; or those of what it showed.
+        AadstsError: 7000218, it presents no credential; 700025, it is public and must present none; or those
+            of its credential.
     """
-    if shown.is_bare:
-        raise Aadsts(
+    if not credentials.has_credential:
+        raise AadstsError(
             7000218,
             "invalid_client",
             "The request must have the parameter 'client_secret' or 'client_assertion'.",
         )
     if not client.is_confidential:
-        raise Aadsts(
+        raise AadstsError(
             700025, "invalid_client", f"'{client.name}' has no credentials, so it must not present any."
         )
-    if shown.assertion is None:
-        check_secret(client, shown.secret or "", world.now())
+    if credentials.assertion is None:
+        check_secret(client, credentials.secret or "", world.now())
         return "1"
     own = [
         issuer_of(tenant, world.base_url, v1=v1) for tenant in world.directory.tenants for v1 in (True, False)
     ]
     await check_assertion(
-        shown.assertion,
+        credentials.assertion,
         client=client,
-        audiences=_names_of_endpoint(world, realm),
+        audiences=_token_endpoint_names(world, realm),
         issuers=Issuers(own, world.keys, world.outgoing),
         now=world.now(),
     )
     return "2"
 
 
-def _names_of_endpoint(world: World, realm: Realm) -> set[str]:
-    """The token endpoint, by all names that the tenant has, and the tenant's issuer."""
+def _token_endpoint_names(world: World, realm: Realm) -> set[str]:
+    """The token endpoint by all names of the tenant, and the tenant's issuer."""
     segments = {realm.segment}
     if realm.tenant:
         segments |= {realm.tenant.id, realm.tenant.domain}

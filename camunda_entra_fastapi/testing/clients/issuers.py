@@ -1,4 +1,4 @@
-"""Whose tokens stand for a secret, and the keys that they are signed with."""
+"""The issuers of client assertions, and their signing keys."""
 
 import asyncio
 import base64
@@ -13,28 +13,28 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from camunda_entra_fastapi.testing.directory.shapes import LOOPBACK
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey
 
 TIMEOUT: Final = 5.0
-"""Seconds for both documents of an issuer together."""
+"""Seconds in which both documents of an issuer must be fetched."""
 
 MAX_DOCUMENT_BYTES: Final = 1024 * 1024
 MAX_KEYS: Final = 100
-"""Entra keeps the first hundred (Learn: considerations for federated identity credentials)."""
+"""Entra stores the first hundred (Learn: considerations for federated identity credentials)."""
 
 _KEY_BITS: Final = range(2048, 16384 + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Issuers:
-    """The emulator itself, and everybody whose keys can be fetched.
+    """The emulator's own issuers, and all others whose keys can be fetched.
 
     Attributes:
-        own: The issuers that are the emulator's own.
+        own: The emulator's own issuers.
         own_keys: The keys that these publish.
-        new_client: Makes what fetches the documents of all others; it is closed after each fetch.
-        timeout: Seconds for the documents of one issuer.
+        new_client: Makes the HTTP client that fetches the documents of others; closed after each fetch.
+        timeout: Seconds in which the documents of an issuer must be fetched.
     """
 
     own: Collection[str] = ()
@@ -43,21 +43,23 @@ class Issuers:
     timeout: float = TIMEOUT
 
     async def keys_of(self, issuer: str) -> Mapping[str, RSAPublicKey]:
-        """An issuer's keys for RS256 by their IDs, fetched anew each time (OpenID Connect Discovery, 4).
+        """An issuer's keys for RS256 by their IDs, fetched at each call (OpenID Connect Discovery, 4).
 
-        Ask for issuers of the directory only: their documents are what it fetches.
+        The caller passes issuers of the directory only, because the issuer is the address of the fetch.
 
         Raises:
-            Aadsts: 50166, they cannot be had.
+            AadstsError: 50166, they cannot be fetched.
         """
         if issuer in self.own:
             return {key.key_id: key.private.public_key() for key in self.own_keys}
         try:
             async with asyncio.timeout(self.timeout), self.new_client() as http:
-                found = await _document(http, f"{issuer.removesuffix('/')}/.well-known/openid-configuration")
-                if found.get("issuer") != issuer:
-                    raise ValueError(f"its document names the issuer {found.get('issuer')!r:.200}")
-                return _usable(await _document(http, found.get("jwks_uri")))
+                discovery = await _fetch_document(
+                    http, f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
+                )
+                if discovery.get("issuer") != issuer:
+                    raise ValueError(f"its document names the issuer {discovery.get('issuer')!r:.200}")
+                return _signing_keys(await _fetch_document(http, discovery.get("jwks_uri")))
         except TimeoutError:
             raise _unreachable(issuer, f"no answer within {self.timeout:g} seconds") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -66,8 +68,8 @@ class Issuers:
             raise _unreachable(issuer, str(error)) from error
 
 
-def _unreachable(issuer: str, reason: str) -> Aadsts:
-    return Aadsts(
+def _unreachable(issuer: str, reason: str) -> AadstsError:
+    return AadstsError(
         50166,
         "invalid_request",
         f"The keys of the issuer {issuer!r:.200} cannot be fetched: {reason}. This emulator must reach "
@@ -76,13 +78,13 @@ def _unreachable(issuer: str, reason: str) -> Aadsts:
     )
 
 
-async def _document(http: httpx.AsyncClient, url: object) -> dict[str, Any]:
-    """A JSON object, without redirects and compression, which could make a small answer large.
+async def _fetch_document(http: httpx.AsyncClient, url: object) -> dict[str, Any]:
+    """Fetch a JSON object. Redirects and compression, which could make a small answer large, are refused.
 
     Raises:
-        ValueError: There is none.
+        ValueError: The answer is none.
     """
-    address = _checked(url)
+    address = _checked_url(url)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     body = bytearray()
     async with http.stream("GET", address, headers=headers, follow_redirects=False) as response:
@@ -103,7 +105,7 @@ async def _document(http: httpx.AsyncClient, url: object) -> dict[str, Any]:
     return document
 
 
-def _checked(url: object) -> str:
+def _checked_url(url: object) -> str:
     if not isinstance(url, str):
         raise ValueError("its document has no 'jwks_uri'")
     parts = urlsplit(url)
@@ -112,30 +114,30 @@ def _checked(url: object) -> str:
     return url
 
 
-def _usable(document: dict[str, Any]) -> dict[str, RSAPublicKey]:
-    """The keys of a set (RFC 7517, 5) that can verify RS256; others are passed over."""
-    listed = document.get("keys")
-    if not isinstance(listed, list):
+def _signing_keys(document: dict[str, Any]) -> dict[str, RSAPublicKey]:
+    """The keys of a JWK Set (RFC 7517, 5) that can verify RS256; others are ignored."""
+    jwks = document.get("keys")
+    if not isinstance(jwks, list):
         raise ValueError("its key set has no list 'keys'")
     found: dict[str, RSAPublicKey] = {}
-    for jwk in listed[:MAX_KEYS]:
-        key = _key(jwk) if isinstance(jwk, dict) else None
+    for jwk in jwks[:MAX_KEYS]:
+        key = _public_key(jwk) if isinstance(jwk, dict) else None
         if key is not None and isinstance(jwk.get("kid"), str):
             found.setdefault(jwk["kid"], key)
     return found
 
 
-def _key(jwk: dict[str, Any]) -> RSAPublicKey | None:
-    """RFC 7518, 6.3.1."""
+def _public_key(jwk: dict[str, Any]) -> RSAPublicKey | None:
+    """An RSA public key (RFC 7518, 6.3.1), if it can verify RS256."""
     if jwk.get("kty") != "RSA" or jwk.get("use", "sig") != "sig" or jwk.get("alg", "RS256") != "RS256":
         return None
     try:
-        key = RSAPublicNumbers(_number(jwk["e"]), _number(jwk["n"])).public_key()
+        key = RSAPublicNumbers(_decode_integer(jwk["e"]), _decode_integer(jwk["n"])).public_key()
     except (KeyError, TypeError, ValueError):
         return None
     return key if key.key_size in _KEY_BITS else None
 
 
-def _number(text: str) -> int:
+def _decode_integer(text: str) -> int:
     octets = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     return int.from_bytes(octets, "big")

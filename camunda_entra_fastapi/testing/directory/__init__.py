@@ -1,4 +1,4 @@
-"""Who there is: tenants with their people, groups and applications, as an administrator would set them up."""
+"""The directory: tenants with their users, groups and applications, as an administrator would set them up."""
 
 from camunda_entra_fastapi.testing.directory.applications import (
     Application,

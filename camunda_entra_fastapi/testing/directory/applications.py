@@ -49,13 +49,13 @@ _V2: Final = 2
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Secret:
-    """A client secret: its value, and when it ends (None for never)."""
+    """A client secret: its value, and when it expires (None for never)."""
 
     value: Name = field(repr=False)
     expires: AwareDatetime | None = None
 
     def has_expired(self, now: float) -> bool:
-        """Whether it has ended at that time, in seconds since 1970."""
+        """Whether it has expired at that time, in seconds since 1970."""
         return self.expires is not None and self.expires.timestamp() <= now
 
 
@@ -64,9 +64,9 @@ class Scope:
     """A delegated permission that an application exposes.
 
     Attributes:
-        value: As it stands in ``scp``.
-        description: What people read when they are asked for consent.
-        admin_only: Whether none but administrators may consent.
+        value: The permission as ``scp`` has it.
+        description: The text on the consent page.
+        admin_only: Whether only administrators may consent.
     """
 
     value: Name
@@ -76,7 +76,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class FederatedCredential:
-    """Whose tokens stand for a secret (Learn: workload identity federation). All is compared exactly."""
+    """An issuer whose tokens replace a secret (Learn: workload identity federation); compared exactly."""
 
     issuer: Name
     subject: Name
@@ -86,9 +86,9 @@ class FederatedCredential:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class OptionalClaims:
-    """Claims that tokens have on request of their reader's registration (Learn: optional claims).
+    """Claims that tokens have on request of their audience's registration (Learn: optional claims).
 
-    What is an additional property there stands behind a colon here: ``idtyp:include_user_token``.
+    An additional property is written behind a colon: ``idtyp:include_user_token``.
     """
 
     access_token: tuple[AccessTokenClaim, ...] = ()
@@ -103,29 +103,29 @@ class Application:
         client_id: The application (client) ID.
         name: The display name.
         secrets: Client secrets; expired ones are refused (AADSTS7000222).
-        redirect_uris: Where it may be answered, each with its platform.
+        redirect_uris: The redirect URIs, each with its platform.
         identifier_uris: App ID URIs, by which scopes name it besides the client ID.
         scopes: The delegated permissions that it exposes.
-        app_roles: The roles that it defines, for people and applications.
+        app_roles: The roles that it defines, for users and applications.
         granted_roles: Roles of other applications granted to it, by their client IDs.
         requested_access_token_version: 2, or 1 or None for tokens of version 1.0.
         id: The service principal's object ID; derived from the client ID when left out.
         certificates: Certificates in PEM whose keys sign client assertions.
-        federated_credentials: Whose tokens it may send in place of a secret.
+        federated_credentials: The issuers whose tokens it may send in place of a secret.
         permissions: The delegated permissions that its registration lists, by the client IDs of the
-            resources; what ``.default`` asks for. None lists all that there are.
-        admin_consent: Whether an administrator has granted all that it may ask for, for everybody.
+            resources; ``.default`` requests them. None lists all that there are.
+        admin_consent: Whether an administrator has consented to all that it may request, for everybody.
         preauthorized: Clients, by their IDs, that need no consent for its scopes.
         optional_claims: More claims in tokens.
-        group_membership_claims: Which groups tokens tell, as in the registration's manifest.
-        assignment_required: Whether none but assigned people and applications get tokens for it.
-        assigned: People (ID or username), groups (ID or name) and applications (client ID) assigned to it.
-            Whoever has a role is assigned, too.
-        sign_in_audience: Whose accounts may sign in.
+        group_membership_claims: The groups that tokens have, as in the registration's manifest.
+        assignment_required: Whether only assigned users and applications get tokens for it.
+        assigned: Users (ID or username), groups (ID or name) and applications (client ID) assigned to it.
+            A user or application with a role is assigned, too.
+        sign_in_audience: The accounts that may sign in.
         id_token_issuance: Whether the authorization endpoint may issue ID tokens.
         access_token_issuance: Whether it may issue access tokens (the implicit flow).
         allow_public_client: Whether it may use the device code flow without a secret.
-        logout_url: What is called when a person signs out (front-channel logout).
+        logout_url: The URL that is called when a user signs out (front-channel logout).
         enabled: Whether it may be used (else AADSTS7000112).
     """
 
@@ -165,12 +165,12 @@ class Application:
 
     @property
     def for_personal_accounts(self) -> bool:
-        """Whether people may sign in with a personal Microsoft account."""
+        """Whether users may sign in with a personal Microsoft account."""
         return "Personal" in self.sign_in_audience
 
     @property
     def for_many_tenants(self) -> bool:
-        """Whether people of other tenants may sign in."""
+        """Whether users of other tenants may sign in."""
         return self.sign_in_audience in ("AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount")
 
     @property
@@ -180,7 +180,7 @@ class Application:
 
     @property
     def known_secrets(self) -> tuple[Secret, ...]:
-        """The secrets, each with the time of its end."""
+        """The secrets, each with its expiry."""
         return tuple(each if isinstance(each, Secret) else Secret(each) for each in self.secrets)
 
     @property

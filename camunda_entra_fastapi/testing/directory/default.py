@@ -1,4 +1,4 @@
-"""The tenants that are there when nobody describes others."""
+"""The tenants of the default directory."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ _PARTNERS: Final = Group("Partners", "9a0b0000-0000-4000-8000-000000000003")
 
 
 def default_tenants() -> tuple[Tenant, ...]:
-    """An Operate registered as Camunda's guide says, people, a daemon, and a second tenant."""
+    """An Operate registered as Camunda's guide says, users, a daemon, and a second tenant."""
     contoso = Tenant(
         CONTOSO,
         "Contoso Workflow",

@@ -1,4 +1,4 @@
-"""Microsoft's own applications, as far as they are needed: in every tenant, registered by nobody."""
+"""Microsoft's own applications that the emulator needs: present in every tenant without a registration."""
 
 from typing import Final
 
@@ -39,7 +39,7 @@ COMMAND_LINE: Final = Application(
     sign_in_audience="AzureADMultipleOrgs",
     allow_public_client=True,
 )
-"""With which tools sign in to ask Microsoft Graph."""
+"""The client with which command line tools sign in to call Microsoft Graph."""
 
-OIDC: Final = ("openid", "profile", "email", "offline_access")
-"""OpenID Connect's own scopes, which Graph exposes (Learn: scopes and permissions)."""
+OIDC_SCOPES: Final = ("openid", "profile", "email", "offline_access")
+"""OpenID Connect's scopes, which Graph exposes (Learn: scopes and permissions)."""

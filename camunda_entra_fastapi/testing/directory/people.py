@@ -1,4 +1,4 @@
-"""People and the groups they are in."""
+"""Users and groups."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -10,13 +10,13 @@ from camunda_entra_fastapi.testing.directory.shapes import STRICT, DerivedGuid, 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Group:
-    """A group of people or of other groups.
+    """A group of users or of other groups.
 
     Attributes:
         name: The display name.
         id: The object ID; derived from the name when left out.
-        member_of: Groups that it is in, by object ID or name.
-        security: Whether it is a security group; others are in tokens for ``All`` alone.
+        member_of: Groups that it is a member of, by object ID or name.
+        security: Whether it is a security group; other groups are in tokens for ``All`` alone.
     """
 
     name: Name
@@ -31,20 +31,20 @@ class Group:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class User:
-    """A person in a tenant.
+    """A user of a tenant.
 
     Attributes:
         username: The user principal name.
-        name: The name that people see; the user principal name when left out.
+        name: The display name; the user principal name when left out.
         id: The object ID, unique in the directory; derived from the user principal name when left out.
         roles: App roles, by the client ID of the application that defines them.
         groups: Groups, by object ID or name.
-        home_tenant: The ID of the tenant that a guest is at home in; None for a member.
+        home_tenant: The ID of a guest's home tenant; None for a member.
         email: The e-mail address; the user principal name when left out.
-        administrator: Whether consent for everybody may be granted.
-        enabled: Whether signing in is allowed (else AADSTS50057).
-        locked: Whether there were too many failed attempts (AADSTS50053).
-        second_factor: Whether one is registered, without which policies that want it fail (AADSTS50079).
+        administrator: Whether the user may consent for everybody.
+        enabled: Whether the user may sign in (else AADSTS50057).
+        locked: Whether the account is locked after too many failed attempts (AADSTS50053).
+        second_factor: Whether one is registered; policies that require one fail without it (AADSTS50079).
     """
 
     username: Name
@@ -67,7 +67,7 @@ class User:
 
     @property
     def address(self) -> str:
-        """The e-mail address that tokens tell."""
+        """The e-mail address in tokens."""
         return self.email or self.username
 
     def is_named(self, name: str) -> bool:

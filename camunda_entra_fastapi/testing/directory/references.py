@@ -1,9 +1,10 @@
-"""Each name in a directory names what is there."""
+"""References in a directory: each name must lead to a user, group, application, role or scope."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 from camunda_entra_fastapi.testing.directory.applications import Application
+from camunda_entra_fastapi.testing.directory.names import comma_separated
 from camunda_entra_fastapi.testing.directory.shapes import is_guid
 from camunda_entra_fastapi.testing.directory.tenants import Tenant
 
@@ -13,19 +14,23 @@ Find = Callable[[str], Application | None]
 def unknown_references(
     tenants: Iterable[Tenant], application_in: Callable[[Tenant, str], Application | None]
 ) -> Iterator[str]:
-    """A sentence, with its place, for each role, group, permission, person and client that is not there.
+    """A sentence, with its place, for each role, group, permission, user and client that does not exist.
 
     Args:
         tenants: All tenants of a directory.
-        application_in: Finds the application of that name that people of the tenant can use.
+        application_in: Finds the application of that name that users of the tenant can use.
     """
     for index, tenant in enumerate(tenants):
         find = partial(application_in, tenant)
-        for problem in (*_of_people(tenant, find), *_of_applications(tenant, find), *_of_rules(tenant, find)):
+        for problem in (
+            *_in_users_and_groups(tenant, find),
+            *_in_applications(tenant, find),
+            *_in_consents_and_policies(tenant, find),
+        ):
             yield f"tenants[{index}].{problem}"
 
 
-def _of_people(tenant: Tenant, find: Find) -> Iterator[str]:
+def _in_users_and_groups(tenant: Tenant, find: Find) -> Iterator[str]:
     for index, user in enumerate(tenant.users):
         yield from _unknown_roles(f"users[{index}].roles", find, user.roles)
         yield from _unknown_groups(f"users[{index}].groups", tenant, user.groups)
@@ -33,16 +38,16 @@ def _of_people(tenant: Tenant, find: Find) -> Iterator[str]:
         yield from _unknown_groups(f"groups[{index}].member_of", tenant, group.member_of)
 
 
-def _of_applications(tenant: Tenant, find: Find) -> Iterator[str]:
+def _in_applications(tenant: Tenant, find: Find) -> Iterator[str]:
     for index, app in enumerate(tenant.applications):
         yield from _unknown_roles(f"applications[{index}].granted_roles", find, app.granted_roles)
         yield from _unknown_scopes(f"applications[{index}].permissions", find, app.permissions or {})
         for name in app.assigned:
-            if not (find(name) or tenant.user(name) or _is_described(tenant, name)):
+            if not (find(name) or tenant.user(name) or _has_group(tenant, name)):
                 yield (f"applications[{index}].assigned: {name!r} is no user, group or application here.")
 
 
-def _of_rules(tenant: Tenant, find: Find) -> Iterator[str]:
+def _in_consents_and_policies(tenant: Tenant, find: Find) -> Iterator[str]:
     for index, consent in enumerate(tenant.consents):
         yield from _unknown_applications(f"consents[{index}].client", find, [consent.client])
         yield from _unknown_scopes(f"consents[{index}].scopes", find, {consent.resource: consent.scopes})
@@ -53,25 +58,30 @@ def _of_rules(tenant: Tenant, find: Find) -> Iterator[str]:
         yield from _unknown_applications(f"policies[{index}].applications", find, policy.applications)
 
 
-def _unknown_roles(where: str, find: Find, granted: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    yield from _unknown_applications(where, find, granted)
-    for client_id, roles in granted.items():
-        if resource := find(client_id):
-            yield from (
-                f"{where}: {resource.name} has no role {role!r}; it has {_listed(resource.app_roles)}."
-                for role in roles
-                if role not in resource.app_roles
-            )
+def _unknown_roles(where: str, find: Find, roles: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    return _unknown_permissions(where, find, roles, "has no role", lambda resource: resource.app_roles)
 
 
-def _unknown_scopes(where: str, find: Find, listed: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    yield from _unknown_applications(where, find, listed)
-    for client_id, scopes in listed.items():
+def _unknown_scopes(where: str, find: Find, scopes: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    return _unknown_permissions(where, find, scopes, "exposes no scope", lambda resource: resource.exposed)
+
+
+def _unknown_permissions(
+    where: str,
+    find: Find,
+    permissions: Mapping[str, tuple[str, ...]],
+    complaint: str,
+    defined_by: Callable[[Application], Collection[str]],
+) -> Iterator[str]:
+    """A sentence for each permission, by client ID, that its resource does not define."""
+    yield from _unknown_applications(where, find, permissions)
+    for client_id, names in permissions.items():
         if resource := find(client_id):
+            defined = defined_by(resource)
             yield from (
-                f"{where}: {resource.name} exposes no scope {scope!r}; it has {_listed(resource.exposed)}."
-                for scope in scopes
-                if scope not in resource.exposed
+                f"{where}: {resource.name} {complaint} {name!r}; it has {comma_separated(defined)}."
+                for name in names
+                if name not in defined
             )
 
 
@@ -91,13 +101,9 @@ def _unknown_groups(where: str, tenant: Tenant, names: Iterable[str]) -> Iterato
     yield from (
         f"{where}: {name!r} is no group of the tenant. One that is not listed is named by a GUID."
         for name in names
-        if not (_is_described(tenant, name) or is_guid(name))
+        if not (_has_group(tenant, name) or is_guid(name))
     )
 
 
-def _is_described(tenant: Tenant, name: str) -> bool:
+def _has_group(tenant: Tenant, name: str) -> bool:
     return any(name in (group.id, group.name) for group in tenant.groups)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"

@@ -1,4 +1,4 @@
-"""What values must look like: IDs, names, redirect URIs, certificates."""
+"""The types of values: IDs, names, redirect URIs, certificates."""
 
 import re
 import uuid
@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from pydantic import AfterValidator, ConfigDict, StringConstraints
 
 STRICT: Final = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
-"""For all parts of a directory: a member that nobody knows is most likely a misspelt one, and no error
-repeats what was given, for there are secrets in it."""
+"""For all parts of a directory: an unknown member is most likely misspelt, and errors do not repeat the
+input, because there are secrets in it."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -28,7 +28,7 @@ def _optional_guid(value: str) -> str:
 
 
 def _redirect_uri(value: str) -> str:
-    """What the Entra admin center takes (Learn: redirect URI restrictions and limitations)."""
+    """A redirect URI that the admin center accepts (Learn: redirect URI restrictions and limitations)."""
     parts = urlsplit(value)
     if not parts.scheme or "#" in value or "*" in value or any(character.isspace() for character in value):
         raise ValueError("must be an absolute URL without fragment, wildcard and spaces")
@@ -40,14 +40,14 @@ def _redirect_uri(value: str) -> str:
 
 
 def _authentication_context(value: str) -> str:
-    """As the Entra admin center names them (Learn: Conditional Access authentication context)."""
+    """A name that the Entra admin center gives (Learn: Conditional Access authentication context)."""
     if not re.fullmatch(r"c[1-9][0-9]?", value):
         raise ValueError("must be one of c1 to c99")
     return value
 
 
 def _certificate(value: str) -> str:
-    """The certificate alone: a private key beside it is of no use here."""
+    """The certificate alone: a private key beside it is dropped."""
     try:
         certificate = x509.load_pem_x509_certificate(value.encode())
     except ValueError:
@@ -58,10 +58,10 @@ def _certificate(value: str) -> str:
 
 
 Guid = Annotated[str, AfterValidator(_guid)]
-"""In lower case, whatever case it came in."""
+"""In lower case, whatever the case of the input."""
 
 DerivedGuid = Annotated[str, AfterValidator(_optional_guid)]
-"""A GUID, or empty to be derived from what bears it."""
+"""A GUID, or empty to derive it from the object that has it."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 RedirectUri = Annotated[Name, AfterValidator(_redirect_uri)]

@@ -1,4 +1,4 @@
-"""A directory file's text, YAML or JSON, as plain values; where each stands, and what cannot be meant."""
+"""Parsers of a directory file, YAML or JSON: plain values, their lines, and mistakes in the text."""
 
 import json
 import re
@@ -18,21 +18,21 @@ _PLAIN: Final = {
     "bool": (re.compile(r"(?:true|True|TRUE|false|False|FALSE)"), tuple("tTfF")),
     "int": (re.compile(rf"-?(?:0|[1-9][0-9]{{0,{_LONGEST_INTEGER - 1}}})"), tuple("-0123456789")),
 }
-"""Plain words that are no texts: those of YAML 1.2 and of YAML 1.1 alike. ``no`` may be a name."""
+"""Plain words that are no texts: those that YAML 1.2 and YAML 1.1 have in common. ``no`` may be a name."""
 
 
-class Malformed(ValueError):
-    """The text is no YAML, or no JSON; the message tells where and why."""
+class MalformedFile(ValueError):
+    """The file cannot be read, or is neither YAML nor JSON; the message says where and why."""
 
 
 @dataclass(slots=True)
 class Document:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         value: Mappings, lists, texts, whole numbers, true, false and None.
-        lines: In which line a value, or the name before it, begins; empty for JSON.
-        mistakes: What was understood, but cannot be meant.
+        lines: The line in which a value, or the name before it, begins; empty for JSON.
+        mistakes: Values that could be parsed, but are not allowed.
     """
 
     value: Any = None
@@ -40,22 +40,22 @@ class Document:
     mistakes: dict[Place, str] = field(default_factory=dict)
 
     def line_of(self, place: Place) -> int | None:
-        """The line of a value, or of the next greater one for what is not there."""
+        """The line of a value; for a missing one, that of the value around it."""
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place)
 
     def add(self, mistakes: Mapping[Place, str]) -> None:
-        """More mistakes; none about a value that has one already."""
-        for place, told in mistakes.items():
+        """Add mistakes, but none about a value that has one already."""
+        for place, text in mistakes.items():
             if not any(place[:length] in self.mistakes for length in range(len(place) + 1)):
-                self.mistakes[place] = told
+                self.mistakes[place] = text
 
 
 def parse_yaml(text: str) -> Document:
-    """Read YAML, as YAML 1.2 understands plain words.
+    """Parse YAML, with the plain words of YAML 1.2.
 
-    An alias may stand for a text alone, so that no small file becomes a huge one.
+    An alias may stand for a text only, so that no small file becomes a huge one.
 
     Raises:
         Malformed: The text is no YAML.
@@ -63,34 +63,34 @@ def parse_yaml(text: str) -> Document:
     document = Document()
     try:
         node = yaml.compose(text, Loader=_Loader)
-        document.value = _Reading(document).value(node, ()) if node else None
+        document.value = _YamlReader(document).value(node, ()) if node else None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         column = error.position - before.rfind("\n")
-        raise Malformed(
+        raise MalformedFile(
             f"line {before.count(chr(10)) + 1}, column {column}: a character that YAML does not allow"
         ) from None
     except yaml.MarkedYAMLError as error:
-        raise Malformed(_told(error)) from None
+        raise MalformedFile(_describe_error(error)) from None
     except RecursionError:
-        raise Malformed("mappings and lists are nested too deeply") from None
+        raise MalformedFile("mappings and lists are nested too deeply") from None
     return document
 
 
 def parse_json(text: str) -> Document:
-    """Read JSON.
+    """Parse JSON.
 
     Raises:
         Malformed: The text is no JSON.
     """
     document = Document()
     try:
-        value = json.loads(text, object_pairs_hook=_Pairs, parse_int=_integer)
-        document.value = _without_doubles(value, (), document.mistakes)
+        value = json.loads(text, object_pairs_hook=_JsonObject, parse_int=_parse_integer)
+        document.value = _without_duplicates(value, (), document.mistakes)
     except json.JSONDecodeError as error:
-        raise Malformed(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise MalformedFile(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
-        raise Malformed("objects and arrays are nested too deeply") from None
+        raise MalformedFile("objects and arrays are nested too deeply") from None
     return document
 
 
@@ -103,12 +103,12 @@ for _name, (_pattern, _first) in _PLAIN.items():
 
 
 @dataclass(slots=True)
-class _Reading:
+class _YamlReader:
     document: Document
     seen: set[int] = field(default_factory=set)
 
     def value(self, node: yaml.Node, place: Place) -> Any:
-        """What the node means."""
+        """The value of a node."""
         self.document.lines[place] = node.start_mark.line + 1
         kind = node.tag.removeprefix(_TAG)
         if isinstance(node, yaml.ScalarNode):
@@ -145,39 +145,39 @@ class _Reading:
             return None
         return text.lower() == "true" if kind == "bool" else int(text)
 
-    def _mistake(self, place: Place, told: str) -> Any:
-        """Note it; what stands there counts as nothing."""
-        self.document.mistakes[place] = told
+    def _mistake(self, place: Place, text: str) -> Any:
+        """Record the mistake; the value counts as None."""
+        self.document.mistakes[place] = text
         return None
 
 
-def _told(error: yaml.MarkedYAMLError) -> str:
-    """The parser's words without names that stand in the file: one may be a secret without its quotes."""
-    said = ", ".join(filter(None, (error.context, error.problem)))
-    told, names = re.subn(r"\b(alias|anchor|handle) (['\"]).*?\2", r"\1", said)
+def _describe_error(error: yaml.MarkedYAMLError) -> str:
+    """The parser's message without names from the file: one may be a secret that lacks its quotes."""
+    message = ", ".join(filter(None, (error.context, error.problem)))
+    redacted, names = re.subn(r"\b(alias|anchor|handle) (['\"]).*?\2", r"\1", message)
     remedy = "; a text that begins with *, & or ! needs quotes" if names else ""
     mark = error.problem_mark
-    return f"line {mark.line + 1}, column {mark.column + 1}: {told}{remedy}" if mark else told
+    return f"line {mark.line + 1}, column {mark.column + 1}: {redacted}{remedy}" if mark else redacted
 
 
-class _Pairs(tuple[tuple[str, Any], ...]):
-    """A JSON object's members, as many as there are."""
+class _JsonObject(tuple[tuple[str, Any], ...]):
+    """The members of a JSON object, duplicates included."""
 
     __slots__ = ()
 
 
-def _integer(digits: str) -> int | str:
+def _parse_integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= _LONGEST_INTEGER else digits
 
 
-def _without_doubles(value: Any, place: Place, mistakes: dict[Place, str]) -> Any:
-    if isinstance(value, _Pairs):
+def _without_duplicates(value: Any, place: Place, mistakes: dict[Place, str]) -> Any:
+    if isinstance(value, _JsonObject):
         found: dict[str, Any] = {}
         for name, each in value:
             if name in found:
                 mistakes[*place, name] = "is written twice; once is enough"
-            found[name] = _without_doubles(each, (*place, name), mistakes)
+            found[name] = _without_duplicates(each, (*place, name), mistakes)
         return found
     if isinstance(value, list):
-        return [_without_doubles(each, (*place, index), mistakes) for index, each in enumerate(value)]
+        return [_without_duplicates(each, (*place, index), mistakes) for index, each in enumerate(value)]
     return value

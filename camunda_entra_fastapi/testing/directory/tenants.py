@@ -1,4 +1,4 @@
-"""Tenants, and the rules that hold in them."""
+"""Tenants with their consents and Conditional Access policies."""
 
 from typing import Final, Literal
 
@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from camunda_entra_fastapi.testing.directory.applications import Application
 from camunda_entra_fastapi.testing.directory.graph import COMMAND_LINE, GRAPH
-from camunda_entra_fastapi.testing.directory.names import doubles, refuse
+from camunda_entra_fastapi.testing.directory.names import duplicates, raise_problems
 from camunda_entra_fastapi.testing.directory.people import Group, User
 from camunda_entra_fastapi.testing.directory.shapes import STRICT, AuthenticationContext, Guid, Name
 
@@ -16,13 +16,13 @@ CONSUMERS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Consent:
-    """Delegated permissions that were granted.
+    """A consent to delegated permissions.
 
     Attributes:
-        client: Who may use them, by client ID.
-        resource: On what, by client ID.
-        scopes: Which.
-        user: By whom, by object ID or username; None for everybody in the tenant, by an administrator.
+        client: The client that may use them, by client ID.
+        resource: The API that exposes them, by client ID.
+        scopes: The permissions.
+        user: The user who consented, by object ID or username; None for everybody, by an administrator.
     """
 
     client: Guid
@@ -33,13 +33,13 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ConditionalAccess:
-    """A policy of Conditional Access.
+    """A Conditional Access policy.
 
     Attributes:
-        requires: A second factor, or nothing that could ever be had.
-        applications: For which resources, by client ID; none for all.
-        users: For whom, by object ID or username; none for everybody.
-        context: The authentication context (``c1`` to ``c99``) that demands it; None to demand it always.
+        requires: ``mfa`` for a second factor, ``block`` to refuse every sign-in.
+        applications: The resources that it applies to, by client ID; none for all.
+        users: The users that it applies to, by object ID or username; none for everybody.
+        context: The authentication context (``c1`` to ``c99``) that triggers it; None to apply always.
     """
 
     requires: Literal["mfa", "block"]
@@ -48,7 +48,7 @@ class ConditionalAccess:
     context: AuthenticationContext | None = None
 
     def concerns(self, user: User, resource: Application) -> bool:
-        """Whether it holds for that person's token for that resource."""
+        """Whether it applies to that user's token for that resource."""
         return (not self.applications or resource.client_id in self.applications) and (
             not self.users or any(user.is_named(name) for name in self.users)
         )
@@ -56,18 +56,18 @@ class ConditionalAccess:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Tenant:
-    """A tenant: its ID, a verified domain, its people, groups and applications.
+    """A tenant: its ID, a verified domain, its users, groups and applications.
 
     Attributes:
         id: The tenant ID.
         name: The display name.
         domain: A verified domain, which stands for the ID in addresses.
-        users: Its people, guests among them.
-        applications: What is registered in it.
-        groups: Its groups.
-        consents: What was granted, beside each application's ``admin_consent``.
-        policies: Its policies of Conditional Access.
-        user_consent: Whether people may consent for themselves (else AADSTS90094).
+        users: The users, guests included.
+        applications: The applications that are registered in it.
+        groups: The groups.
+        consents: The consents, beside each application's ``admin_consent``.
+        policies: The Conditional Access policies.
+        user_consent: Whether users may consent for themselves (else AADSTS90094).
     """
 
     id: Guid
@@ -82,22 +82,22 @@ class Tenant:
 
     def __post_init__(self) -> None:
         names = ((app.client_id, *app.identifier_uris) for app in (*self.applications, GRAPH, COMMAND_LINE))
-        refuse(
+        raise_problems(
             (
-                *doubles("user ID", (user.id for user in self.users)),
-                *doubles("username", (user.username.lower() for user in self.users)),
-                *doubles("group", (name for group in self.groups for name in {group.id, group.name})),
-                *doubles("application", (name for each in names for name in each)),
+                *duplicates("user ID", (user.id for user in self.users)),
+                *duplicates("username", (user.username.lower() for user in self.users)),
+                *duplicates("group", (name for group in self.groups for name in {group.id, group.name})),
+                *duplicates("application", (name for each in names for name in each)),
             )
         )
 
     @property
     def is_consumers(self) -> bool:
-        """Whether it is where all personal accounts are."""
+        """Whether it is the tenant of all personal accounts."""
         return self.id == CONSUMERS
 
     def application(self, name: str) -> Application | None:
-        """The application of that client ID or App ID URI; Graph is in every tenant."""
+        """The application with that client ID or App ID URI; Graph is in every tenant."""
         known = (
             app
             for app in (*self.applications, GRAPH, COMMAND_LINE)
@@ -106,16 +106,16 @@ class Tenant:
         return next(known, None)
 
     def user(self, id_or_name: str) -> User | None:
-        """The user of that object ID, username or name."""
+        """The user with that object ID, username or name."""
         return next((user for user in self.users if user.is_named(id_or_name)), None)
 
     def group(self, id_or_name: str) -> Group:
-        """The group of that object ID or name; one that is not described has its ID for a name."""
+        """The group with that object ID or name; one that is not in the tenant has its ID for a name."""
         known = (group for group in self.groups if id_or_name in (group.id, group.name))
         return next(known, None) or Group(id_or_name, id_or_name)
 
     def groups_of(self, user: User) -> tuple[Group, ...]:
-        """All groups that somebody is in, also by way of others."""
+        """All groups that a user is in, nested ones included."""
         found: dict[str, Group] = {}
         waiting = list(user.groups)
         while waiting:

@@ -1,1 +1,1 @@
-"""Entra's endpoints, a file each."""
+"""Entra's endpoints, a module each."""

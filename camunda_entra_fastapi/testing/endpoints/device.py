@@ -1,4 +1,4 @@
-"""Signing in on another device than the one that asks (RFC 8628; Learn: device authorization grant)."""
+"""The device authorization grant (RFC 8628; Learn: device authorization grant)."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -7,29 +7,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from camunda_entra_fastapi.testing.directory import Platform
-from camunda_entra_fastapi.testing.endpoints.interaction import Interaction
+from camunda_entra_fastapi.testing.endpoints.interaction import AuthorizationInteraction
 from camunda_entra_fastapi.testing.endpoints.issuing import token_response
 from camunda_entra_fastapi.testing.endpoints.responses import error_page
 from camunda_entra_fastapi.testing.endpoints.token_request import (
     TokenRequest,
-    narrow,
-    refuse_elsewhere,
-    renewed,
+    check_issuing_tenant,
+    current_sign_in,
+    narrow_scope,
 )
 from camunda_entra_fastapi.testing.pages import render
 from camunda_entra_fastapi.testing.protocol.aadsts import (
-    Aadsts,
+    AadstsError,
+    diagnostic_headers,
     error_response,
     json_response,
-    no_store,
-    request_headers,
+    no_store_headers,
 )
-from camunda_entra_fastapi.testing.protocol.authorize import SignInRequest
+from camunda_entra_fastapi.testing.protocol.authorize import AuthorizationRequest
 from camunda_entra_fastapi.testing.protocol.conditional_access import ClaimsRequest
-from camunda_entra_fastapi.testing.protocol.parameters import form_of, need, query_of
+from camunda_entra_fastapi.testing.protocol.parameters import form_of, query_and_form_of, required
 from camunda_entra_fastapi.testing.protocol.realm import find_application, find_realm
-from camunda_entra_fastapi.testing.protocol.request_log import tell
-from camunda_entra_fastapi.testing.protocol.scopes import read_scope
+from camunda_entra_fastapi.testing.protocol.request_log import annotate
+from camunda_entra_fastapi.testing.protocol.scopes import parse_scope
 from camunda_entra_fastapi.testing.world.state import (
     DEVICE_CODE_LIFETIME,
     REFRESH_LIFETIME,
@@ -40,75 +40,80 @@ from camunda_entra_fastapi.testing.world.state import (
 )
 from camunda_entra_fastapi.testing.world.world import World
 
-PAGE: Final = "/common/oauth2/deviceauth"
-INTERVAL: Final = 5
-"""Seconds between two polls."""
+VERIFICATION_PATH: Final = "/common/oauth2/deviceauth"
+POLLING_INTERVAL: Final = 5
+"""Seconds between two polls of the device."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceEndpoints:
-    """Where a device asks for codes, and where people type them."""
+    """The device authorization endpoint, and the page where users enter the code."""
 
     world: World
 
-    async def start(self, request: Request) -> Response:
-        """Codes for a device (RFC 8628, 3.1 and 3.2)."""
+    async def device_authorization(self, request: Request) -> Response:
+        """The device authorization response: codes for a device (RFC 8628, 3.1 and 3.2)."""
         world = self.world
-        tell(request, did="device start")
+        annotate(request, did="device start")
         try:
             parameters = await form_of(request)
             realm = find_realm(world.directory, str(request.path_params["tenant"]))
-            client = find_application(realm, need(parameters, "client_id"))
-            tell(request, client=client)
+            client = find_application(realm, required(parameters, "client_id"))
+            annotate(request, client=client)
             home = realm.home_for(client)
-            asked = read_scope(need(parameters, "scope"), world.directory, home, client)
-        except Aadsts as problem:
+            requested_scope = parse_scope(required(parameters, "scope"), world.directory, home, client)
+        except AadstsError as problem:
             return error_response(problem, request, world.now())
-        waiting = DeviceCode(
-            realm.segment, client, asked, new_user_code(), world.now() + DEVICE_CODE_LIFETIME
+        device_code = DeviceCode(
+            realm.segment, client, requested_scope, new_user_code(), world.now() + DEVICE_CODE_LIFETIME
         )
-        address = world.base_url + PAGE
+        address = world.base_url + VERIFICATION_PATH
         members = {
-            "user_code": waiting.user_code,
-            "device_code": world.state.add_device_code(waiting),
+            "user_code": device_code.user_code,
+            "device_code": world.state.add_device_code(device_code),
             "verification_uri": address,
             "expires_in": DEVICE_CODE_LIFETIME,
-            "interval": INTERVAL,
-            "message": f"To sign in, open {address} in a browser and enter the code {waiting.user_code}.",
+            "interval": POLLING_INTERVAL,
+            "message": f"To sign in, open {address} in a browser and enter the code {device_code.user_code}.",
         }
-        return json_response(members, no_store() | request_headers())
+        return json_response(members, no_store_headers() | diagnostic_headers())
 
-    async def page(self, request: Request) -> Response:
-        """Where a person types the code, and then signs in as for any application."""
-        tell(request, did="device sign in")
+    async def verification_page(self, request: Request) -> Response:
+        """The verification page: the user enters the code, and then signs in as for any application."""
+        annotate(request, did="device sign in")
         try:
-            form = {**query_of(request), **(await form_of(request) if request.method == "POST" else {})}
-        except Aadsts as problem:
+            form = await query_and_form_of(request)
+        except AadstsError as problem:
             return render("device.html", title="Enter the code", wrong=problem.message)
         if "user_code" not in form:
             return render("device.html", title="Enter the code", wrong="")
-        waiting = self.world.state.device_code_of(form["user_code"])
-        if waiting is None or waiting.sign_in or waiting.declined or self._is_over(waiting):
+        device_code = self.world.state.device_code_of(form["user_code"])
+        if (
+            device_code is None
+            or device_code.sign_in
+            or device_code.declined
+            or self._has_expired(device_code)
+        ):
             wrong = "No device waits with that code. It may be mistyped, used or older than 15 minutes."
             return render("device.html", title="Enter the code", wrong=wrong)
         try:
-            wanted = self._wanted(waiting)
-        except Aadsts as problem:
+            auth_request = self._authorization_request(device_code)
+        except AadstsError as problem:
             return error_page(problem, request, self.world.now())
-        tell(request, client=wanted.client)
-        return _DeviceInteraction(self.world, request, wanted, waiting).step(form)
+        annotate(request, client=auth_request.client)
+        return _DeviceInteraction(self.world, request, auth_request, device_code).step(form)
 
-    def _is_over(self, waiting: DeviceCode) -> bool:
-        return self.world.now() >= waiting.expires
+    def _has_expired(self, device_code: DeviceCode) -> bool:
+        return self.world.now() >= device_code.expires
 
-    def _wanted(self, waiting: DeviceCode) -> SignInRequest:
-        """What the device asked for, with its application as it is registered now."""
-        realm = find_realm(self.world.directory, waiting.tenant)
-        return SignInRequest(
+    def _authorization_request(self, device_code: DeviceCode) -> AuthorizationRequest:
+        """The device's request as an authorization request, with the client as it is registered now."""
+        realm = find_realm(self.world.directory, device_code.tenant)
+        return AuthorizationRequest(
             realm,
-            find_application(realm, waiting.client.client_id),
+            find_application(realm, device_code.client.client_id),
             "",
-            waiting.asked,
+            device_code.requested_scope,
             ClaimsRequest(),
             frozenset(),
             {"prompt": "select_account"},
@@ -116,67 +121,66 @@ class DeviceEndpoints:
 
 
 @dataclass(frozen=True, slots=True)
-class _DeviceInteraction(Interaction):
-    """The same way as for any application; at its end, a device is told instead of an address."""
+class _DeviceInteraction(AuthorizationInteraction):
+    """The same pages as for any application; at the end, the device gets the sign-in, not a redirect URI."""
 
-    waiting: DeviceCode
+    device_code: DeviceCode
 
     @property
-    def kept(self) -> dict[str, str]:
-        return {"user_code": self.waiting.user_code}
+    def hidden_fields(self) -> dict[str, str]:
+        return {"user_code": self.device_code.user_code}
 
     def step(self, form: dict[str, str]) -> Response:
         if "cancel" in form or form.get("consent") == "refused":
-            self.waiting.declined = True
+            self.device_code.declined = True
             return render("message.html", title="Not signed in", text="The device was told. Close this page.")
-        return self.proceed(form) if "user" in form else self.arrive()
+        return self.resume(form) if "user" in form else self.start()
 
-    def _answer(self, wanted: SignInRequest, session: Session) -> Response:
-        self.waiting.sign_in = SignIn(
+    def _issue(self, auth_request: AuthorizationRequest, session: Session) -> Response:
+        self.device_code.sign_in = SignIn(
             session.tenant,
-            wanted.client,
+            auth_request.client,
             session.user,
-            wanted.asked,
+            auth_request.requested_scope,
             "",
-            expires=self.waiting.expires,
+            expires=self.device_code.expires,
             session=session,
             issued=self.world.now(),
         )
-        text = f"{wanted.client.name} goes on at the device now. Close this page."
+        text = f"{auth_request.client.name} goes on at the device now. Close this page."
         return render("message.html", title="Signed in", text=text)
 
 
 async def redeem_device_code(request: TokenRequest) -> dict[str, Any]:
-    """RFC 8628, 3.4 and 3.5."""
+    """The device access token request (RFC 8628, 3.4 and 3.5)."""
     world = request.world
     if request.origin is not None:
-        raise Aadsts(9002326, "invalid_request", "A browser must not redeem codes of devices.")
-    waiting = world.state.device_codes.get(need(request.parameters, "device_code"))
-    if waiting is None or waiting.client.client_id != request.client.client_id:
-        raise Aadsts(70018, "bad_verification_code", "The device code is malformed, or was used before.")
-    level = "0" if request.presented.is_bare else await request.authenticate()
-    if request.presented.is_bare and not request.client.allow_public_client:
-        raise Aadsts(
+        raise AadstsError(9002326, "invalid_request", "A browser must not redeem codes of devices.")
+    device_code = world.state.device_codes.get(required(request.parameters, "device_code"))
+    if device_code is None or device_code.client.client_id != request.client.client_id:
+        raise AadstsError(70018, "bad_verification_code", "The device code is malformed, or was used before.")
+    is_confidential = request.credentials.has_credential
+    auth_method = await request.authenticate() if is_confidential else "0"
+    if not is_confidential and not request.client.allow_public_client:
+        raise AadstsError(
             7000218,
             "invalid_client",
             "The request must have 'client_secret' or 'client_assertion'. For a client that can keep no "
             f"secret, allow public client flows in the registration of '{request.client.name}'.",
         )
-    if waiting.declined:
-        raise Aadsts(70017, "authorization_declined", "The person declined to sign in.")
-    if world.now() >= waiting.expires:
-        raise Aadsts(70020, "expired_token", "The device code has expired. Ask for another one.")
-    if waiting.sign_in is None:
-        raise Aadsts(70016, "authorization_pending", "The person has not signed in yet. Ask again later.")
-    refuse_elsewhere(request, waiting.sign_in)
-    platform: Platform = "public" if request.presented.is_bare else "web"
-    sign_in = renewed(request, replace(waiting.sign_in, platform=platform))
-    narrowed = narrow(request, sign_in)
+    if device_code.declined:
+        raise AadstsError(70017, "authorization_declined", "The person declined to sign in.")
+    if world.now() >= device_code.expires:
+        raise AadstsError(70020, "expired_token", "The device code has expired. Ask for another one.")
+    if device_code.sign_in is None:
+        raise AadstsError(
+            70016, "authorization_pending", "The person has not signed in yet. Ask again later."
+        )
+    check_issuing_tenant(request, device_code.sign_in)
+    platform: Platform = "web" if is_confidential else "public"
+    sign_in = current_sign_in(request, replace(device_code.sign_in, platform=platform))
+    narrowed = narrow_scope(request, sign_in)
     world.state.device_codes.pop(request.parameters["device_code"], None)
     return token_response(
-        world,
-        narrowed,
-        level,
-        refresh_until=world.now() + REFRESH_LIFETIME,
-        with_client_info=request.wants_client_info,
+        request, narrowed, auth_method, refresh_token_expires=world.now() + REFRESH_LIFETIME
     )

@@ -1,16 +1,16 @@
-"""What Entra publishes: discovery of version 2.0 and 1.0, keys, and which hosts belong together."""
+"""The published documents: discovery of version 2.0 and 1.0, keys, and instance discovery."""
 
 from collections.abc import Iterable
 from typing import Any, Final
 
 from camunda_entra_fastapi.testing.directory import CONSUMERS
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey
 
 TENANT_PLACEHOLDER: Final = "{tenantid}"
 
-_TEMPLATES: Final = ("common", "organizations")
-"""Segments for more tenants than one, so that no single issuer can be named."""
+_MULTI_TENANT_SEGMENTS: Final = ("common", "organizations")
+"""Segments that stand for several tenants, so that the document cannot name one issuer."""
 
 
 def discovery(base_url: str, tenant: str, *, query: str = "") -> dict[str, Any]:
@@ -43,7 +43,7 @@ def discovery(base_url: str, tenant: str, *, query: str = "") -> dict[str, Any]:
             *("name", "tid", "ver", "at_hash", "c_hash", "email"),
         ],
         "kerberos_endpoint": f"{root}/kerberos",
-        "tenant_region_scope": None if tenant in _TEMPLATES else "EU",
+        "tenant_region_scope": None if tenant in _MULTI_TENANT_SEGMENTS else "EU",
         "cloud_instance_name": "microsoftonline.com",
         "cloud_graph_host_name": "graph.windows.net",
         "msgraph_host": "graph.microsoft.com",
@@ -60,7 +60,7 @@ def discovery_v1(base_url: str, tenant: str, *, query: str = "") -> dict[str, An
         "jwks_uri": f"{root}/discovery/keys{query}",
         "response_types_supported": ["code", "id_token", "code id_token", "token id_token", "token"],
         "scopes_supported": ["openid"],
-        "issuer": f"https://sts.windows.net/{_issuing(tenant)}/",
+        "issuer": f"https://sts.windows.net/{_issuing_tenant(tenant)}/",
         "microsoft_multi_refresh_token": True,
         "authorization_endpoint": f"{root}/oauth2/authorize",
         "device_authorization_endpoint": f"{root}/oauth2/devicecode",
@@ -72,29 +72,37 @@ def discovery_v1(base_url: str, tenant: str, *, query: str = "") -> dict[str, An
 
 
 def key_set(keys: Iterable[SigningKey], base_url: str, *, v1: bool) -> dict[str, Any]:
-    """The public keys; version 2.0 says of each whose tokens it signs."""
+    """The JWK Set; in version 2.0 each key names the issuer whose tokens it signs."""
     signs_for = None if v1 else issuer(base_url, TENANT_PLACEHOLDER)
     return {"keys": [key.jwk(signs_for) for key in keys]}
 
 
 def issuer(base_url: str, tenant: str) -> str:
-    """The version 2.0 issuer; a template where the tenant stands for all."""
-    return f"{base_url}/{_issuing(tenant)}/v2.0"
+    """The version 2.0 issuer; a template where the segment stands for several tenants."""
+    return f"{base_url}/{_issuing_tenant(tenant)}/v2.0"
 
 
-def _issuing(tenant: str) -> str:
-    """Who issues: one tenant, the one of all personal accounts, or whichever it may be."""
-    return TENANT_PLACEHOLDER if tenant in _TEMPLATES else CONSUMERS if tenant == "consumers" else tenant
+def _issuing_tenant(tenant: str) -> str:
+    """The ID of the issuing tenant; the placeholder where the segment stands for several tenants."""
+    return (
+        TENANT_PLACEHOLDER
+        if tenant in _MULTI_TENANT_SEGMENTS
+        else CONSUMERS
+        if tenant == "consumers"
+        else tenant
+    )
 
 
 def instance_discovery(base_url: str, authorization_endpoint: str) -> dict[str, Any]:
-    """Which hosts share accounts and caches, as Microsoft's clients ask before they trust one.
+    """Instance discovery: the hosts that share accounts and caches, which Microsoft's clients trust.
 
     Raises:
-        Aadsts: 50049, the endpoint is on another host.
+        AadstsError: 50049, the endpoint is on another host.
     """
     if not f"{authorization_endpoint or base_url}/".startswith(f"{base_url}/"):
-        raise Aadsts(50049, "invalid_instance", "The authorization endpoint is on a host that is not known.")
+        raise AadstsError(
+            50049, "invalid_instance", "The authorization endpoint is on a host that is not known."
+        )
     tenant = authorization_endpoint.removeprefix(base_url).strip("/").split("/", maxsplit=1)[0] or "common"
     host = base_url.partition("://")[2]
     return {

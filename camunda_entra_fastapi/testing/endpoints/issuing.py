@@ -1,4 +1,4 @@
-"""From a grant to what the client gets: codes, tokens, and the members around them."""
+"""Authorization responses and token responses: codes, tokens, and the members around them."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 from starlette.responses import Response
 
 from camunda_entra_fastapi.testing.directory.graph import GRAPH
-from camunda_entra_fastapi.testing.endpoints.responses import answer_to
-from camunda_entra_fastapi.testing.protocol.authorize import SignInRequest, platform_of
+from camunda_entra_fastapi.testing.endpoints.responses import authorization_response
+from camunda_entra_fastapi.testing.endpoints.token_request import TokenRequest
+from camunda_entra_fastapi.testing.protocol.authorize import AuthorizationRequest, platform_of
 from camunda_entra_fastapi.testing.protocol.keys import without_none
 from camunda_entra_fastapi.testing.tokens.minting import (
-    ClientLevel,
+    ClientAuthMethod,
     Grant,
     IdGrant,
     client_info,
@@ -20,62 +21,65 @@ from camunda_entra_fastapi.testing.world.state import CODE_LIFETIME, Session, Si
 from camunda_entra_fastapi.testing.world.world import World
 
 
-def issue_answer(world: World, wanted: SignInRequest, session: Session) -> Response:
-    """The answer to the application once somebody signed in: a code, tokens, or both."""
-    parameters = wanted.parameters
+def issue_authorization_response(
+    world: World, auth_request: AuthorizationRequest, session: Session
+) -> Response:
+    """The authorization response after a sign-in: a code, tokens, or both."""
+    parameters = auth_request.parameters
     sign_in = SignIn(
         session.tenant,
-        wanted.client,
+        auth_request.client,
         session.user,
-        wanted.asked,
-        wanted.redirect_uri,
+        auth_request.requested_scope,
+        auth_request.redirect_uri,
         expires=world.now() + CODE_LIFETIME,
         session=session,
-        platform=platform_of(wanted.client, wanted.redirect_uri) or "web",
+        platform=platform_of(auth_request.client, auth_request.redirect_uri) or "web",
         issued=world.now(),
         nonce=parameters.get("nonce"),
         code_challenge=parameters.get("code_challenge"),
         code_challenge_method=parameters.get("code_challenge_method", "plain"),
-        contexts=wanted.claims.contexts,
-        continuous=wanted.claims.continuous,
-        of_id_token=wanted.claims.of_id_token | ({"auth_time"} if wanted.max_age is not None else set()),
+        contexts=auth_request.claims.contexts,
+        cae_capable=auth_request.claims.cae_capable,
+        id_token_claims=auth_request.claims.id_token_claims
+        | ({"auth_time"} if auth_request.max_age is not None else set()),
     )
     members: dict[str, str] = {}
-    if "code" in wanted.response_types:
+    if "code" in auth_request.response_types:
         members["code"] = world.state.add_code(sign_in)
-    if "token" in wanted.response_types:
-        grant = grant_of(sign_in, "0")
+    if "token" in auth_request.response_types:
+        grant = access_token_grant(sign_in, "0")
         members |= {
             "access_token": sign_access_token(world, grant),
             "token_type": "Bearer",
-            "expires_in": str(lifetimes(world, grant)["expires_in"]),
-            "scope": wanted.asked.text,
+            "expires_in": str(lifetime_members(world, grant)["expires_in"]),
+            "scope": auth_request.requested_scope.text,
         }
-    if "id_token" in wanted.response_types:
+    if "id_token" in auth_request.response_types:
         members["id_token"] = id_token_of(world, sign_in, members.get("code"), members.get("access_token"))
     if parameters.get("client_info") == "1":
         members["client_info"] = client_info(session.tenant, session.user)
     if "state" in parameters:
         members["state"] = parameters["state"]
     members["session_state"] = session.id
-    return answer_to(wanted.redirect_uri, wanted.response_mode, members)
+    return authorization_response(auth_request.redirect_uri, auth_request.response_mode, members)
 
 
-def grant_of(sign_in: SignIn, level: ClientLevel) -> Grant:
-    """What an access token for that sign-in bears."""
-    resource = sign_in.asked.resource
+def access_token_grant(sign_in: SignIn, auth_method: ClientAuthMethod) -> Grant:
+    """The grant of an access token for that sign-in."""
+    resource = sign_in.requested_scope.resource
     return Grant(
         sign_in.tenant,
         resource,
         sign_in.client,
         sign_in.user,
-        scopes=(*sign_in.asked.permissions, *_oidc_of_graph(sign_in)),
+        scopes=(*sign_in.requested_scope.permissions, *_graph_oidc_scopes(sign_in)),
         roles=sign_in.user.roles.get(resource.client_id, ()),
-        audience=sign_in.asked.named_as,
-        client_level=level,
+        audience=sign_in.requested_scope.resource_identifier,
+        client_auth_method=auth_method,
         session=sign_in.session,
         contexts=sign_in.contexts,
-        continuous=sign_in.continuous,
+        cae_capable=sign_in.cae_capable,
     )
 
 
@@ -87,69 +91,66 @@ def id_token_of(
         sign_in.tenant,
         sign_in.client,
         sign_in.user,
-        sign_in.asked.oidc,
+        sign_in.requested_scope.oidc,
         sign_in.nonce,
         sign_in.session,
         code,
         access_token,
-        sign_in.of_id_token,
+        sign_in.id_token_claims,
         sign_in.contexts,
     )
     return sign_id_token(world, grant)
 
 
 def token_response(
-    world: World,
-    sign_in: SignIn,
-    level: ClientLevel,
-    *,
-    refresh_until: float | None,
-    with_client_info: bool,
+    request: TokenRequest, sign_in: SignIn, auth_method: ClientAuthMethod, *, refresh_token_expires: float
 ) -> dict[str, Any]:
-    """The token response for a person, members in Entra's order.
+    """The token response for a user, members in Entra's order.
 
     Args:
-        world: Who issues.
-        sign_in: What for.
-        level: How the client proved who it is.
-        refresh_until: When the refresh token expires, in seconds since 1970; None for no refresh token.
-        with_client_info: Whether to tell where the account is at home.
+        request: The token request.
+        sign_in: The sign-in that it redeems or refreshes.
+        auth_method: How the client authenticated.
+        refresh_token_expires: The end of the refresh token, in seconds since 1970.
     """
+    world = request.world
     refresh_token = None
-    if refresh_until is not None and "offline_access" in sign_in.asked.oidc:
-        kept = replace(sign_in, expires=refresh_until, issued=world.now(), nonce=None, redeemed=False)
-        refresh_token = world.state.add_refresh_token(kept)
-    grant = grant_of(sign_in, level)
-    answer = {
+    if "offline_access" in sign_in.requested_scope.oidc:
+        stored = replace(
+            sign_in, expires=refresh_token_expires, issued=world.now(), nonce=None, redeemed=False
+        )
+        refresh_token = world.state.add_refresh_token(stored)
+    grant = access_token_grant(sign_in, auth_method)
+    members = {
         "token_type": "Bearer",
-        "scope": sign_in.asked.text,
-        **lifetimes(world, grant),
+        "scope": sign_in.requested_scope.text,
+        **lifetime_members(world, grant),
         "access_token": sign_access_token(world, grant),
         "refresh_token": refresh_token,
-        "id_token": id_token_of(world, sign_in) if "openid" in sign_in.asked.oidc else None,
-        "client_info": client_info(sign_in.tenant, sign_in.user) if with_client_info else None,
+        "id_token": id_token_of(world, sign_in) if "openid" in sign_in.requested_scope.oidc else None,
+        "client_info": client_info(sign_in.tenant, sign_in.user) if request.requests_client_info else None,
     }
-    return without_none(answer)
+    return without_none(members)
 
 
-def credentials_response(world: World, grant: Grant) -> dict[str, Any]:
-    """The token response for an application itself: no scope, and nothing to renew with."""
+def client_credentials_response(world: World, grant: Grant) -> dict[str, Any]:
+    """The token response of the client credentials grant: no scope, and no refresh token."""
     return {
         "token_type": "Bearer",
-        **lifetimes(world, grant),
+        **lifetime_members(world, grant),
         "access_token": sign_access_token(world, grant),
     }
 
 
-def lifetimes(world: World, grant: Grant) -> dict[str, int]:
-    """How long the token is good, in seconds; and of long-lived ones, when to get another one."""
+def lifetime_members(world: World, grant: Grant) -> dict[str, int]:
+    """The lifetime of the token in seconds; of long-lived ones, also when to get another one."""
     seconds = lifetime_of(world, grant)
     members = {"expires_in": seconds - 1, "ext_expires_in": seconds - 1}
-    return members | ({"refresh_in": seconds // 2} if grant.lives_long else {})
+    return members | ({"refresh_in": seconds // 2} if grant.is_long_lived else {})
 
 
-def _oidc_of_graph(sign_in: SignIn) -> tuple[str, ...]:
-    """Graph's own tokens name OpenID Connect's scopes, too, for its userinfo endpoint asks for them."""
-    if sign_in.asked.resource.client_id != GRAPH.client_id:
+def _graph_oidc_scopes(sign_in: SignIn) -> tuple[str, ...]:
+    """OpenID Connect's scopes in a token for Graph, because its userinfo endpoint requires them."""
+    if sign_in.requested_scope.resource.client_id != GRAPH.client_id:
         return ()
-    return tuple(name for name in sign_in.asked.oidc if name != "offline_access")
+    return tuple(name for name in sign_in.requested_scope.oidc if name != "offline_access")

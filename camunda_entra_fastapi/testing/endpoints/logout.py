@@ -1,4 +1,4 @@
-"""Signing out: of this emulator, and by front-channel calls of every application that was used."""
+"""Signing out of the emulator, and of each used application by front-channel logout."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,14 +8,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from camunda_entra_fastapi.testing.directory import Application
-from camunda_entra_fastapi.testing.endpoints.interaction import is_hinted, keep_browser, sessions_in
+from camunda_entra_fastapi.testing.endpoints.browser_sessions import (
+    browser_sessions,
+    matches_login_hint,
+    store_browser_sessions,
+)
 from camunda_entra_fastapi.testing.endpoints.responses import error_page
 from camunda_entra_fastapi.testing.pages import render
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 from camunda_entra_fastapi.testing.protocol.authorize import platform_of
-from camunda_entra_fastapi.testing.protocol.parameters import form_of, query_of
+from camunda_entra_fastapi.testing.protocol.parameters import query_and_form_of
 from camunda_entra_fastapi.testing.protocol.realm import find_realm
-from camunda_entra_fastapi.testing.protocol.request_log import tell
+from camunda_entra_fastapi.testing.protocol.request_log import annotate
 from camunda_entra_fastapi.testing.world.state import Session
 from camunda_entra_fastapi.testing.world.world import World
 
@@ -27,62 +31,70 @@ class LogoutEndpoint:
     world: World
 
     async def answer(self, request: Request) -> Response:
-        """Sign out whom the hint means, or who is the only one; ask where several are signed in."""
-        tell(request, did="sign out")
+        """End the session that the hint names, or the only one; with several, the user picks one."""
+        annotate(request, did="sign out")
         try:
             realm = find_realm(self.world.directory, str(request.path_params["tenant"]))
-            parameters = query_of(request) | (await form_of(request) if request.method == "POST" else {})
-        except Aadsts as problem:
+            parameters = await query_and_form_of(request)
+        except AadstsError as problem:
             return error_page(problem, request, self.world.now())
-        sessions = sessions_in(self.world, request)
+        sessions = browser_sessions(self.world, request)
         hint = parameters.get("logout_hint", "").lower()
-        leaving = [each for each in sessions if is_hinted(each.user, hint)]
+        ending = [each for each in sessions if matches_login_hint(each.user, hint)]
         if "user" in parameters:
-            leaving = [each for each in sessions if parameters["user"] in (each.id, "everybody")]
-        elif not leaving and len(sessions) == 1:
-            leaving = sessions
-        if not leaving and sessions:
+            ending = [each for each in sessions if parameters["user"] in (each.id, "everybody")]
+        elif not ending and len(sessions) == 1:
+            ending = sessions
+        if not ending and sessions:
             return render("sign_out.html", title="Who signs out?", sessions=sessions, parameters=parameters)
-        if len(leaving) == 1:
-            tell(request, user=leaving[0].user)
-        back = self._where_to(parameters, leaving)
-        response = self._signed_out(leaving, back, realm.name)
-        keep_browser(self.world, request, response, [each for each in sessions if each not in leaving])
+        if len(ending) == 1:
+            annotate(request, user=ending[0].user)
+        redirect_uri = self._post_logout_redirect_uri(parameters, ending)
+        response = self._signed_out_page(ending, redirect_uri, realm.name)
+        store_browser_sessions(
+            self.world, request, response, [each for each in sessions if each not in ending]
+        )
         return response
 
-    def _where_to(self, parameters: dict[str, str], leaving: Iterable[Session]) -> str | None:
-        """The address to go back to: one that is registered, of anybody's application that was used.
+    def _post_logout_redirect_uri(self, parameters: dict[str, str], ending: Iterable[Session]) -> str | None:
+        """The redirect URI, if one of the used applications has registered it.
 
-        Who was not signed in leaves no trace of an application, so any that is registered will do then.
+        Without a session no application was used, so the redirect URI of any application is accepted then.
         """
-        wanted = parameters.get("post_logout_redirect_uri")
-        used = [app for session in leaving for app in self._used(session)]
-        known = used or [app for tenant in self.world.directory.tenants for app in tenant.applications]
-        if wanted is None or not any(platform_of(app, wanted) for app in known):
+        redirect_uri = parameters.get("post_logout_redirect_uri")
+        used = [app for session in ending for app in self._applications_of(session)]
+        candidates = used or [app for tenant in self.world.directory.tenants for app in tenant.applications]
+        if redirect_uri is None or not any(platform_of(app, redirect_uri) for app in candidates):
             return None
         if "state" in parameters:
-            wanted += ("&" if "?" in wanted else "?") + urlencode({"state": parameters["state"]})
-        return wanted
+            redirect_uri += ("&" if "?" in redirect_uri else "?") + urlencode({"state": parameters["state"]})
+        return redirect_uri
 
-    def _signed_out(self, leaving: list[Session], back: str | None, name: str) -> Response:
-        """The page that calls the applications, with ``sid`` alone as Entra does; then the way back."""
-        calls = [
+    def _signed_out_page(self, ending: list[Session], redirect_uri: str | None, name: str) -> Response:
+        """The page that calls the logout URLs, only with ``sid`` as Entra does, and then redirects."""
+        logout_urls = [
             _with_sid(application.logout_url, session.id)
-            for session in leaving
-            for application in self._used(session)
+            for session in ending
+            for application in self._applications_of(session)
             if application.logout_url
         ]
-        if back and not calls:
-            return RedirectResponse(back, 302)
-        frames = " ".join(sorted({_origin(call) for call in calls}))
-        who = [session.user.name for session in leaving]
+        if redirect_uri and not logout_urls:
+            return RedirectResponse(redirect_uri, 302)
+        frame_sources = " ".join(sorted({_origin(url) for url in logout_urls}))
+        user_names = [session.user.name for session in ending]
         title = "You are signed out"
         return render(
-            "signed_out.html", frames=frames, title=title, calls=calls, back=back, name=name, who=who
+            "signed_out.html",
+            frame_sources=frame_sources,
+            title=title,
+            logout_urls=logout_urls,
+            redirect_uri=redirect_uri,
+            name=name,
+            user_names=user_names,
         )
 
-    def _used(self, session: Session) -> list[Application]:
-        """The applications that the person used, as they are registered now."""
+    def _applications_of(self, session: Session) -> list[Application]:
+        """The applications that the user has used, as they are registered now."""
         directory = self.world.directory
         found = (directory.application_in(session.tenant, client_id) for client_id in session.applications)
         return [application for application in found if application]

@@ -1,4 +1,4 @@
-"""The pages that people see. They say what they are: a local emulator, not Microsoft."""
+"""The emulator's pages. Each says that it is a local emulator, not Microsoft."""
 
 import secrets
 from functools import cache
@@ -7,15 +7,15 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.responses import HTMLResponse
 
-_NOTHING: Final = "'none'"
+_NONE: Final = "'none'"
 
 
-def render(template: str, *, frames: str = "", **values: Any) -> HTMLResponse:
-    """A page. It loads nothing from anywhere but frames of those origins, and runs no script but its own."""
+def render(template: str, *, frame_sources: str = "", **values: Any) -> HTMLResponse:
+    """A page. It loads nothing but frames of those origins, and runs no script but its own."""
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
-        f"frame-src {frames or _NOTHING}; base-uri 'none'; frame-ancestors 'none'"
+        f"frame-src {frame_sources or _NONE}; base-uri 'none'; frame-ancestors 'none'"
     )
     headers = {
         "Content-Security-Policy": policy,

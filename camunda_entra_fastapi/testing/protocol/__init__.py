@@ -1,1 +1,1 @@
-"""Requests, errors, keys and signatures as Entra has them; pure."""
+"""Entra's requests, errors, keys and signatures; without side effects."""

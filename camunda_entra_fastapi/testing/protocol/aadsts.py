@@ -11,19 +11,19 @@ from starlette.responses import JSONResponse, Response
 
 from camunda_entra_fastapi.testing.protocol.request_log import record_of
 
-_WITH_PAGE: Final = "https://login.microsoftonline.com/error?code="
+_ERROR_PAGE: Final = "https://login.microsoftonline.com/error?code="
 
 
-class Aadsts(Exception):
-    """One refusal of Entra's.
+class AadstsError(Exception):
+    """An error response of Entra.
 
     Args:
         code: The number behind ``AADSTS``.
         error: The OAuth error (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core, 3.1.2.6).
         message: What is wrong, in a sentence.
-        status: The status at the token endpoint; 401 for ``invalid_client`` and 400 else when left out.
+        status: The status at the token endpoint; by default 401 for ``invalid_client``, else 400.
         suberror: What a client may do about it.
-        claims: What the next sign-in must bring, as JSON (Learn: claims challenges).
+        claims: The claims challenge: what the next sign-in must satisfy, as JSON (Learn: claims challenges).
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class Aadsts(Exception):
         self.code = code
         self.error = error
         self.message = message
-        refused = HTTPStatus.UNAUTHORIZED if error == "invalid_client" else HTTPStatus.BAD_REQUEST
-        self.status = status or refused
+        default_status = HTTPStatus.UNAUTHORIZED if error == "invalid_client" else HTTPStatus.BAD_REQUEST
+        self.status = status or default_status
         self.suberror = suberror
         self.claims = claims
 
 
-def describe(problem: Aadsts, *, trace_id: str, correlation_id: str, now: float) -> str:
-    """``error_description``: the code, the sentence, and what support asks for."""
+def error_description(problem: AadstsError, *, trace_id: str, correlation_id: str, now: float) -> str:
+    """``error_description``: the code, the sentence, and the IDs that support needs."""
     lines = (
         f"AADSTS{problem.code}: {problem.message}",
         f"Trace ID: {trace_id}",
@@ -57,42 +57,44 @@ def describe(problem: Aadsts, *, trace_id: str, correlation_id: str, now: float)
     return "\r\n".join(lines)
 
 
-def error_members(problem: Aadsts, request: Request, now: float) -> dict[str, Any]:
+def error_members(problem: AadstsError, request: Request, now: float) -> dict[str, Any]:
     """The error as JSON members, in Entra's order."""
-    trace_id, correlation_id = str(uuid.uuid4()), correlation_of(request)
+    trace_id, correlation_id = str(uuid.uuid4()), correlation_id_of(request)
     record_of(request).error = f"AADSTS{problem.code}: {problem.message}"
     members: dict[str, Any] = {
         "error": problem.error,
-        "error_description": describe(problem, trace_id=trace_id, correlation_id=correlation_id, now=now),
+        "error_description": error_description(
+            problem, trace_id=trace_id, correlation_id=correlation_id, now=now
+        ),
         "error_codes": [problem.code],
         "timestamp": timestamp(now),
         "trace_id": trace_id,
         "correlation_id": correlation_id,
-        "error_uri": f"{_WITH_PAGE}{problem.code}",
+        "error_uri": f"{_ERROR_PAGE}{problem.code}",
         "suberror": problem.suberror,
         "claims": problem.claims,
     }
     return {name: value for name, value in members.items() if value is not None}
 
 
-def error_response(problem: Aadsts, request: Request, now: float) -> Response:
-    """The error as the token endpoint and the documents answer it."""
+def error_response(problem: AadstsError, request: Request, now: float) -> Response:
+    """The error response of the token endpoint and of the documents."""
     members = error_members(problem, request, now)
     return json_response(
-        members, no_store() | request_headers(problem.code, members["trace_id"]), problem.status
+        members, no_store_headers() | diagnostic_headers(problem.code, members["trace_id"]), problem.status
     )
 
 
 def json_response(
     members: Mapping[str, Any], headers: Mapping[str, str], status: int = HTTPStatus.OK
 ) -> Response:
-    """JSON with the content type that Entra gives it."""
+    """A JSON response with Entra's content type."""
     kind = {"Content-Type": "application/json; charset=utf-8", "X-Content-Type-Options": "nosniff"}
     return JSONResponse(dict(members), status, {**kind, **headers})
 
 
-def request_headers(code: int = 0, request_id: str | None = None) -> dict[str, str]:
-    """What support and Microsoft's clients look for in an answer; ``code`` is 0 where nothing went wrong.
+def diagnostic_headers(code: int = 0, request_id: str | None = None) -> dict[str, str]:
+    """Headers that support and Microsoft's clients read; ``code`` is 0 when there is no error.
 
     Entra's ``Strict-Transport-Security`` is left out: it would turn every other service on localhost to
     https in the browser.
@@ -104,20 +106,20 @@ def request_headers(code: int = 0, request_id: str | None = None) -> dict[str, s
     }
 
 
-def correlation_of(request: Request) -> str:
+def correlation_id_of(request: Request) -> str:
     """The caller's ``client-request-id``, or a new one."""
-    given = request.headers.get("client-request-id", "")
+    sent = request.headers.get("client-request-id", "")
     try:
-        return str(uuid.UUID(given))
+        return str(uuid.UUID(sent))
     except ValueError:
         return str(uuid.uuid4())
 
 
-def no_store() -> dict[str, str]:
-    """What keeps answers out of caches, as Entra sends it."""
+def no_store_headers() -> dict[str, str]:
+    """Entra's headers that keep a response out of caches."""
     return {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache", "Expires": "-1"}
 
 
 def timestamp(now: float) -> str:
-    """Entra's spelling of a time."""
+    """A time in Entra's format."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

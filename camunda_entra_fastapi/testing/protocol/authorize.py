@@ -1,4 +1,4 @@
-"""An authorization request: understood, and checked before anybody is asked (RFC 6749, 4.1.1)."""
+"""The authorization request: parsed and checked before the user sees a page (RFC 6749, 4.1.1)."""
 
 import re
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from camunda_entra_fastapi.testing.directory import Application, Platform
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
-from camunda_entra_fastapi.testing.protocol.conditional_access import ClaimsRequest, read_claims
-from camunda_entra_fastapi.testing.protocol.parameters import need
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
+from camunda_entra_fastapi.testing.protocol.conditional_access import ClaimsRequest, parse_claims
+from camunda_entra_fastapi.testing.protocol.parameters import required
 from camunda_entra_fastapi.testing.protocol.realm import Realm, find_application
-from camunda_entra_fastapi.testing.protocol.scopes import Asked, read_scope
+from camunda_entra_fastapi.testing.protocol.scopes import RequestedScope, parse_scope
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _LOCALHOST: Final = re.compile(r"^(https?://localhost):[0-9]{1,5}(?=[/?]|$)")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
-_PROMPTS: Final = ("consent", "create", "login", "none", "select_account")
+PROMPTS: Final = ("consent", "create", "login", "none", "select_account")
 RESPONSE_MODES: Final = ("query", "fragment", "form_post")
 RESPONSE_TYPES: Final = (
     frozenset({"code"}),
@@ -27,48 +27,48 @@ RESPONSE_TYPES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class SignInRequest:
-    """An authorization request that is in order (RFC 6749, 4.1.1; RFC 7636, 4.3)."""
+class AuthorizationRequest:
+    """A valid authorization request (RFC 6749, 4.1.1; RFC 7636, 4.3)."""
 
     realm: Realm
     client: Application
     redirect_uri: str
-    asked: Asked
+    requested_scope: RequestedScope
     claims: ClaimsRequest
     response_types: frozenset[str]
     parameters: Mapping[str, str]
 
     @property
     def response_mode(self) -> str:
-        """How the answer travels."""
+        """How the authorization response is sent."""
         return response_mode_of(self.parameters)
 
     @property
     def max_age(self) -> int | None:
-        """How long ago the sign-in may be, in seconds."""
-        given = self.parameters.get("max_age")
-        return int(given) if given else None
+        """The greatest age of the sign-in, in seconds (OpenID Connect Core, 3.1.2.1)."""
+        seconds = self.parameters.get("max_age")
+        return int(seconds) if seconds else None
 
 
 def response_mode_of(parameters: Mapping[str, str]) -> str:
-    """As the request has it, or as its response type has it by default."""
+    """The response mode of the request, or the default of its response type."""
     default = "query" if parameters.get("response_type", "code") == "code" else "fragment"
     mode = parameters.get("response_mode", default)
     return mode if mode in RESPONSE_MODES else default
 
 
 def find_client(realm: Realm, parameters: Mapping[str, str]) -> tuple[Application, str]:
-    """Who asks, and where it may be answered. Until both are known, errors stay on Entra's page.
+    """The client and its redirect URI. Until both are known, errors stay on Entra's page.
 
     Raises:
-        Aadsts: 900144, 900971, 50011, or those of ``find_application``.
+        AadstsError: 900144, 900971, 50011, or those of ``find_application``.
     """
-    client = find_application(realm, need(parameters, "client_id"))
+    client = find_application(realm, required(parameters, "client_id"))
     if not client.redirect_uris:
-        raise Aadsts(900971, "invalid_request", f"No redirect URI is registered for '{client.name}'.")
+        raise AadstsError(900971, "invalid_request", f"No redirect URI is registered for '{client.name}'.")
     redirect_uri = parameters.get("redirect_uri", next(iter(client.redirect_uris)))
     if platform_of(client, redirect_uri) is None:
-        raise Aadsts(
+        raise AadstsError(
             50011,
             "invalid_request",
             f"The redirect URI '{redirect_uri}' is not registered for the application '{client.name}' "
@@ -78,7 +78,7 @@ def find_client(realm: Realm, parameters: Mapping[str, str]) -> tuple[Applicatio
 
 
 def platform_of(client: Application, redirect_uri: str) -> Platform | None:
-    """The platform under which the URI is registered; for localhost, any port will do (Learn: reply URLs)."""
+    """The platform under which the URI is registered; localhost matches with any port (Learn: reply URLs)."""
     if redirect_uri in client.redirect_uris:
         return client.redirect_uris[redirect_uri]
     for registered, platform in client.redirect_uris.items():
@@ -88,45 +88,51 @@ def platform_of(client: Application, redirect_uri: str) -> Platform | None:
 
 
 def _without_port(uri: str) -> str:
-    """The same for two URIs that differ in localhost's port alone."""
+    """The URI without the port of localhost."""
     return _LOCALHOST.sub(r"\1", uri)
 
 
-def read_request(
+def parse_authorization_request(
     realm: Realm, client: Application, redirect_uri: str, parameters: Mapping[str, str]
-) -> SignInRequest:
-    """The request, when it is in order. Its errors are answered to the redirect URI.
+) -> AuthorizationRequest:
+    """The request, when it is valid. Its errors are sent to the redirect URI.
 
     Raises:
-        Aadsts: 900144, 700051, 700054, 901002, 70007, 90023, or those of ``read_scope``, ``read_claims``
-            and the checks of PKCE.
+        AadstsError: 900144, 700051, 700054, 901002, 70007, 90023, or those of ``parse_scope``,
+            ``parse_claims`` and the checks of PKCE.
     """
-    response_types = _read_response_type(client, need(parameters, "response_type"))
+    response_types = _parse_response_type(client, required(parameters, "response_type"))
     if "resource" in parameters:
-        raise Aadsts(901002, "invalid_request", "The parameter 'resource' is of version 1.0; use 'scope'.")
+        raise AadstsError(
+            901002, "invalid_request", "The parameter 'resource' is of version 1.0; use 'scope'."
+        )
     mode = parameters.get("response_mode", "form_post")
     if mode not in RESPONSE_MODES:
-        raise Aadsts(70007, "invalid_request", f"The response mode '{mode}' is not known.")
+        raise AadstsError(70007, "invalid_request", f"The response mode '{mode}' is not known.")
     if mode == "query" and response_types != {"code"}:
-        raise Aadsts(70007, "invalid_request", "The response mode 'query' must not carry tokens.")
+        raise AadstsError(70007, "invalid_request", "The response mode 'query' must not carry tokens.")
     _check_pkce(client, redirect_uri, parameters)
     prompt = parameters.get("prompt", "login")
-    if prompt not in _PROMPTS:
-        raise Aadsts(90023, "invalid_request", f"The prompt '{prompt}' is none of {', '.join(_PROMPTS)}.")
+    if prompt not in PROMPTS:
+        raise AadstsError(90023, "invalid_request", f"The prompt '{prompt}' is none of {', '.join(PROMPTS)}.")
     if not _SECONDS.fullmatch(parameters.get("max_age", "0")):
-        raise Aadsts(90023, "invalid_request", "The parameter 'max_age' must be whole seconds.")
+        raise AadstsError(90023, "invalid_request", "The parameter 'max_age' must be whole seconds.")
     if "id_token" in response_types:
-        need(parameters, "nonce")
+        required(parameters, "nonce")
     home = realm.home_for(client)
-    asked = read_scope(need(parameters, "scope"), realm.directory, home, client, several=True)
-    claims = read_claims(parameters.get("claims"))
-    return SignInRequest(realm, client, redirect_uri, asked, claims, response_types, parameters)
+    requested_scope = parse_scope(
+        required(parameters, "scope"), realm.directory, home, client, multiple_resources=True
+    )
+    claims = parse_claims(parameters.get("claims"))
+    return AuthorizationRequest(
+        realm, client, redirect_uri, requested_scope, claims, response_types, parameters
+    )
 
 
-def _read_response_type(client: Application, response_type: str) -> frozenset[str]:
-    wanted = frozenset(response_type.split())
-    if wanted not in RESPONSE_TYPES:
-        raise Aadsts(
+def _parse_response_type(client: Application, response_type: str) -> frozenset[str]:
+    requested = frozenset(response_type.split())
+    if requested not in RESPONSE_TYPES:
+        raise AadstsError(
             700051,
             "unsupported_response_type",
             f"The response type '{response_type}' is not known; use 'code'.",
@@ -136,21 +142,23 @@ def _read_response_type(client: Application, response_type: str) -> frozenset[st
         "id_token": client.id_token_issuance,
         "token": client.access_token_issuance,
     }
-    if refused := sorted(name for name in wanted if not allowed[name]):
-        raise Aadsts(
+    if refused := sorted(name for name in requested if not allowed[name]):
+        raise AadstsError(
             700054,
             "unsupported_response_type",
             f"The response type '{refused[0]}' is not enabled for the application '{client.name}'. Use "
             "'code', or enable it under Implicit grant and hybrid flows of its registration.",
         )
-    return wanted
+    return requested
 
 
 def _check_pkce(client: Application, redirect_uri: str, parameters: Mapping[str, str]) -> None:
     challenge, method = parameters.get("code_challenge"), parameters.get("code_challenge_method", "plain")
     if challenge is None and platform_of(client, redirect_uri) == "spa":
-        raise Aadsts(9002325, "invalid_request", "A single-page application must send a code challenge.")
+        raise AadstsError(9002325, "invalid_request", "A single-page application must send a code challenge.")
     if challenge is not None and not _CHALLENGE.fullmatch(challenge):
-        raise Aadsts(50147, "invalid_request", "The code challenge must be 43 to 128 unreserved characters.")
+        raise AadstsError(
+            50147, "invalid_request", "The code challenge must be 43 to 128 unreserved characters."
+        )
     if method not in ("S256", "plain"):
-        raise Aadsts(501491, "invalid_request", f"The code challenge method '{method}' is not known.")
+        raise AadstsError(501491, "invalid_request", f"The code challenge method '{method}' is not known.")

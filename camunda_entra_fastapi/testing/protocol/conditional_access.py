@@ -1,4 +1,4 @@
-"""What Conditional Access demands, and what a claims request asks for (Learn: claims challenges)."""
+"""Conditional Access policies, and the ``claims`` parameter (Learn: claims challenges)."""
 
 import json
 from dataclasses import dataclass
@@ -6,34 +6,34 @@ from typing import Any, Final
 
 from camunda_entra_fastapi.testing.directory import Application, ConditionalAccess, Tenant, User
 from camunda_entra_fastapi.testing.directory.shapes import derived_guid
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 
 _MAX_CLAIMS: Final = 4096
-_CONTINUOUS: Final = "cp1"
+_CAE_CAPABILITY: Final = "cp1"
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRequest:
-    """The parameter ``claims``, as far as it is known here.
+    """The parameter ``claims``, as far as the emulator supports it.
 
     Attributes:
         contexts: Authentication contexts that the access token must name in ``acrs``.
-        continuous: Whether the client can handle claims challenges.
-        of_id_token: Claims that the ID token shall have, registered or not.
-        policies: The IDs of policies that the sign-in shall satisfy, for whatever resource they are.
+        cae_capable: Whether the client can handle claims challenges (``cp1``).
+        id_token_claims: Claims that the ID token must have, registered or not.
+        policy_ids: The policies that the sign-in must satisfy, whatever their resource.
     """
 
     contexts: tuple[str, ...] = ()
-    continuous: bool = False
-    of_id_token: frozenset[str] = frozenset()
-    policies: frozenset[str] = frozenset()
+    cae_capable: bool = False
+    id_token_claims: frozenset[str] = frozenset()
+    policy_ids: frozenset[str] = frozenset()
 
 
-def read_claims(text: str | None) -> ClaimsRequest:
-    """Understand the parameter (OpenID Connect Core, 5.5). What is unknown is ignored, as the rules say.
+def parse_claims(text: str | None) -> ClaimsRequest:
+    """Parse the parameter (OpenID Connect Core, 5.5). Unknown members are ignored, as the rules say.
 
     Raises:
-        Aadsts: 9000410, it is not JSON of that form.
+        AadstsError: 9000410, it is not JSON of that form.
     """
     if text is None:
         return ClaimsRequest()
@@ -41,42 +41,50 @@ def read_claims(text: str | None) -> ClaimsRequest:
         if len(text) > _MAX_CLAIMS:
             raise ValueError
         members = json.loads(text)
-        wanted = _requests(members, "access_token")
-        contexts = _values(wanted.get("acrs"))
-        of_id_token = frozenset(_requests(members, "id_token"))
-        policies = frozenset(_values(wanted.get("capolids")) + _values(wanted.get("polids")))
-        continuous = _CONTINUOUS in (value.lower() for value in _values(wanted.get("xms_cc")))
+        requested = _claims_requests(members, "access_token")
+        contexts = _values(requested.get("acrs"))
+        id_token_claims = frozenset(_claims_requests(members, "id_token"))
+        policy_ids = frozenset(_values(requested.get("capolids")) + _values(requested.get("polids")))
+        cae_capable = _CAE_CAPABILITY in (value.lower() for value in _values(requested.get("xms_cc")))
     except (ValueError, AttributeError, RecursionError):
-        raise Aadsts(
+        raise AadstsError(
             9000410,
             "invalid_request",
             "The parameter 'claims' is not a JSON object of claims requests. Send JSON as it is, not base64.",
         ) from None
-    return ClaimsRequest(contexts, continuous, of_id_token, policies)
+    return ClaimsRequest(contexts, cae_capable, id_token_claims, policy_ids)
 
 
-def id_of(policy: ConditionalAccess) -> str:
-    """What a policy is known by."""
+def policy_id(policy: ConditionalAccess) -> str:
+    """The ID of a policy, as claims challenges name it."""
     return derived_guid("policy", repr(policy))
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """What has to be there before a person gets a token for a resource."""
+class PolicyEvaluation:
+    """The policies that apply to a user's token for a resource.
+
+    Attributes:
+        tenant: The tenant whose policies are evaluated.
+        user: The user who signs in.
+        resource: The API that the token is for.
+        contexts: The authentication contexts that are requested.
+        policy_ids: Policies that the claims request names; they apply besides.
+    """
 
     tenant: Tenant
     user: User
     resource: Application
     contexts: tuple[str, ...]
-    named: frozenset[str] = frozenset()
+    policy_ids: frozenset[str] = frozenset()
 
     @property
     def policies(self) -> list[ConditionalAccess]:
-        """The policies that hold here."""
+        """The policies that apply."""
         return [
             policy
             for policy in self.tenant.policies
-            if id_of(policy) in self.named
+            if policy_id(policy) in self.policy_ids
             or (
                 (policy.context is None or policy.context in self.contexts)
                 and policy.concerns(self.user, self.resource)
@@ -84,26 +92,26 @@ class Demand:
         ]
 
     @property
-    def needs_second_factor(self) -> bool:
-        """Whether one of them wants a second factor."""
+    def requires_second_factor(self) -> bool:
+        """Whether one of the policies requires a second factor."""
         return any(policy.requires == "mfa" for policy in self.policies)
 
-    def refuse_blocked(self) -> None:
-        """Refuse what no sign-in could ever have.
+    def check_access(self) -> None:
+        """Check that a sign-in can satisfy the policies at all.
 
         Raises:
-            Aadsts: 53003; 50079, a second factor is demanded and none registered.
+            AadstsError: 53003, a policy blocks; 50079, a second factor is required and none registered.
         """
         if any(policy.requires == "block" for policy in self.policies):
-            raise Aadsts(
+            raise AadstsError(
                 53003,
                 "interaction_required",
                 f"A policy of '{self.tenant.name}' keeps {self.user.name} from '{self.resource.name}'.",
                 suberror="message_only",
                 claims=self.challenge("capolids"),
             )
-        if self.needs_second_factor and not self.user.second_factor:
-            raise Aadsts(
+        if self.requires_second_factor and not self.user.second_factor:
+            raise AadstsError(
                 50079,
                 "interaction_required",
                 f"A policy demands a second factor for '{self.resource.name}', and {self.user.name} "
@@ -111,15 +119,15 @@ class Demand:
                 claims=self.challenge("polids"),
             )
 
-    def refuse_silence(self, *, second_factor: bool) -> None:
-        """Refuse where nobody can be asked for a second factor that is missing.
+    def check_without_interaction(self, *, second_factor: bool) -> None:
+        """Check that the policies are satisfied without another page.
 
         Raises:
-            Aadsts: 50076, or those of ``refuse_blocked``.
+            AadstsError: 50076, the second factor is missing; or those of ``check_access``.
         """
-        self.refuse_blocked()
-        if self.needs_second_factor and not second_factor:
-            raise Aadsts(
+        self.check_access()
+        if self.requires_second_factor and not second_factor:
+            raise AadstsError(
                 50076,
                 "interaction_required",
                 f"A policy demands a second factor for '{self.resource.name}'. Let the person sign in.",
@@ -128,17 +136,17 @@ class Demand:
             )
 
     def challenge(self, kind: str) -> str:
-        """The claims that the next sign-in must bring: the contexts asked for, else the policies' IDs."""
+        """The claims that the next sign-in must satisfy: the requested contexts, else the policies' IDs."""
         member: dict[str, Any] = {"essential": True}
         if self.contexts:
             kind, member["values"] = "acrs", list(self.contexts)
         else:
-            member["values"] = [id_of(policy) for policy in self.policies]
+            member["values"] = [policy_id(policy) for policy in self.policies]
         return json.dumps({"access_token": {kind: member}}, separators=(",", ":"))
 
 
-def _requests(members: dict[str, Any], name: str) -> dict[str, Any]:
-    """The requests for claims of one token, by name."""
+def _claims_requests(members: dict[str, Any], name: str) -> dict[str, Any]:
+    """The claims that are requested for one token, by name."""
     found = members.get(name)
     if not isinstance(found, dict | None):
         raise ValueError
@@ -146,7 +154,7 @@ def _requests(members: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _values(request: Any) -> tuple[str, ...]:
-    """What a single claim's request names: ``value`` or ``values``."""
+    """The values that are requested for one claim: ``value`` or ``values``."""
     if request is None:
         return ()
     found = request.get("values", [request["value"]] if "value" in request else [])

@@ -1,4 +1,4 @@
-"""Signed tokens in compact form (RFC 7515, 7.1): taken apart, and their signatures verified."""
+"""JWS in compact serialization (RFC 7515, 7.1): parsing, and verifying the signature."""
 
 import base64
 import json
@@ -23,32 +23,32 @@ _PADDINGS: Final[dict[str, padding.AsymmetricPadding]] = {
 
 @dataclass(frozen=True, slots=True)
 class Jws:
-    """What a token says, believed by nobody before ``is_signed_by`` was asked."""
+    """A parsed token. Its claims are unverified until ``is_signed_by`` returns true."""
 
     header: dict[str, Any]
     claims: dict[str, Any] = field(repr=False)
-    signed: bytes = field(repr=False)
-    """The first two parts with the dot between them."""
+    signing_input: bytes = field(repr=False)
+    """The first two parts with the dot between them (RFC 7515, 2: JWS signing input)."""
     signature: bytes = field(repr=False)
 
     def is_signed_by(self, key: RSAPublicKey) -> bool:
-        """Whether that key made the signature with RS256 or PS256; no other algorithm is ever right.
+        """Whether that key made the signature with RS256 or PS256; no other algorithm is accepted.
 
-        A header with ``crit`` demands what nobody here understands, and is never right (RFC 7515, 4.1.11).
+        A header with ``crit`` names extensions that are not supported, so it is refused (RFC 7515, 4.1.11).
         """
         algorithm = self.header.get("alg")
         scheme = _PADDINGS.get(algorithm) if isinstance(algorithm, str) else None
         if scheme is None or "crit" in self.header:
             return False
         try:
-            key.verify(self.signature, self.signed, scheme, hashes.SHA256())
+            key.verify(self.signature, self.signing_input, scheme, hashes.SHA256())
         except InvalidSignature:
             return False
         return True
 
 
-def read_jws(token: str, *, padded: bool = False) -> Jws:
-    """Take a token apart. No part of the token is in the messages.
+def parse_jws(token: str, *, padded: bool = False) -> Jws:
+    """Parse a token. The messages repeat no part of it.
 
     Args:
         token: The token.
@@ -64,15 +64,15 @@ def read_jws(token: str, *, padded: bool = False) -> Jws:
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
         raise ValueError("The token does not have three parts with dots between them.")
     header, claims, signature = (
-        _decoded(name, part.rstrip("=") if padded else part)
+        _decode(name, part.rstrip("=") if padded else part)
         for name, part in zip(("header", "claims", "signature"), parts, strict=True)
     )
-    signed = f"{parts[0]}.{parts[1]}".encode("ascii")
-    return Jws(_members("header", header), _members("claims", claims), signed, signature)
+    signing_input = f"{parts[0]}.{parts[1]}".encode("ascii")
+    return Jws(_json_object("header", header), _json_object("claims", claims), signing_input, signature)
 
 
-def _decoded(name: str, part: str) -> bytes:
-    """The bytes, if they have no other spelling than this one."""
+def _decode(name: str, part: str) -> bytes:
+    """The bytes of a part in canonical base64url: no other text decodes to them."""
     try:
         octets = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except ValueError:
@@ -82,13 +82,13 @@ def _decoded(name: str, part: str) -> bytes:
     return octets
 
 
-def _members(name: str, octets: bytes) -> dict[str, Any]:
+def _json_object(name: str, octets: bytes) -> dict[str, Any]:
     try:
         value = json.loads(
             octets.decode("utf-8"),
-            object_pairs_hook=_once,
-            parse_float=_finite,
-            parse_constant=_finite,
+            object_pairs_hook=_unique_members,
+            parse_float=_parse_finite,
+            parse_constant=_parse_finite,
         )
     except (ValueError, RecursionError):
         raise ValueError(f"The token's {name} is not JSON in UTF-8 with every member once.") from None
@@ -97,7 +97,7 @@ def _members(name: str, octets: bytes) -> dict[str, Any]:
     return value
 
 
-def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
@@ -106,7 +106,7 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError

@@ -1,4 +1,4 @@
-"""Signing keys as Entra has them: RSA with a self-signed certificate, whose hash is the key ID."""
+"""Signing keys like Entra's: RSA with a self-signed certificate, whose hash is the key ID."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ _LIFETIME: Final = timedelta(days=5 * 365)
 
 
 def base64url(data: bytes) -> str:
-    """RFC 7515, 2: without padding."""
+    """Base64url without padding (RFC 7515, 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
@@ -28,7 +28,7 @@ def without_none(members: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One of the emulator's keys; it signs, and shows its public half as Entra would."""
+    """A signing key of the emulator, with its certificate and its JWK."""
 
     private: rsa.RSAPrivateKey
     certificate: bytes
@@ -54,26 +54,26 @@ class SigningKey:
 
     @property
     def key_id(self) -> str:
-        """Entra's key IDs are the SHA-1 of the certificate."""
+        """The SHA-1 of the certificate, as in Entra's key IDs."""
         return base64url(hashlib.sha1(self.certificate, usedforsecurity=False).digest())
 
     def header(self, *, v1: bool) -> dict[str, Any]:
-        """The header of a token that it signs; version 1.0 names the certificate besides the key."""
+        """The header of a token that it signs; version 1.0 has ``x5t`` besides ``kid``."""
         header = {"typ": "JWT", "alg": "RS256"}
         return header | ({"x5t": self.key_id} if v1 else {}) | {"kid": self.key_id}
 
     def sign(self, header: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
-        """A JWS in compact form (RFC 7515, 7.1) with RS256 (RFC 7518, 3.3)."""
+        """A JWS in compact serialization (RFC 7515, 7.1) with RS256 (RFC 7518, 3.3)."""
         parts = [base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, payload)]
-        signed = ".".join(parts)
-        return f"{signed}.{self.signature(signed.encode())}"
+        signing_input = ".".join(parts)
+        return f"{signing_input}.{self.signature(signing_input.encode())}"
 
-    def signature(self, signed: bytes) -> str:
+    def signature(self, signing_input: bytes) -> str:
         """The third part of a JWS over the other two (RFC 7515, 5.1)."""
-        return base64url(self.private.sign(signed, padding.PKCS1v15(), hashes.SHA256()))
+        return base64url(self.private.sign(signing_input, padding.PKCS1v15(), hashes.SHA256()))
 
     def jwk(self, issuer: str | None) -> dict[str, Any]:
-        """The public half, with members and order as in Entra's documents; only v2.0 ones name the issuer."""
+        """The public key with members and order as in Entra's documents; only version 2.0 has ``issuer``."""
         numbers = self.private.public_key().public_numbers()
         jwk: dict[str, Any] = {
             "kty": "RSA",

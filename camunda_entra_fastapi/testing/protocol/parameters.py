@@ -1,4 +1,4 @@
-"""Parameters of a request: each once, bounded, and none that is empty."""
+"""Parameters of a request: each once, none empty, and the body bounded."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -6,21 +6,21 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 
 MAX_BODY_BYTES: Final = 64 * 1024
 
 
-def single(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters by name; an empty one counts as left out (RFC 6749, 3.1).
 
     Raises:
-        Aadsts: 9000411, one is there twice.
+        AadstsError: 9000411, a parameter is repeated.
     """
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in found:
-            raise Aadsts(9000411, "invalid_request", f"The parameter '{name}' is there more than once.")
+            raise AadstsError(9000411, "invalid_request", f"The parameter '{name}' is there more than once.")
         if value:
             found[name] = value
     return found
@@ -28,33 +28,55 @@ def single(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def query_of(request: Request) -> dict[str, str]:
     """The parameters of the query."""
-    return single(request.query_params.multi_items())
+    return unique(request.query_params.multi_items())
+
+
+async def query_and_form_of(request: Request) -> dict[str, str]:
+    """The parameters of the query and, in a POST request, of the form.
+
+    Raises:
+        AadstsError: Those of ``form_of``.
+    """
+    return query_of(request) | (await form_of(request) if request.method == "POST" else {})
 
 
 async def form_of(request: Request) -> dict[str, str]:
     """The parameters of a form.
 
     Raises:
-        Aadsts: 9002313, the body is too large or not a form.
+        AadstsError: 9002313, the body is too large or not a form.
+    """
+    try:
+        body = await read_body(request)
+    except ValueError as error:
+        raise AadstsError(9002313, "invalid_request", str(error)) from None
+    try:
+        return unique(parse_qsl(body.decode("utf-8"), keep_blank_values=True))
+    except ValueError:
+        raise AadstsError(9002313, "invalid_request", "The body is not a form in UTF-8.") from None
+
+
+async def read_body(request: Request) -> bytes:
+    """The body of a request, up to ``MAX_BODY_BYTES``.
+
+    Raises:
+        ValueError: It is larger.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise Aadsts(9002313, "invalid_request", f"The body is larger than {MAX_BODY_BYTES} bytes.")
-    try:
-        return single(parse_qsl(body.decode("utf-8"), keep_blank_values=True))
-    except ValueError:
-        raise Aadsts(9002313, "invalid_request", "The body is not a form in UTF-8.") from None
+            raise ValueError(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    return bytes(body)
 
 
-def need(parameters: Mapping[str, str], name: str) -> str:
-    """A parameter that must be there.
+def required(parameters: Mapping[str, str], name: str) -> str:
+    """The value of a required parameter.
 
     Raises:
-        Aadsts: 900144.
+        AadstsError: 900144, it is missing.
     """
     value = parameters.get(name)
     if value is None:
-        raise Aadsts(900144, "invalid_request", f"The request must have the parameter '{name}'.")
+        raise AadstsError(900144, "invalid_request", f"The request must have the parameter '{name}'.")
     return value

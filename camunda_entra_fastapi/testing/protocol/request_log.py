@@ -1,4 +1,4 @@
-"""The request log: what is recorded of a request, and what its handler adds."""
+"""The request log: the record of each request, which its endpoint annotates."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,8 +7,8 @@ from starlette.requests import Request
 
 from camunda_entra_fastapi.testing.directory import Application, User
 
-KEY: Final = "entra.record"
-"""Where the record is in the ASGI scope."""
+SCOPE_KEY: Final = "entra.record"
+"""The key of the record in the ASGI scope."""
 
 
 @dataclass(slots=True)
@@ -19,11 +19,11 @@ class RecordedRequest:
         method: The HTTP method.
         path: The path.
         query: The query, without the question mark.
-        status: The status of the answer; 0 while there is none.
-        did: What was asked for: the grant type, or what a page is for. Empty for documents.
+        status: The status of the response; 0 while there is none.
+        did: The action: the grant type, or the purpose of a page. Empty for documents.
         client: The application's name, once it is known.
-        user: The person's name, once it is known.
-        error: The AADSTS code with its sentence; empty when all went well.
+        user: The user's name, once it is known.
+        error: The AADSTS code with its sentence; empty when there is no error.
     """
 
     method: str
@@ -38,14 +38,14 @@ class RecordedRequest:
 
 def record_of(request: Request) -> RecordedRequest:
     """The record of a request that came through ``EntraEmulator``."""
-    record: RecordedRequest = request.scope[KEY]
+    record: RecordedRequest = request.scope[SCOPE_KEY]
     return record
 
 
-def tell(
+def annotate(
     request: Request, *, did: str = "", client: Application | None = None, user: User | None = None
 ) -> None:
-    """Tell what is going on, as far as it is known."""
+    """Add action, client and user to the record, as far as they are known."""
     record = record_of(request)
     record.did = did or record.did
     record.client = client.name if client else record.client

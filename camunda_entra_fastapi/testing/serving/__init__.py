@@ -1,1 +1,1 @@
-"""How requests reach the emulator: over HTTP and TLS, or in the same process."""
+"""Transports to the emulator: over HTTP and TLS, or in the same process."""

@@ -1,4 +1,4 @@
-"""How requests reach the emulator in the same process."""
+"""The transport to an emulator in the same process."""
 
 import httpx
 from starlette.types import ASGIApp
@@ -7,12 +7,12 @@ from camunda_entra_fastapi.testing.protocol.request_log import RecordedRequest
 from camunda_entra_fastapi.testing.world.world import World
 
 
-class InProcess(httpx.AsyncBaseTransport):
-    """Reaches the emulator without a network, and fails as a network does when the emulator is down.
+class InProcessTransport(httpx.AsyncBaseTransport):
+    """Calls the emulator without a network, and fails to connect when the emulator is down.
 
     Args:
-        app: Answers the requests.
-        world: Tells whether the emulator is down, and records the requests that fail to connect.
+        app: The emulator.
+        world: The emulator's state: whether it is down, and the record of requests that fail to connect.
     """
 
     def __init__(self, app: ASGIApp, world: World) -> None:
@@ -20,7 +20,7 @@ class InProcess(httpx.AsyncBaseTransport):
         self._transport = httpx.ASGITransport(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Hand the request over, or fail to connect."""
+        """Call the emulator, or fail to connect."""
         if self._world.faults.down:
             path, query = request.url.path, request.url.query.decode("ascii")
             self._world.requests.append(RecordedRequest(request.method, path, query))

@@ -1,1 +1,1 @@
-"""Tokens and their claims."""
+"""Access tokens and ID tokens, and their claims."""

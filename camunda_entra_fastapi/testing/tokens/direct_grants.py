@@ -1,4 +1,4 @@
-"""What a test wishes for, out of the directory: tokens without a sign-in, and settings."""
+"""Grants without a sign-in, and the variables of a service: what a test takes from the directory directly."""
 
 import uuid
 from collections.abc import Sequence
@@ -19,33 +19,35 @@ def make_grant(
     app_only: bool,
     tenant: str | None,
 ) -> Grant:
-    """The grant that ``EntraEmulator.token`` is asked for; what is left out comes from the directory.
+    """The grant for ``EntraEmulator.token``; what is None comes from the directory.
 
     Raises:
         ValueError: The directory has no such user, application or tenant.
     """
-    issuing = find_tenant(directory, tenant)
-    resource = _application(directory, application, issuing)
-    asking = (
-        _application(directory, client, issuing)
+    issuing_tenant = find_tenant(directory, tenant)
+    resource = _application(directory, application, issuing_tenant)
+    requesting_client = (
+        _application(directory, client, issuing_tenant)
         if client
         else _client_of(directory, resource, app_only=app_only)
     )
-    person = None if app_only else find_user(directory, user, issuing)
-    granted = (person.roles if person else asking.granted_roles).get(resource.client_id, ())
+    subject = None if app_only else find_user(directory, user, issuing_tenant)
+    granted_roles = (subject.roles if subject else requesting_client.granted_roles).get(
+        resource.client_id, ()
+    )
     return Grant(
-        issuing,
+        issuing_tenant,
         resource,
-        asking,
-        person,
+        requesting_client,
+        subject,
         scopes=tuple(list(resource.exposed)[:1] if scopes is None else scopes),
-        roles=tuple(granted if roles is None else roles),
+        roles=tuple(granted_roles if roles is None else roles),
         audience=next(iter(resource.identifier_uris), None),
     )
 
 
 def find_tenant(directory: Directory, name: str | None) -> Tenant:
-    """The tenant of that ID or domain; for another GUID, the default tenant under that ID."""
+    """The tenant with that ID or domain; for another GUID, the default tenant under that ID."""
     first = directory.tenants[0]
     found = first if name is None else directory.tenant(name)
     if found is not None:
@@ -57,7 +59,7 @@ def find_tenant(directory: Directory, name: str | None) -> Tenant:
 
 
 def find_user(directory: Directory, name: str | None, tenant: Tenant) -> User:
-    """The user of that ID or name; the tenant's first one when left out.
+    """The user with that ID or name; the tenant's first user when it is None.
 
     Raises:
         ValueError: There is none.
@@ -66,7 +68,7 @@ def find_user(directory: Directory, name: str | None, tenant: Tenant) -> User:
     if name is None:
         found = next(iter(tenant.users or first.users), None)
     else:
-        found = tenant.user(name) or _visitor(first, name)
+        found = tenant.user(name) or _user_of_other_tenant(first, name)
     if found is None:
         raise ValueError(
             "The directory has no users." if name is None else f"The directory has no user {name!r}."
@@ -74,11 +76,11 @@ def find_user(directory: Directory, name: str | None, tenant: Tenant) -> User:
     return found
 
 
-def find_people(directory: Directory, name: str) -> list[User]:
-    """Everybody of that ID or name, in all tenants.
+def find_users(directory: Directory, name: str) -> list[User]:
+    """The users with that ID or name, in all tenants.
 
     Raises:
-        ValueError: There is nobody.
+        ValueError: There is none.
     """
     found = [user for tenant in directory.tenants if (user := tenant.user(name))]
     if not found:
@@ -86,8 +88,8 @@ def find_people(directory: Directory, name: str) -> list[User]:
     return found
 
 
-def six_variables(base_url: str, tenant: Tenant, application: Application) -> dict[str, str]:
-    """The variables of Camunda's guide, for a service that is that application."""
+def identity_variables(base_url: str, tenant: Tenant, application: Application) -> dict[str, str]:
+    """The six variables of Camunda's guide, for a service that is that application."""
     issuer = f"{base_url}/{tenant.id}/v2.0"
     values = {
         "TYPE": "AZUREAD",
@@ -100,8 +102,8 @@ def six_variables(base_url: str, tenant: Tenant, application: Application) -> di
     return {f"CAMUNDA_IDENTITY_{name}": value for name, value in values.items()}
 
 
-def _visitor(tenant: Tenant, name: str) -> User | None:
-    """Somebody of another tenant, whose groups go by their IDs where nobody knows their names."""
+def _user_of_other_tenant(tenant: Tenant, name: str) -> User | None:
+    """A user of another tenant. Groups are named by their IDs, because the tenant does not have them."""
     user = tenant.user(name)
     return user and replace(user, groups=tuple(group.id for group in tenant.groups_of(user)))
 

@@ -1,4 +1,4 @@
-"""Access tokens and ID tokens: claims of the world's directory, signed by its current key."""
+"""Signed access tokens and ID tokens."""
 
 import base64
 import json
@@ -7,16 +7,22 @@ from typing import Any, Final, Literal
 
 from camunda_entra_fastapi.testing.directory.graph import GRAPH
 from camunda_entra_fastapi.testing.protocol.keys import base64url
-from camunda_entra_fastapi.testing.tokens.minting import Grant, IdGrant, access_claims, id_claims, opaque
+from camunda_entra_fastapi.testing.tokens.minting import (
+    Grant,
+    IdGrant,
+    access_claims,
+    id_claims,
+    opaque_value,
+)
 from camunda_entra_fastapi.testing.world.world import World
 
 LONG_LIFETIME: Final = 86_400
-"""Seconds that a token lives whose reader and client can handle claims challenges (Learn: CAE)."""
+"""Seconds that a token is valid if resource and client can handle claims challenges (Learn: CAE)."""
 
 
 def lifetime_of(world: World, grant: Grant) -> int:
-    """Seconds that the grant's access token is good."""
-    return LONG_LIFETIME if grant.lives_long else world.token_lifetime
+    """Seconds that the grant's access token is valid."""
+    return LONG_LIFETIME if grant.is_long_lived else world.token_lifetime
 
 
 def sign_access_token(
@@ -30,13 +36,13 @@ def sign_access_token(
     """The access token of a grant.
 
     Args:
-        world: Issues it.
-        grant: For whom, by whom and for what it is.
-        version: 1 or 2; as the API's registration says when left out.
+        world: The emulator's state, with keys, clock and address.
+        grant: The grant.
+        version: 1 or 2; by default the API's registration decides.
         header: Header members to add or change; None takes one away.
         claims: Claims to add or change; None takes one away.
     """
-    found = access_claims(
+    issued_claims = access_claims(
         grant,
         base_url=world.base_url,
         now=int(world.now()),
@@ -44,23 +50,23 @@ def sign_access_token(
         version=version,
     )
     if grant.session:
-        world.state.remember_token(found, grant.session)
-    token = world.sign({**found, **(claims or {})}, v1=found["ver"] == "1.0", header=header)
-    return for_graph_alone(token) if grant.resource.client_id == GRAPH.client_id else token
+        world.state.add_access_token(issued_claims, grant.session)
+    token = world.sign({**issued_claims, **(claims or {})}, v1=issued_claims["ver"] == "1.0", header=header)
+    return with_graph_nonce(token) if grant.resource.client_id == GRAPH.client_id else token
 
 
 def sign_id_token(world: World, grant: IdGrant, claims: Mapping[str, Any] | None = None) -> str:
     """The ID token of a grant; claims as for access tokens."""
-    found = id_claims(grant, base_url=world.base_url, now=int(world.now()))
-    return world.sign({**found, **(claims or {})}, v1=False)
+    issued_claims = id_claims(grant, base_url=world.base_url, now=int(world.now()))
+    return world.sign({**issued_claims, **(claims or {})}, v1=False)
 
 
-def for_graph_alone(token: str) -> str:
-    """The token with a nonce in its header, over which its signature is not made as others expect.
+def with_graph_nonce(token: str) -> str:
+    """The token with a nonce in its header, so that its signature fits only after the nonce is removed.
 
     Only Graph knows how, so that nobody else can verify its tokens.
     """
     header, rest = token.split(".", 1)
     members = json.loads(base64.urlsafe_b64decode(header + "=="))
-    members["nonce"] = opaque(32)
+    members["nonce"] = opaque_value(32)
     return f"{base64url(json.dumps(members, separators=(',', ':')).encode())}.{rest}"

@@ -1,1 +1,1 @@
-"""What an endpoint may ask and change."""
+"""The state that the emulator's endpoints share."""

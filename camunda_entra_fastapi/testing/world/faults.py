@@ -1,4 +1,4 @@
-"""What can go wrong with Entra, on demand."""
+"""Faults of Entra that a test injects: outages, delays and throttling."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from typing import Final
 
 from starlette.responses import PlainTextResponse, Response
 
-_TOO_MANY: Final = "Too Many Requests"
+_TOO_MANY_REQUESTS: Final = "Too Many Requests"
 
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong just now.
+    """The faults that are injected now.
 
     Attributes:
-        down: Whether nobody answers.
-        delay: Seconds before every answer.
-        throttled_until: Until when the token endpoint takes no more, in seconds since 1970.
+        down: Whether the emulator is unreachable.
+        delay: Seconds before each response.
+        throttled_until: The time until which the token endpoint throttles, in seconds since 1970.
     """
 
     down: bool = False
@@ -24,20 +24,20 @@ class Faults:
     throttled_until: float = 0
 
     async def wait(self) -> None:
-        """Let the delay pass."""
+        """Wait for the delay."""
         if self.delay:
             await asyncio.sleep(self.delay)
 
-    def seconds_left(self, now: float) -> int:
-        """For how long the token endpoint takes no more, in whole seconds; 0 when it does."""
+    def retry_after(self, now: float) -> int:
+        """The whole seconds for which the token endpoint still throttles; 0 when it does not."""
         return max(0, -int((now - self.throttled_until) // 1))
 
 
 def too_many_requests(seconds: int) -> Response:
-    """What applications get that ask too often (Learn: throttling in MSAL)."""
-    return PlainTextResponse(_TOO_MANY, 429, {"Retry-After": str(seconds)})
+    """The response to applications that are throttled (Learn: throttling in MSAL)."""
+    return PlainTextResponse(_TOO_MANY_REQUESTS, 429, {"Retry-After": str(seconds)})
 
 
-def outage() -> Response:
-    """What a server in front of a dead one answers."""
+def service_unavailable() -> Response:
+    """The response of a proxy whose upstream is down."""
     return PlainTextResponse("Service unavailable", 503)

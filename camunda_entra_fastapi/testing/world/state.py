@@ -1,4 +1,4 @@
-"""What the emulator remembers between two requests, bounded and in memory."""
+"""The emulator's state between requests: codes, tokens, sessions and consents, bounded and in memory."""
 
 import secrets
 import uuid
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from camunda_entra_fastapi.testing.directory import Application, Platform, Tenant, User
-from camunda_entra_fastapi.testing.protocol.scopes import Asked
+from camunda_entra_fastapi.testing.protocol.scopes import RequestedScope
 
 CODE_LIFETIME: Final = 600
-"""Seconds, as Learn says of Entra's codes."""
+"""Seconds that an authorization code is valid, as Learn says of Entra's."""
 
 REFRESH_LIFETIME: Final = 90 * 86_400
 SPA_REFRESH_LIFETIME: Final = 86_400
-"""Seconds from the sign-in, however often it is renewed (Learn: refresh tokens)."""
+"""Seconds from the sign-in, however often the token is refreshed (Learn: refresh tokens)."""
 
 DEVICE_CODE_LIFETIME: Final = 900
-MAX_REMEMBERED: Final = 10_000
+MAX_ENTRIES: Final = 10_000
 _USER_CODE_LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ23456789"
 _USER_CODE_LENGTH: Final = 9
 
@@ -27,20 +27,20 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Session:
-    """One person in one browser. Entra calls its ID ``sid``, and ``session_state`` in answers to sign-ins.
+    """A user's session in a browser. ``sid`` and ``session_state`` are its ID.
 
     Attributes:
         tenant: The tenant that was signed in to.
-        user: Who.
-        at: When, in seconds since 1970.
-        second_factor: Whether one was shown.
-        applications: Which applications the person used since, by client ID.
+        user: The user who signed in.
+        auth_time: The time of the sign-in, in seconds since 1970.
+        second_factor: Whether a second factor was presented.
+        applications: The applications that the user has used in it, by client ID.
         id: A GUID.
     """
 
     tenant: Tenant
     user: User
-    at: float
+    auth_time: float
     second_factor: bool = False
     applications: dict[str, Application] = field(default_factory=dict)
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -48,38 +48,38 @@ class Session:
 
 @dataclass(slots=True)
 class SignIn:
-    """Somebody signed in for an application, and what the code or refresh token stands for."""
+    """A user's sign-in to an application, which a code or refresh token stands for."""
 
     tenant: Tenant
     client: Application
     user: User
-    asked: Asked
+    requested_scope: RequestedScope
     redirect_uri: str
     expires: float
     session: Session
     platform: Platform = "web"
-    """Who redeems it: a server, a single-page application, or anything else that can keep no secret."""
+    """The platform that redeems it: a server, a single-page application, or another public client."""
     issued: float = 0
     nonce: str | None = None
     code_challenge: str | None = None
     code_challenge_method: str = "plain"
     contexts: tuple[str, ...] = ()
-    """Authentication contexts that were asked for and are satisfied."""
-    continuous: bool = False
+    """Authentication contexts that were requested and are satisfied."""
+    cae_capable: bool = False
     """Whether the client can handle claims challenges (``cp1``)."""
-    of_id_token: frozenset[str] = frozenset()
-    """Claims that the ID token was asked to have (``auth_time`` also because ``max_age`` was sent)."""
+    id_token_claims: frozenset[str] = frozenset()
+    """Claims that were requested for the ID token (``auth_time`` also by ``max_age``)."""
     redeemed: bool = False
 
 
 @dataclass(slots=True)
 class DeviceCode:
-    """A device waits for a person who signs in elsewhere."""
+    """A device authorization that waits for a user to sign in elsewhere (RFC 8628)."""
 
     tenant: str
-    """As the path named it."""
+    """The tenant segment of the path."""
     client: Application
-    asked: Asked
+    requested_scope: RequestedScope
     user_code: str
     expires: float
     sign_in: SignIn | None = None
@@ -88,7 +88,7 @@ class DeviceCode:
 
 @dataclass(slots=True)
 class State:
-    """Codes are used once; refresh tokens stay good when a new one is issued, as at Entra."""
+    """The stores. Codes are used once; refresh tokens stay valid when a new one is issued, as at Entra."""
 
     codes: OrderedDict[str, SignIn] = field(default_factory=OrderedDict, repr=False)
     refresh_tokens: OrderedDict[str, SignIn] = field(default_factory=OrderedDict, repr=False)
@@ -97,64 +97,70 @@ class State:
     consents: dict[tuple[str, str, str, str | None], set[str]] = field(default_factory=dict)
     """Scopes by tenant, client, resource and user (None for everybody)."""
     issued: OrderedDict[str, Session] = field(default_factory=OrderedDict, repr=False)
-    """Which sign-in an access token comes from, by its ``uti``."""
+    """The session that an access token comes from, by its ``uti``."""
     revoked: dict[str, float] = field(default_factory=dict)
-    """When a person's sign-ins were revoked, by object ID."""
+    """The time when a user's sign-ins were revoked, by object ID."""
 
     def add_code(self, sign_in: SignIn) -> str:
-        """A new code for it."""
+        """Store the sign-in; gives its authorization code."""
         return _add(self.codes, f"1.A{secrets.token_urlsafe(60)}", sign_in)
 
     def add_refresh_token(self, sign_in: SignIn) -> str:
-        """A new refresh token for it."""
+        """Store the sign-in; gives its refresh token."""
         return _add(self.refresh_tokens, f"1.R{secrets.token_urlsafe(90)}", sign_in)
 
     def add_device_code(self, device_code: DeviceCode) -> str:
-        """A new device code for it."""
+        """Store the device authorization; gives its device code."""
         return _add(self.device_codes, f"D{secrets.token_urlsafe(60)}", device_code)
 
     def device_code_of(self, user_code: str) -> DeviceCode | None:
-        """What waits for the code that a person typed, in any case."""
-        wanted = user_code.strip().upper()
-        waiting = (each for each in reversed(self.device_codes.values()) if each.user_code == wanted)
-        return next(waiting, None)
+        """The device authorization with that user code; letter case does not matter."""
+        normalized = user_code.strip().upper()
+        matching = (each for each in reversed(self.device_codes.values()) if each.user_code == normalized)
+        return next(matching, None)
 
-    def remember_token(self, claims: Mapping[str, Any], session: Session) -> None:
-        """Keep in mind which sign-in an access token comes from."""
+    def add_access_token(self, claims: Mapping[str, Any], session: Session) -> None:
+        """Store the session that an access token comes from."""
         _add(self.issued, claims["uti"], session)
 
     def sessions_of(self, browser: str | None) -> list[Session]:
-        """Who is signed in in a browser, by the value of its cookie."""
+        """The sessions of a browser, by the value of its cookie."""
         found = self.browsers.get(browser or "", [])
-        return [each for each in found if each.at > self.revoked.get(each.user.id, float("-inf"))]
+        return [each for each in found if each.auth_time > self.revoked.get(each.user.id, float("-inf"))]
 
-    def keep_sessions(self, browser: str | None, sessions: Iterable[Session]) -> str:
-        """Remember who is signed in in a browser; gives the value of its cookie."""
+    def store_sessions(self, browser: str | None, sessions: Iterable[Session]) -> str:
+        """Store the sessions of a browser; gives the value of its cookie."""
         name = browser if browser in self.browsers else None
         name = name or secrets.token_urlsafe(32)
         self.browsers.pop(name, None)
         return _add(self.browsers, name, list(sessions))
 
-    def grant(self, tenant: Tenant, client: Application, asked: Iterable[Asked], user: User | None) -> None:
-        """Remember a consent; without a user it is for everybody."""
-        if len(self.consents) >= MAX_REMEMBERED:
+    def grant(
+        self,
+        tenant: Tenant,
+        client: Application,
+        requested_scopes: Iterable[RequestedScope],
+        user: User | None,
+    ) -> None:
+        """Store a consent; without a user it is for everybody."""
+        if len(self.consents) >= MAX_ENTRIES:
             self.consents.clear()
-        for each in asked:
-            key = (tenant.id, client.client_id, each.resource.client_id, user.id if user else None)
-            self.consents.setdefault(key, set()).update(each.permissions)
+        for requested in requested_scopes:
+            key = (tenant.id, client.client_id, requested.resource.client_id, user.id if user else None)
+            self.consents.setdefault(key, set()).update(requested.permissions)
 
     def is_revoked(self, sign_in: SignIn) -> bool:
-        """Whether it began before the person's sign-ins were revoked."""
+        """Whether the sign-in is older than the revocation of the user's sign-ins."""
         return sign_in.issued <= self.revoked.get(sign_in.user.id, float("-inf"))
 
 
 def new_user_code() -> str:
-    """Nine letters and digits without those that look alike."""
+    """A user code of nine letters and digits without those that look alike (RFC 8628, 6.1)."""
     return "".join(secrets.choice(_USER_CODE_LETTERS) for _ in range(_USER_CODE_LENGTH))
 
 
-def _add(where: "OrderedDict[str, T]", name: str, value: T) -> str:
-    while len(where) >= MAX_REMEMBERED:
-        where.popitem(last=False)
-    where[name] = value
+def _add(store: "OrderedDict[str, T]", name: str, value: T) -> str:
+    while len(store) >= MAX_ENTRIES:
+        store.popitem(last=False)
+    store[name] = value
     return name

@@ -1,4 +1,4 @@
-"""``World``: what an endpoint of the emulator may ask and change."""
+"""``World``: everything that the emulator's endpoints share."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,18 +18,18 @@ MAX_RECORDED: Final = 10_000
 
 @dataclass(slots=True)
 class World:
-    """Everything that the endpoints share; each of them is handed it, and nothing else.
+    """Everything that the endpoints share. It is their only argument.
 
     Attributes:
-        directory: Who there is.
-        base_url: Where the emulator is reached, without a slash at the end.
+        directory: The tenants with their users and applications.
+        base_url: The address of the emulator, without a slash at the end.
         clock: Gives seconds since 1970.
         new_key: Makes signing keys.
-        token_lifetime: Seconds that an access token is good.
-        outgoing: Makes clients that fetch the keys of federated credentials' issuers.
-        state: What is remembered between two requests.
-        faults: What is wrong just now.
-        requests: What was asked, the latest 10,000.
+        token_lifetime: Seconds that an access token is valid.
+        outgoing: Makes HTTP clients that fetch the keys of federated credentials' issuers.
+        state: The state between requests.
+        faults: The faults that are injected now.
+        requests: The recorded requests, the latest 10,000.
     """
 
     directory: Directory
@@ -52,7 +52,7 @@ class World:
         return tuple(self._keys)
 
     def rotate_keys(self, *, overlap: bool) -> None:
-        """Sign with a new key from now on. Without overlap, the old ones are unpublished at once."""
+        """Sign with a new key from now on. Without overlap, the old keys are unpublished at once."""
         published = self.keys if overlap else ()
         self._keys = [self.new_key(), *published]
 
@@ -61,14 +61,14 @@ class World:
         self._keys = list(self.keys[:1])
 
     def now(self) -> float:
-        """What time it is, in seconds since 1970."""
+        """The emulator's time, in seconds since 1970."""
         return self.clock() + self._travelled
 
     def travel(self, seconds: float) -> None:
-        """Be later by so many seconds, or earlier by a negative number of them."""
+        """Move the emulator's time by so many seconds, back by a negative number."""
         self._travelled += seconds
 
     def sign(self, claims: Mapping[str, Any], *, v1: bool, header: Mapping[str, Any] | None = None) -> str:
-        """Sign claims with the current key; members that are None are left out."""
+        """A JWT with the claims, signed with the current key; members that are None are left out."""
         key = self.keys[0]
         return key.sign(without_none({**key.header(v1=v1), **(header or {})}), without_none(claims))

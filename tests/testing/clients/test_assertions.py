@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from camunda_entra_fastapi.testing.clients.assertions import check_assertion
 from camunda_entra_fastapi.testing.clients.issuers import Issuers
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, Application, FederatedCredential
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey, base64url
 
 NOW = 1_795_000_000.0
@@ -170,9 +170,9 @@ async def check(
     )
 
 
-async def refusal(assertion: str, client: Application, **about: Any) -> Aadsts:
+async def refusal(assertion: str, client: Application, **about: Any) -> AadstsError:
     """How it is refused; no refusal repeats the assertion."""
-    with pytest.raises(Aadsts) as caught:
+    with pytest.raises(AadstsError) as caught:
         await check(assertion, client, **about)
     problem = caught.value
     assert problem.status == (401 if problem.error == "invalid_client" else 400)

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from camunda_entra_fastapi.testing.clients.issuers import Issuers
-from camunda_entra_fastapi.testing.protocol.aadsts import Aadsts
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey, base64url
 from tests.waiting import PATIENCE
 
@@ -57,7 +57,7 @@ class Network:
 
 async def complaint(network: Network, issuer: str = ISSUER, within: float = 5.0) -> str:
     """What is said of keys that cannot be had."""
-    with pytest.raises(Aadsts) as caught:
+    with pytest.raises(AadstsError) as caught:
         await network.issuers(within).keys_of(issuer)
     assert (caught.value.code, caught.value.error, caught.value.status) == (50166, "invalid_request", 400)
     assert issuer[:100] in caught.value.message

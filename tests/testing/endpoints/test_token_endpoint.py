@@ -413,7 +413,7 @@ async def test_what_is_remembered_is_bounded(
     client: Client, emulator: EntraEmulator, monkeypatch: Any
 ) -> None:
     """The oldest code gives way."""
-    monkeypatch.setattr("camunda_entra_fastapi.testing.world.state.MAX_REMEMBERED", 2)
+    monkeypatch.setattr("camunda_entra_fastapi.testing.world.state.MAX_ENTRIES", 2)
     codes = [await client.code() for _ in range(3)]
     assert list(emulator.state.codes) == codes[1:]
 

@@ -202,7 +202,7 @@ async def test_other_hosts_are_not_known(client: Client) -> None:
 
 async def test_consents_are_bounded(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many are forgotten together."""
-    monkeypatch.setattr("camunda_entra_fastapi.testing.world.state.MAX_REMEMBERED", 2)
+    monkeypatch.setattr("camunda_entra_fastapi.testing.world.state.MAX_ENTRIES", 2)
     emulator.state.consents |= {(str(number), "", "", None): {"x"} for number in range(2)}
     emulator.state.grant(emulator.tenant, emulator.application, [], None)
     assert not emulator.state.consents

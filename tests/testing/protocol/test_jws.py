@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from camunda_entra_fastapi.testing.protocol.jws import Jws, read_jws
+from camunda_entra_fastapi.testing.protocol.jws import Jws, parse_jws
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey, base64url
 
 # RFC 7515, A.2
@@ -197,7 +197,7 @@ def flipped(octets: bytes, at: int) -> bytes:
 
 def test_rfc_7515_example_is_read_and_verified() -> None:
     """Appendix A.2: header, claims and an RS256 signature."""
-    token = read_jws(A2_TOKEN)
+    token = parse_jws(A2_TOKEN)
     assert token.header == {"alg": "RS256"}
     assert token.claims == {"iss": "joe", "exp": 1300819380, "http://example.com/is_root": True}
     assert token.is_signed_by(public(A2_MODULUS)) is True
@@ -220,12 +220,12 @@ def test_rfc_7515_example_is_made() -> None:
     assert SigningKey(private, certificate=b"").signature(signed.encode()) == signature
 
 
-@pytest.mark.parametrize("part", ["signed", "signature"])
+@pytest.mark.parametrize("part", ["signing_input", "signature"])
 @pytest.mark.parametrize("at", [0, 21, 100, -1])
 def test_one_changed_bit_is_a_wrong_signature(part: str, at: int) -> None:
     """Wherever it is, in what is signed or in the signature."""
-    token = read_jws(A2_TOKEN)
-    parts = {"signed": token.signed, "signature": token.signature}
+    token = parse_jws(A2_TOKEN)
+    parts = {"signing_input": token.signing_input, "signature": token.signature}
     parts[part] = flipped(parts[part], at)
     assert Jws(token.header, token.claims, **parts).is_signed_by(public(A2_MODULUS)) is False
 
@@ -237,7 +237,7 @@ def test_rfc_7520_example_is_verified() -> None:
     assert token.is_signed_by(public(HOBBITON_MODULUS)) is True
     assert token.is_signed_by(public(A2_MODULUS)) is False
     with pytest.raises(ValueError, match="claims is not JSON"):
-        read_jws(HOBBITON_TOKEN)
+        parse_jws(HOBBITON_TOKEN)
 
 
 @pytest.mark.parametrize("token", PS256_TOKENS)
@@ -267,24 +267,24 @@ def test_published_rs256_forgeries_are_refused(forgery: str) -> None:
 def test_what_is_signed_with_ps256_is_verified(key: SigningKey) -> None:
     """A round trip, and not with the other padding's name in the header."""
     salted = padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size)
-    token = read_jws(compact({"alg": "PS256"}, {"sub": "x"}))
-    signature = key.private.sign(token.signed, salted, hashes.SHA256())
-    made = Jws(token.header, token.claims, token.signed, signature)
+    token = parse_jws(compact({"alg": "PS256"}, {"sub": "x"}))
+    signature = key.private.sign(token.signing_input, salted, hashes.SHA256())
+    made = Jws(token.header, token.claims, token.signing_input, signature)
     assert made.is_signed_by(key.private.public_key()) is True
-    renamed = Jws({"alg": "RS256"}, token.claims, token.signed, signature)
+    renamed = Jws({"alg": "RS256"}, token.claims, token.signing_input, signature)
     assert renamed.is_signed_by(key.private.public_key()) is False
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "RS512", "rs256", "", None, 5, ["RS256"], {}])
 def test_no_other_algorithm_is_ever_right(algorithm: Any, key: SigningKey) -> None:
     """Whatever the header names, even over a signature that RS256 would accept."""
-    token = read_jws(key.sign({"alg": algorithm}, {"sub": "x"}))
+    token = parse_jws(key.sign({"alg": algorithm}, {"sub": "x"}))
     assert token.is_signed_by(key.private.public_key()) is False
 
 
 def test_critical_extensions_are_not_understood(key: SigningKey) -> None:
     """RFC 7515, 4.1.11: who does not know them must refuse the token."""
-    token = read_jws(key.sign({"alg": "RS256", "crit": ["b64"], "b64": False}, {"sub": "x"}))
+    token = parse_jws(key.sign({"alg": "RS256", "crit": ["b64"], "b64": False}, {"sub": "x"}))
     assert token.is_signed_by(key.private.public_key()) is False
 
 
@@ -326,31 +326,31 @@ def test_critical_extensions_are_not_understood(key: SigningKey) -> None:
 def test_what_is_not_a_token_is_refused(token: str, complaint: str) -> None:
     """Three parts of canonical base64url, of which two are JSON objects; nothing else is read."""
     with pytest.raises(ValueError, match=complaint):
-        read_jws(token)
+        parse_jws(token)
 
 
 def test_the_largest_token_is_read() -> None:
     """64 KiB are enough, one character more is too much."""
     token = compact({}, {"a": "x" * 49_001}, b"")
     token += "A" * (64 * 1024 - len(token))
-    assert read_jws(token).claims["a"][:2] == "xx"
+    assert parse_jws(token).claims["a"][:2] == "xx"
     with pytest.raises(ValueError, match="longer"):
-        read_jws(token + "A")
+        parse_jws(token + "A")
 
 
 def test_fractions_and_line_breaks_are_read() -> None:
     """What Microsoft's clients send: times that are no integers, and certificates in several lines."""
-    token = read_jws(compact({"alg": "PS256", "x5c": ["MII\nAA"]}, {"exp": 1795000600.25}))
+    token = parse_jws(compact({"alg": "PS256", "x5c": ["MII\nAA"]}, {"exp": 1795000600.25}))
     assert token.header["x5c"] == ["MII\nAA"]
     assert token.claims["exp"] == 1795000600.25
 
 
 def test_what_a_token_says_is_not_shown() -> None:
     """Neither by ``repr``, which ends up in logs, nor by a complaint."""
-    assert "joe" not in repr(read_jws(A2_TOKEN))
-    assert "cC4hiU" not in repr(read_jws(A2_TOKEN))
+    assert "joe" not in repr(parse_jws(A2_TOKEN))
+    assert "cC4hiU" not in repr(parse_jws(A2_TOKEN))
     with pytest.raises(ValueError, match=r"^The token's claims is not JSON") as caught:
-        read_jws(compact({}, "a secret"))
+        parse_jws(compact({}, "a secret"))
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ is True
@@ -363,6 +363,6 @@ def test_padding_is_taken_only_where_it_is_expected() -> None:
     padded = ".".join(part + "=" * (-len(part) % 4) for part in (header, claims, signature))
     assert padded != token
     with pytest.raises(ValueError, match="without padding"):
-        read_jws(padded)
-    read = read_jws(padded, padded=True)
-    assert (read.claims, read.signed) == ({"a": 1}, padded.rpartition(".")[0].encode())
+        parse_jws(padded)
+    read = parse_jws(padded, padded=True)
+    assert (read.claims, read.signing_input) == ({"a": 1}, padded.rpartition(".")[0].encode())

@@ -1,4 +1,4 @@
-"""The part of Microsoft Graph that a sign-in needs."""
+"""The part of Microsoft Graph that a sign-in and a registration need."""
 
 from camunda_entra_fastapi.testing.endpoints.graph.routes import graph_routes
 

@@ -1,11 +1,11 @@
-"""Who asks Microsoft Graph, and with which permissions.
+"""The caller of Microsoft Graph: authentication by access token, and the caller's permissions.
 
-Graph's own tokens cannot be verified by anybody else: after it was signed, a nonce was put into the
-header (``tokens.signing.for_graph_alone``). Here it is taken out again.
+Only Graph can verify its tokens: a nonce is put into the header after signing
+(``tokens.signing.with_graph_nonce``), and removed here before the signature is verified.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,8 +14,9 @@ from starlette.requests import Request
 from camunda_entra_fastapi.errors import quoted
 from camunda_entra_fastapi.testing.directory import Application, Tenant, User
 from camunda_entra_fastapi.testing.directory.graph import COMMAND_LINE, GRAPH
+from camunda_entra_fastapi.testing.directory.names import comma_separated
 from camunda_entra_fastapi.testing.endpoints.graph.responses import denied, invalid_token
-from camunda_entra_fastapi.testing.protocol.jws import Jws, read_jws
+from camunda_entra_fastapi.testing.protocol.jws import Jws, parse_jws
 from camunda_entra_fastapi.testing.protocol.keys import base64url
 from camunda_entra_fastapi.testing.tokens.minting import issuer_of
 from camunda_entra_fastapi.testing.world.world import World
@@ -25,56 +26,66 @@ AUDIENCES: Final = (GRAPH.client_id, *GRAPH.identifier_uris)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
+    """An authenticated caller.
 
     Attributes:
-        tenant: Whose directory is asked.
-        client: The application that asks.
-        is_app: Whether it asks for itself, without a person.
-        user: On behalf of whom; None for an application's own, and for somebody who is no longer there.
-        granted: Delegated permissions, or app roles for an application's own.
+        tenant: The tenant of the token.
+        client: The application that calls.
+        is_app_only: Whether it calls for itself, without a user.
+        user: The user on whose behalf it calls; None for app-only tokens, and for a user who is gone.
+        permissions: Delegated permissions, or app roles for app-only tokens.
     """
 
     tenant: Tenant
     client: Application
-    is_app: bool
+    is_app_only: bool
     user: User | None
-    granted: frozenset[str]
+    permissions: frozenset[str]
 
-    def has(self, *permissions: str) -> bool:
-        """Whether one of them is there; several with spaces between them must all be there."""
-        return any(self.granted.issuperset(needed.split()) for needed in permissions)
+    def has(self, *alternatives: str) -> bool:
+        """Whether the caller has an alternative; one with spaces has several permissions, all needed."""
+        return any(self.permissions.issuperset(needed.split()) for needed in alternatives)
 
-    def need(self, permissions: Iterable[str]) -> None:
-        """Demand one of the permissions, written as in ``has``.
+    def require(self, alternatives: Sequence[str]) -> None:
+        """Check that the caller has one of the alternatives, written as in ``has``.
 
         Raises:
-            GraphError: None is there.
+            GraphError: It has none.
         """
-        wanted = tuple(permissions)
-        if not self.has(*wanted):
-            kind = "app roles" if self.is_app else "delegated permissions"
+        if not self.has(*alternatives):
+            kind = "app roles" if self.is_app_only else "delegated permissions"
             raise denied(
-                f"This needs {', or '.join(each.replace(' ', ' with ') for each in wanted)}. The "
-                f"{kind} in the token are: {', '.join(sorted(self.granted)) or 'none'}."
+                f"This needs {', or '.join(each.replace(' ', ' with ') for each in alternatives)}. The "
+                f"{kind} in the token are: {comma_separated(sorted(self.permissions))}."
             )
 
+    def require_administrator(self) -> None:
+        """Check that a user on whose behalf the client acts is an administrator.
 
-def find_caller(world: World, request: Request) -> Caller:
-    """Who asks, by a bearer token that this emulator issued for Graph.
+        Raises:
+            GraphError: The user is none: delegated permissions reach no further than the user's own.
+        """
+        if not self.is_app_only and not (self.user and self.user.administrator):
+            raise denied("Insufficient privileges to complete the operation: the person is no administrator.")
+
+
+def authenticate_caller(world: World, request: Request) -> Caller:
+    """The caller, by a bearer token that the emulator issued for Graph.
 
     Raises:
         GraphError: There is no such token, it has expired, or it is for another API.
     """
-    claims = _verified(world, _bearer_token(request))
+    claims = _validated_claims(world, _bearer_token(request))
     tenant = _tenant_of(world, claims)
-    is_app = "scp" not in claims
-    user = None if is_app else next((each for each in tenant.users if each.id == claims.get("oid")), None)
-    return Caller(tenant, _client_of(world, claims), is_app, user, _granted_in(claims))
+    is_app_only = "scp" not in claims
+    user = (
+        None if is_app_only else next((each for each in tenant.users if each.id == claims.get("oid")), None)
+    )
+    return Caller(tenant, _client_of(world, claims), is_app_only, user, _permissions_in(claims))
 
 
 def _bearer_token(request: Request) -> str:
-    """RFC 6750, 2.1."""
+    """The token of the Authorization header (RFC 6750, 2.1)."""
     values = request.headers.getlist("authorization")
     if len(values) > 1:
         raise invalid_token("There is more than one Authorization header.")
@@ -84,21 +95,23 @@ def _bearer_token(request: Request) -> str:
     return token.strip()
 
 
-def _verified(world: World, token: str) -> dict[str, Any]:
-    """The claims of a token of this emulator's that is for Graph and good now."""
+def _validated_claims(world: World, token: str) -> dict[str, Any]:
+    """The claims of a valid token: issued by the emulator, for Graph, and not expired."""
     try:
-        jws = read_jws(token)
+        token_jws = parse_jws(token)
     except ValueError as error:
         raise invalid_token(f"The token cannot be read. {error}") from None
-    header, nonce = dict(jws.header), jws.header.get("nonce")
+    header, nonce = dict(token_jws.header), token_jws.header.get("nonce")
     header.pop("nonce", None)
     plain = json.dumps(header, separators=(",", ":")).encode()
-    rest = jws.signed.partition(b".")[2]
-    signed = Jws(header, jws.claims, b".".join((base64url(plain).encode(), rest)), jws.signature)
+    rest = token_jws.signing_input.partition(b".")[2]
+    jws_without_nonce = Jws(
+        header, token_jws.claims, b".".join((base64url(plain).encode(), rest)), token_jws.signature
+    )
     key = next((each for each in world.keys if each.key_id == header.get("kid")), None)
-    if key is None or not signed.is_signed_by(key.private.public_key()):
+    if key is None or not jws_without_nonce.is_signed_by(key.private.public_key()):
         raise invalid_token("The token is not signed with one of the current keys of this emulator.")
-    audience = signed.claims.get("aud")
+    audience = jws_without_nonce.claims.get("aud")
     if audience not in AUDIENCES:
         raise invalid_token(
             f"The token is for {quoted(audience)}, not for Microsoft Graph. Ask for one with a scope like "
@@ -106,8 +119,8 @@ def _verified(world: World, token: str) -> dict[str, Any]:
         )
     if not isinstance(nonce, str):
         raise invalid_token("The token has no nonce in its header, so it was not issued for Microsoft Graph.")
-    _check_times(signed.claims, world.now())
-    return signed.claims
+    _check_times(jws_without_nonce.claims, world.now())
+    return jws_without_nonce.claims
 
 
 def _check_times(claims: dict[str, Any], now: float) -> None:
@@ -140,8 +153,8 @@ def _client_of(world: World, claims: dict[str, Any]) -> Application:
     return client
 
 
-def _granted_in(claims: dict[str, Any]) -> frozenset[str]:
-    """Delegated permissions; app roles where there are none."""
+def _permissions_in(claims: dict[str, Any]) -> frozenset[str]:
+    """The delegated permissions; app roles if there is no ``scp``."""
     permissions = claims["scp"] if "scp" in claims else claims.get("roles", [])
     if isinstance(permissions, str):
         return frozenset(permissions.split())

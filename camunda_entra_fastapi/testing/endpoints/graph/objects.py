@@ -1,23 +1,24 @@
-"""Users and groups as Microsoft Graph shows them (Learn: user resource type, group resource type)."""
+"""Users and groups as JSON of Microsoft Graph (Learn: user resource type, group resource type)."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 from camunda_entra_fastapi.testing.directory import Group, User
 from camunda_entra_fastapi.testing.endpoints.graph.responses import bad_request
+from camunda_entra_fastapi.testing.tokens.optional_claims import given_and_family_name
 
 USER_BY_DEFAULT: Final = (
     *("businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation"),
     *("preferredLanguage", "surname", "userPrincipalName", "id"),
 )
-"""What comes of a user without ``$select`` (Learn: get a user)."""
+"""The properties of a user without ``$select`` (Learn: get a user)."""
 
 _USER_UNSET: Final = (
     *("ageGroup", "city", "companyName", "country", "department", "employeeId", "employeeType", "faxNumber"),
     *("mailNickname", "onPremisesImmutableId", "onPremisesSamAccountName", "onPremisesSyncEnabled"),
     *("onPremisesUserPrincipalName", "postalCode", "state", "streetAddress", "usageLocation"),
 )
-"""Properties that no user has here, so that they are null as for many users of a real directory."""
+"""Properties that no user of the emulator has; they are null as for many users of a real directory."""
 
 USER_PROPERTIES: Final = (*USER_BY_DEFAULT, "accountEnabled", "userType", *_USER_UNSET)
 
@@ -26,11 +27,13 @@ GROUP_PROPERTIES: Final = (
 )
 
 
-def chosen(kind: str, select: Sequence[str], known: Sequence[str], default: Sequence[str]) -> Sequence[str]:
-    """The properties that are selected, or the default ones.
+def selected_properties(
+    kind: str, select: Sequence[str], known: Sequence[str], default: Sequence[str]
+) -> Sequence[str]:
+    """The selected properties, or the default ones.
 
     Raises:
-        GraphError: One is not known.
+        GraphError: A selected property is unknown.
     """
     for name in select:
         if name not in known:
@@ -42,21 +45,15 @@ def chosen(kind: str, select: Sequence[str], known: Sequence[str], default: Sequ
     return select or default
 
 
-def names_of(user: User) -> tuple[str | None, str]:
-    """Given name and surname, as tokens tell them."""
-    given, _, family = user.name.rpartition(" ")
-    return given or None, family
-
-
-def user_members(user: User, names: Sequence[str]) -> dict[str, Any]:
-    """A user's properties of those names."""
-    given, family = names_of(user)
+def user_properties(user: User, names: Sequence[str]) -> dict[str, Any]:
+    """The named properties of a user."""
+    given_name, family_name = given_and_family_name(user)
     known: dict[str, Any] = {
         "businessPhones": [],
         "displayName": user.name,
-        "givenName": given,
+        "givenName": given_name,
         "mail": user.address,
-        "surname": family,
+        "surname": family_name,
         "userPrincipalName": user.username,
         "id": user.id,
         "accountEnabled": user.enabled,
@@ -65,18 +62,18 @@ def user_members(user: User, names: Sequence[str]) -> dict[str, Any]:
     return {name: known.get(name) for name in names}
 
 
-def group_members(group: Group, names: Sequence[str], *, readable: bool) -> dict[str, Any]:
-    """A group's properties of those names.
+def group_properties(group: Group, names: Sequence[str], *, readable: bool) -> dict[str, Any]:
+    """The named properties of a group.
 
-    All but the ID are null for who may know of the group, but not read it (Learn: limited information
-    returned for inaccessible member objects).
+    All but the ID are null for a caller who may not read the group (Learn: limited information returned for
+    inaccessible member objects).
     """
     known: dict[str, Any] = {"id": group.id}
     if readable:
         known |= {
             "displayName": group.name,
             "groupTypes": [],
-            "mailEnabled": not group.security,  # what is no security group is a distribution list
+            "mailEnabled": not group.security,  # a group that is no security group is a distribution list
             "securityEnabled": group.security,
         }
     return {name: known.get(name) for name in names}

@@ -1,4 +1,4 @@
-"""App registrations as Microsoft Graph writes them (Learn: application), and as the directory has them."""
+"""App registrations as JSON of Microsoft Graph (Learn: application resource type), and as the directory's."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "groupMembershipClaims": None,
     "requiredResourceAccess": [],
 }
-"""What can be written besides the name, and what it is where nobody wrote it."""
+"""The writable members besides the name, with their default values."""
 
 _PLATFORMS: Final[Mapping[str, Platform]] = {"web": "web", "spa": "spa", "publicClient": "public"}
 _MAX_VALUE: Final = 120
@@ -42,7 +42,7 @@ def object_id_of(client_id: str) -> str:
 
 
 def scope_id(resource: Application, name: str) -> str:
-    """The ID of a delegated permission that nobody gave one."""
+    """The ID of a delegated permission that was registered without one."""
     return derived_guid("scope", f"{resource.client_id} {name}")
 
 
@@ -76,8 +76,8 @@ def roles_of(application: Application) -> list[Members]:
     ]
 
 
-def wire_of(application: Application) -> Members:
-    """An application that was not registered through Graph, as Graph would show it."""
+def resource_of(application: Application) -> Members:
+    """The resource of an application that was not registered through Graph."""
     uris: Members = {
         member: [uri for uri, its in application.redirect_uris.items() if its == platform]
         for member, platform in _PLATFORMS.items()
@@ -109,33 +109,33 @@ def wire_of(application: Application) -> Members:
 
 
 def application_of(
-    wire: Members, before: Application | None, known: Iterable[Application], domain: str
+    resource: Members, before: Application | None, known: Iterable[Application], domain: str
 ) -> Application:
-    """The directory's application for what was written.
+    """The directory's application for a resource that was written.
 
     Args:
-        wire: All members.
-        before: What it was until now; None for a new one.
-        known: Whose permissions it may ask for.
-        domain: The tenant's, which App ID URIs may name.
+        resource: All members.
+        before: The application until now; None for a new one.
+        known: The applications whose permissions it may request.
+        domain: The tenant's domain, which App ID URIs may name.
 
     Raises:
-        GraphError: Something in it cannot be.
+        GraphError: A member has an invalid value.
     """
-    client_id = wire["appId"]
-    api, web = wire["api"] or {}, wire["web"] or {}
+    client_id = resource["appId"]
+    api, web = resource["api"] or {}, resource["web"] or {}
     scopes = _entitlements(api.get("oauth2PermissionScopes") or [], "oauth2PermissionScopes")
-    roles = _entitlements(wire["appRoles"] or [], "appRoles")
+    roles = _entitlements(resource["appRoles"] or [], "appRoles")
     issuance = web.get("implicitGrantSettings") or {}
-    _check_uris(wire, domain)
+    _check_uris(resource, domain)
     changes: Members = {
-        "name": wire["displayName"],
+        "name": resource["displayName"],
         "redirect_uris": {
             uri: platform
             for member, platform in _PLATFORMS.items()
-            for uri in (wire[member] or {}).get("redirectUris") or []
+            for uri in (resource[member] or {}).get("redirectUris") or []
         },
-        "identifier_uris": tuple(wire["identifierUris"] or ()),
+        "identifier_uris": tuple(resource["identifierUris"] or ()),
         "scopes": tuple(
             Scope(
                 each["value"],
@@ -146,14 +146,14 @@ def application_of(
         ),
         "app_roles": tuple(each["value"] for each in roles),
         "requested_access_token_version": api.get("requestedAccessTokenVersion"),
-        "sign_in_audience": wire["signInAudience"],
-        "group_membership_claims": wire["groupMembershipClaims"] or "None",
-        "optional_claims": _optional_claims(wire["optionalClaims"] or {}),
-        "permissions": _permissions(wire, scopes, known),
+        "sign_in_audience": resource["signInAudience"],
+        "group_membership_claims": resource["groupMembershipClaims"] or "None",
+        "optional_claims": _optional_claims(resource["optionalClaims"] or {}),
+        "permissions": _permissions(resource, scopes, known),
         "preauthorized": tuple(each["appId"] for each in api.get("preAuthorizedApplications") or ()),
         "id_token_issuance": bool(issuance.get("enableIdTokenIssuance")),
         "access_token_issuance": bool(issuance.get("enableAccessTokenIssuance")),
-        "allow_public_client": bool(wire["isFallbackPublicClient"]),
+        "allow_public_client": bool(resource["isFallbackPublicClient"]),
         "logout_url": web.get("logoutUrl"),
     }
     try:
@@ -166,18 +166,18 @@ def application_of(
 
 
 def check_removal(before: Members, after: Members) -> None:
-    """Scopes and roles are switched off before they are taken away (Learn: update application).
+    """Check that only disabled scopes and roles are removed (Learn: update application).
 
     Raises:
-        GraphError: One that is switched on is missing.
+        GraphError: An enabled one is removed.
     """
     for old, new in (
         (before["appRoles"], after["appRoles"]),
         *[[(each["api"] or {}).get("oauth2PermissionScopes") for each in (before, after)]],
     ):
-        kept = {each.get("id") for each in new or []}
+        remaining = {each.get("id") for each in new or []}
         for each in old or []:
-            if each.get("isEnabled", True) and each["id"] not in kept:
+            if each.get("isEnabled", True) and each["id"] not in remaining:
                 raise bad_request(
                     f"'{each['value']}' is enabled. Disable it before it is deleted.",
                     "CannotDeleteOrUpdateEnabledEntitlement",
@@ -185,7 +185,7 @@ def check_removal(before: Members, after: Members) -> None:
 
 
 def _entitlements(entries: Any, name: str) -> list[Members]:
-    """Scopes or roles that are switched on; those without an ID cannot be."""
+    """The scopes or roles that are enabled; all must have an ID."""
     values: set[str] = set()
     for each in entries:
         value = each.get("value") if isinstance(each, dict) else None
@@ -201,10 +201,10 @@ def _entitlements(entries: Any, name: str) -> list[Members]:
     return [each for each in entries if each.get("isEnabled", True)]
 
 
-def _check_uris(wire: Members, domain: str) -> None:
-    """Applications have names that nobody else can have (Learn: restrictions on identifierUris)."""
-    own = f"api://{wire['appId']}"
-    for uri in wire["identifierUris"] or ():
+def _check_uris(resource: Members, domain: str) -> None:
+    """Check that App ID URIs belong to the application or tenant (Learn: restrictions on identifierUris)."""
+    own = f"api://{resource['appId']}"
+    for uri in resource["identifierUris"] or ():
         host = str(uri).partition("://")[2].partition("/")[0]
         if (
             uri != own
@@ -218,13 +218,13 @@ def _check_uris(wire: Members, domain: str) -> None:
             )
 
 
-def _optional_claims(wanted: Members) -> OptionalClaims:
-    """What the emulator can put into tokens; further claims do no harm."""
+def _optional_claims(members: Members) -> OptionalClaims:
+    """The optional claims that the emulator supports; others are ignored."""
 
     def names(member: str, known: tuple[str, ...]) -> tuple[Any, ...]:
-        written = wanted.get(member) or ()
+        entries = members.get(member) or ()
         found = (
-            ":".join((each["name"], *sorted(each.get("additionalProperties") or ()))) for each in written
+            ":".join((each["name"], *sorted(each.get("additionalProperties") or ()))) for each in entries
         )
         return tuple(name for name in found if name in known)
 
@@ -235,14 +235,14 @@ def _optional_claims(wanted: Members) -> OptionalClaims:
 
 
 def _permissions(
-    wire: Members, own: list[Members], known: Iterable[Application]
+    resource: Members, own: list[Members], known: Iterable[Application]
 ) -> dict[str, tuple[str, ...]]:
     """The delegated permissions that the registration lists, by resource."""
     ids = {app.client_id: {scope_id(app, name): name for name in app.exposed} for app in (*known, GRAPH)}
-    ids[wire["appId"]] = {each["id"]: each["value"] for each in own}
+    ids[resource["appId"]] = {each["id"]: each["value"] for each in own}
     found: dict[str, tuple[str, ...]] = {}
-    for access in wire["requiredResourceAccess"] or ():
+    for access in resource["requiredResourceAccess"] or ():
         names = ids.get(access["resourceAppId"], {})
-        wanted = [each["id"] for each in access["resourceAccess"] if each.get("type") == "Scope"]
-        found[access["resourceAppId"]] = tuple(names[each] for each in wanted if each in names)
+        scope_ids = [each["id"] for each in access["resourceAccess"] if each.get("type") == "Scope"]
+        found[access["resourceAppId"]] = tuple(names[each] for each in scope_ids if each in names)
     return found
