@@ -1,6 +1,6 @@
-"""A local Entra for tests and development; needs the extra ``emulator``.
+"""An emulator of Entra for tests and development; needs the extra ``emulator``.
 
-Nothing is loaded before it is asked for: pytest imports this package for its plugin in every run.
+Names are loaded on first use, because pytest imports this package for its plugin in every run.
 """
 
 from importlib import import_module

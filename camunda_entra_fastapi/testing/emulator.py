@@ -1,4 +1,4 @@
-"""``EntraEmulator``: a local Entra, in the same process or served."""
+"""``EntraEmulator``: in the same process, or served over HTTP."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
 
 
 class EntraEmulator:
-    """A local Entra: an ASGI application with Entra's endpoints at Entra's paths.
+    """An emulator of Entra: an ASGI application with Entra's endpoints at Entra's paths.
 
     It issues real signed tokens, and refuses what Entra would refuse, with the same AADSTS codes.
 
     Args:
-        directory: Tenants, people and applications; ``Directory.default()`` when left out.
-        base_url: Where it is reached, as ``https://login.microsoftonline.com`` is for Entra. The
-            default is a name that no network resolves, for use in the same process.
-        clock: Seconds since 1970; for tests that travel in time.
-        new_key: Makes signing keys; for tests that cannot wait for the making.
-        token_lifetime: Seconds that an access token is good.
-        outgoing: Makes clients that fetch the keys of federated credentials' issuers.
-        on_request: Is told of each request once it is answered.
+        directory: Tenants, users and applications; ``Directory.default()`` when left out.
+        base_url: Its address, as ``https://login.microsoftonline.com`` is Entra's. The default is a name
+            that no network resolves, for use in the same process.
+        clock: Gives seconds since 1970; for tests that travel in time.
+        new_key: Makes signing keys; for tests that cannot wait until one is generated.
+        token_lifetime: Seconds that an access token is valid.
+        outgoing: Makes HTTP clients that fetch the keys of federated credentials' issuers.
+        on_request: Called with each request after its response.
 
     Attributes:
-        directory: Who there is; another one may be put in its place at any time.
-        requests: What was asked, the latest 10,000.
-        ca_file: While it is served with TLS, the certificate in PEM that clients must trust.
+        directory: The directory; it may be replaced at any time.
+        requests: The recorded requests, the latest 10,000.
+        ca_file: While it is served with TLS, the CA certificate in PEM that clients must trust.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class EntraEmulator:
 
     @property
     def directory(self) -> Directory:
-        """Who there is."""
+        """Tenants, users and applications."""
         return self.world.directory
 
     @directory.setter
@@ -89,7 +89,7 @@ class EntraEmulator:
 
     @property
     def base_url(self) -> str:
-        """Where it is reached; while it is served, the server's address."""
+        """Its address; while it is served, the server's."""
         return self.world.base_url
 
     @base_url.setter
@@ -98,7 +98,7 @@ class EntraEmulator:
 
     @property
     def token_lifetime(self) -> int:
-        """Seconds that an access token is good."""
+        """Seconds that an access token is valid."""
         return self.world.token_lifetime
 
     @token_lifetime.setter
@@ -124,12 +124,12 @@ class EntraEmulator:
         """The six variables of Camunda's guide, for the default application.
 
         Args:
-            overrides: Variables to add or change, by their full names; None takes one away.
+            overrides: Variables to add or change, by their full names; None removes one.
         """
         return without_none({**identity_variables(self.base_url, self.tenant, self.application), **overrides})
 
     def settings(self, **overrides: Any) -> "EntraSettings":
-        """Settings for a service that is the default application; keyword arguments change single ones."""
+        """Settings of a service that is the default application; keyword arguments change single ones."""
         from camunda_entra_fastapi.settings import EntraSettings  # noqa: PLC0415 - needed here alone
 
         prefix = "CAMUNDA_IDENTITY_"
@@ -137,7 +137,7 @@ class EntraEmulator:
         return EntraSettings(**values | overrides)
 
     def http_client(self) -> httpx.AsyncClient:
-        """A client whose requests reach the emulator in the same process, whatever their host."""
+        """An HTTP client that calls the emulator in the same process, whatever the host."""
         return httpx.AsyncClient(transport=InProcessTransport(self, self.world), base_url=self.base_url)
 
     def token(
@@ -158,18 +158,18 @@ class EntraEmulator:
         """An access token, as the token endpoint would issue it.
 
         Args:
-            user: Whose it is, by object ID, username or name; the directory's first user when left out.
+            user: The user, by object ID, username or name; the directory's first user when left out.
             application: The API it is for, by client ID or App ID URI; the default application when left out.
-            client: The application that asked for it; for ``app_only`` the last one that was granted a role.
-            roles: Its app roles; those of the directory when left out.
-            scopes: Its delegated permissions; the API's first one when left out.
-            app_only: Whether it is an application's own (client credentials).
-            version: 1 or 2; as the API's registration says when left out.
-            lifetime: Seconds from now until it expires, negative for one that has expired.
-            tenant: Who issues it: a tenant of the directory, by ID or domain, or any GUID. The people and
-                applications are the default tenant's where it has none of that name.
-            header: Header members to add or change; None takes one away.
-            claims: Claims to add or change; None takes one away.
+            client: The client that requests it; for ``app_only`` the last one that was granted a role.
+            roles: The app roles; those of the directory when left out.
+            scopes: The delegated permissions; the API's first one when left out.
+            app_only: Whether it is an application's own token (client credentials).
+            version: 1 or 2; the API's registration decides when left out.
+            lifetime: Seconds from now until it expires; negative for an expired token.
+            tenant: The tenant that issues it: one of the directory, by ID or domain, or any GUID. Users and
+                applications that it does not have are the default tenant's.
+            header: Header members to add or change; None removes one.
+            claims: Claims to add or change; None removes one.
 
         Raises:
             ValueError: The directory has no such user, application or tenant.
@@ -190,16 +190,16 @@ class EntraEmulator:
 
     def id_token(self, *, user: str | None = None, nonce: str | None = None, **claims: Any) -> str:
         """An ID token for the default application; claims as in ``token``."""
-        person = find_user(self.directory, user, self.tenant)
-        grant = IdGrant(self.tenant, self.application, person, ("openid", "profile", "email"), nonce)
+        token_user = find_user(self.directory, user, self.tenant)
+        grant = IdGrant(self.tenant, self.application, token_user, ("openid", "profile", "email"), nonce)
         return sign_id_token(self.world, grant, claims)
 
     def sign(self, claims: Mapping[str, Any], *, v1: bool, header: Mapping[str, Any] | None = None) -> str:
-        """Sign claims with the current key; those that are None are left out."""
+        """A JWT with the claims, signed with the current key; claims that are None are left out."""
         return self.world.sign(claims, v1=v1, header=header)
 
     def rotate_keys(self, *, overlap: bool = True) -> None:
-        """Sign with a new key from now on. Without overlap, the old ones are unpublished at once."""
+        """Sign with a new key from now on. Without overlap, the old keys are unpublished at once."""
         self.world.rotate_keys(overlap=overlap)
 
     def retire_keys(self) -> None:
@@ -207,57 +207,57 @@ class EntraEmulator:
         self.world.retire_keys()
 
     def now(self) -> float:
-        """What time it is for the emulator, in seconds since 1970."""
+        """The emulator's time, in seconds since 1970."""
         return self.world.now()
 
     def travel(self, seconds: float) -> None:
-        """Be later by so many seconds, or earlier by a negative number of them."""
+        """Move the emulator's time by so many seconds, back by a negative number."""
         self.world.travel(seconds)
 
     def down(self) -> None:
-        """Be away: in the same process connections fail, over a server every answer is 503."""
+        """Begin an outage: in the same process connections fail, over a server each response is 503."""
         self.faults.down = True
 
     def up(self) -> None:
-        """Be there again."""
+        """End the outage."""
         self.faults.down = False
 
     def slow(self, seconds: float) -> None:
-        """Wait before every answer."""
+        """Delay each response by so many seconds."""
         self.faults.delay = seconds
 
     def throttle(self, seconds: int = 60) -> None:
-        """For so many seconds of its own time, refuse at the token endpoint those who ask too often.
+        """Throttle the token endpoint for so many seconds of the emulator's time; 0 ends it.
 
-        Applications get 429 with ``Retry-After``, people's clients AADSTS50196; 0 ends it.
+        Client credentials get 429 with ``Retry-After``, users' grants AADSTS50196.
         """
         self.faults.throttled_until = self.now() + seconds
 
     def revoke(self, user: str) -> None:
-        """End all sign-ins of a person, as an administrator does, or a change of password (AADSTS50173).
+        """Revoke all sign-ins of a user, as an administrator or a new password does (AADSTS50173).
 
-        Access tokens stay good until they expire.
+        Access tokens stay valid until they expire.
 
         Raises:
             ValueError: The directory has no such user.
         """
-        self.state.revoked |= {person.id: self.now() for person in find_users(self.directory, user)}
+        self.state.revoked |= {each.id: self.now() for each in find_users(self.directory, user)}
 
     def count(self, suffix: str) -> int:
-        """How many recorded requests had a path that ends so."""
+        """The number of recorded requests whose path has that suffix."""
         return sum(request.path.endswith(suffix) for request in list(self.requests))
 
     @contextmanager
     def serve(self, host: str = "127.0.0.1", port: int = 0, *, tls: bool = False) -> Iterator[str]:
-        """Serve it over HTTP by a thread; gives the address, which is ``base_url`` meanwhile.
+        """Serve it over HTTP from a thread; gives the address, which is ``base_url`` meanwhile.
 
         Args:
-            host: Where it listens; nobody but this machine reaches the default.
-            port: 0 for any that is free.
-            tls: Speak HTTPS, as Microsoft's clients demand. They must trust ``ca_file`` then.
+            host: The address to listen on; only this machine can reach the default.
+            port: The port; 0 takes any free one.
+            tls: Whether to speak HTTPS, as Microsoft's clients demand. They must trust ``ca_file`` then.
 
         Raises:
-            RuntimeError: The port cannot be had, most likely because it is taken.
+            RuntimeError: It cannot listen on the port, most likely because it is taken.
         """
         from camunda_entra_fastapi.testing.serving.server import serving  # noqa: PLC0415 - needs uvicorn
 
@@ -287,7 +287,7 @@ class EntraEmulator:
             await send(message)
 
         await self.faults.wait()
-        answer = service_unavailable() if self.faults.down else self._endpoints
-        await answer({**scope, SCOPE_KEY: record}, receive, send_recorded)
+        app = service_unavailable() if self.faults.down else self._endpoints
+        await app({**scope, SCOPE_KEY: record}, receive, send_recorded)
         if self._on_request:
             self._on_request(record)
