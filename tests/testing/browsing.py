@@ -28,8 +28,8 @@ class Browser:
     async def press(self, label: str, *ticked: str, **typed: str) -> str:
         """Press the button that begins so, with boxes ticked and fields filled; gives the next page."""
         for form in Page(self.response.text).forms:
-            for shown, sent in form.buttons:
-                if shown.startswith(label):
+            for text, sent in form.buttons:
+                if text.startswith(label):
                     values = form.fields | dict.fromkeys(ticked, "1") | typed | sent
                     return await self._go(form.method, values)
         raise AssertionError(f"No button {label!r}: {self.response.text}")
@@ -54,7 +54,7 @@ class Browser:
         return {name: values[0] for name, values in parse_qs(parts.query or parts.fragment).items()}
 
     @property
-    def is_asked(self) -> bool:
+    def shows_accounts(self) -> bool:
         """Whether the page asks who somebody is."""
         return "Who are you" in self.response.text
 

@@ -39,8 +39,8 @@ class Client:
             "state": "a state",
             "nonce": "n0nce",
         } | changes
-        wanted = {name: value for name, value in query.items() if value is not None}
-        return await self.http.get(f"/{self.tenant}/oauth2/v2.0/authorize", params=wanted)
+        parameters = {name: value for name, value in query.items() if value is not None}
+        return await self.http.get(f"/{self.tenant}/oauth2/v2.0/authorize", params=parameters)
 
     async def sign_in(self, name: str = "Ada Admin", **changes: Any) -> httpx.Response:
         """The answer after a person pressed the button with that name, in a browser of its own."""
@@ -57,8 +57,8 @@ class Client:
 
     async def redeem(self, headers: Any = None, **form: Any) -> httpx.Response:
         """A request at the token endpoint; None leaves a parameter out."""
-        wanted = {name: value for name, value in form.items() if value is not None}
-        return await self.http.post(f"/{self.tenant}/oauth2/v2.0/token", data=wanted, headers=headers)
+        parameters = {name: value for name, value in form.items() if value is not None}
+        return await self.http.post(f"/{self.tenant}/oauth2/v2.0/token", data=parameters, headers=headers)
 
     async def redeem_code(self, headers: Any = None, **changes: Any) -> httpx.Response:
         """Operate redeems a code at its server."""

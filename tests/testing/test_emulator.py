@@ -155,9 +155,9 @@ async def test_secrets_and_codes_are_not_shown(emulator: EntraEmulator, client: 
     """A failing test prints its values, and its report is public."""
     code = await client.code()
     tokens = (await client.redeem_code(code=code)).json()
-    shown = repr((emulator, emulator.directory, emulator.state, emulator.keys))
+    text = repr((emulator, emulator.directory, emulator.state, emulator.keys))
     for secret in (SECRET, code, tokens["refresh_token"]):
-        assert secret not in shown
+        assert secret not in text
 
 
 def test_two_emulators_have_different_keys(emulator: EntraEmulator) -> None:

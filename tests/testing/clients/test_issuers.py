@@ -34,7 +34,7 @@ class Network:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {DISCOVERY: DOCUMENT, KEYS: {"keys": []}} | answers
-        self.asked: list[httpx.Request] = []
+        self.requests: list[httpx.Request] = []
 
     def issuers(self, timeout: float = 5.0) -> Issuers:
         """Who fetches over this network."""
@@ -46,7 +46,7 @@ class Network:
         )
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
+        self.requests.append(request)
         answer = self.answers[str(request.url)]
         if callable(answer):
             answer = answer(request)
@@ -74,15 +74,15 @@ async def test_keys_are_fetched_from_where_the_issuer_says(key: SigningKey) -> N
         assert {kid: each.public_numbers() for kid, each in found.items()} == {
             key.key_id: key.private.public_key().public_numbers()
         }
-    assert [str(request.url) for request in network.asked] == [DISCOVERY, KEYS] * 2
-    assert {request.headers["Accept-Encoding"] for request in network.asked} == {"identity"}
+    assert [str(request.url) for request in network.requests] == [DISCOVERY, KEYS] * 2
+    assert {request.headers["Accept-Encoding"] for request in network.requests} == {"identity"}
 
 
 async def test_a_slash_at_the_issuers_end_is_not_doubled() -> None:
     """OpenID Connect Discovery, 4.1; its document still names it with the slash."""
     network = Network(**{DISCOVERY: DOCUMENT | {"issuer": f"{ISSUER}/"}})
     assert await network.issuers().keys_of(f"{ISSUER}/") == {}
-    assert str(network.asked[0].url) == DISCOVERY
+    assert str(network.requests[0].url) == DISCOVERY
     assert f"names the issuer '{ISSUER}/'" in await complaint(network)
 
 
@@ -105,9 +105,9 @@ async def test_other_addresses_are_not_fetched(address: str) -> None:
     """Neither an issuer's nor that of its keys."""
     network = Network(**{DISCOVERY: DOCUMENT | {"jwks_uri": address}})
     assert "is neither https, nor http" in await complaint(network, address)
-    assert network.asked == []
+    assert network.requests == []
     assert "is neither https, nor http" in await complaint(network)
-    assert len(network.asked) == 1
+    assert len(network.requests) == 1
 
 
 @pytest.mark.parametrize("address", ["https://[", "https://a b\x00"])
@@ -121,7 +121,7 @@ async def test_redirects_are_not_followed() -> None:
     moved = httpx.Response(302, headers={"Location": KEYS})
     network = Network(**{DISCOVERY: moved})
     assert "answered 302" in await complaint(network)
-    assert len(network.asked) == 1
+    assert len(network.requests) == 1
 
 
 async def test_compressed_answers_are_not_unpacked() -> None:
@@ -248,4 +248,4 @@ async def test_the_emulators_own_keys_are_at_hand(key: SigningKey) -> None:
     issuers = Issuers((ISSUER,), (key,), network.issuers().new_client)
     found = await issuers.keys_of(ISSUER)
     assert found[key.key_id].public_numbers() == key.private.public_key().public_numbers()
-    assert network.asked == []
+    assert network.requests == []

@@ -34,12 +34,12 @@ ELSEWHERE = "11111111-0000-4000-8000-000000000004"
 def directory(**parts: Any) -> Directory:
     """A directory of one tenant, which has an API with one role and one scope, and those parts."""
     api = Application(API, "API", app_roles=("Reader",), scopes=("Read",), identifier_uris=("api://it",))
-    given = {"applications": (api,), "users": (User("ada@one.example", "Ada"),)} | parts
-    return Directory((Tenant(TENANT, "One", "one.example", **given),))
+    members = {"applications": (api,), "users": (User("ada@one.example", "Ada"),)} | parts
+    return Directory((Tenant(TENANT, "One", "one.example", **members),))
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("relative/path", "must be an absolute URL"),
         ("https://host/#part", "without fragment"),
@@ -49,9 +49,9 @@ def directory(**parts: Any) -> Directory:
         ("http://example.com/callback", "http is for localhost only"),
     ],
 )
-def test_redirect_uris_are_those_that_entra_takes(value: str, told: str) -> None:
+def test_redirect_uris_are_those_that_entra_takes(value: str, message: str) -> None:
     """A registration that Entra would refuse is refused here, with the rule."""
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         Application(API, "API", redirect_uris={value: "web"})
 
 
@@ -128,7 +128,7 @@ def test_personal_accounts_need_version_2() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "told"),
+    ("parts", "message"),
     [
         (
             {"users": (User("a", roles={ELSEWHERE: ("Reader",)}),)},
@@ -168,11 +168,11 @@ def test_personal_accounts_need_version_2() -> None:
         ),
     ],
 )
-def test_what_is_named_must_be_there(parts: dict[str, Any], told: str) -> None:
+def test_what_is_named_must_be_there(parts: dict[str, Any], message: str) -> None:
     """A name that leads nowhere is most likely misspelt; each is told with its place."""
     with pytest.raises(ValueError, match="tenants") as refused:
         directory(**parts)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_what_is_named_may_be_named_in_several_ways() -> None:
@@ -245,7 +245,7 @@ def test_another_tenants_application_can_be_used_if_it_is_for_many(audience: Any
 
 
 @pytest.mark.parametrize(
-    ("parts", "told"),
+    ("parts", "message"),
     [
         ({"users": (User("a", id=API), User("b", id=API))}, "user ID"),
         ({"users": (User("a"), User("A", id=API))}, "The username 'a' is in the directory twice."),
@@ -254,9 +254,9 @@ def test_another_tenants_application_can_be_used_if_it_is_for_many(audience: Any
         ({"applications": (Application(API, "a", identifier_uris=GRAPH.identifier_uris),)}, "graph"),
     ],
 )
-def test_nothing_is_there_twice(parts: dict[str, Any], told: str) -> None:
+def test_nothing_is_there_twice(parts: dict[str, Any], message: str) -> None:
     """Each name stands for one thing, in any case that it is written in."""
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         Tenant(TENANT, "One", "one.example", **parts)
 
 
@@ -272,9 +272,9 @@ def test_all_that_is_there_twice_is_told_at_once() -> None:
 def test_no_error_repeats_a_secret() -> None:
     """Whatever is wrong beside it, or with it."""
     for wrong in ({"name": ""}, {"client_id": "x"}, {"secrets": "hunter2"}, {"nonsense": "hunter2"}):
-        given: dict[str, Any] = {"client_id": API, "name": "API", "secrets": ("hunter2",)} | wrong
+        members: dict[str, Any] = {"client_id": API, "name": "API", "secrets": ("hunter2",)} | wrong
         with pytest.raises((ValueError, TypeError)) as refused:
-            Application(**given)
+            Application(**members)
         assert "hunter2" not in str(refused.value)
     assert "hunter2" not in repr(Application(API, "API", secrets=("hunter2",)))
 

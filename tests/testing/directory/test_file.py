@@ -63,7 +63,7 @@ def application(members: str) -> str:
     )
 
 
-def told(members: str) -> list[str]:
+def mistakes_in(members: str) -> list[str]:
     """The problems with an application's members, without what all places have in front."""
     start = "tenants[0].applications[0]"
     found = problems(application(members))
@@ -229,10 +229,10 @@ def test_certificates_are_pem_or_files_beside_the_directory(tmp_path: Path, monk
 )
 def test_mistakes_are_told_with_place_line_and_remedy(members: str, expected: list[str]) -> None:
     """One line for each."""
-    found = told(members)
+    found = mistakes_in(members)
     assert len(found) == len(expected)
-    for line, wanted in zip(found, expected, strict=True):
-        assert line.startswith(wanted)
+    for line, expected_line in zip(found, expected, strict=True):
+        assert line.startswith(expected_line)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_mistakes_are_told_with_place_line_and_remedy(members: str, expected: li
 )
 def test_secrets_are_in_no_message(members: str, expected: list[str]) -> None:
     """Not even one that stands where the name of a member belongs."""
-    assert told(members) == expected
+    assert mistakes_in(members) == expected
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,9 @@ def test_files_that_cannot_be_read_are_told_in_a_sentence(tmp_path: Path) -> Non
 
 def test_references_are_told_with_place_and_line() -> None:
     """All of them at once, as everything else; in the order of the file."""
-    assert told("app_roles: [A]\n    assigned: [Nobody]\n    granted_roles:\n      " + f"{ID}2: [B, C]") == [
+    assert mistakes_in(
+        "app_roles: [A]\n    assigned: [Nobody]\n    granted_roles:\n      " + f"{ID}2: [B, C]"
+    ) == [
         "assigned: 'Nobody' is no user, group or application here. (line 9)",
         "granted_roles: API has no role 'B'; it has A. (line 10)",
         "granted_roles: API has no role 'C'; it has A. (line 10)",

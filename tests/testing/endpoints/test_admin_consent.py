@@ -19,17 +19,17 @@ V2 = {"scope": f"{OPERATE}/.default"}
 
 async def ask(client: Client, *, v1: bool = False, **query: str) -> httpx.Response:
     """An application sends an administrator."""
-    wanted = {"client_id": OPERATE} | ({} if v1 else V2) | query
-    return await client.http.get(address_of(client, v1=v1), params=wanted)
+    parameters = {"client_id": OPERATE} | ({} if v1 else V2) | query
+    return await client.http.get(address_of(client, v1=v1), params=parameters)
 
 
 async def decide(
     client: Client, user: str, decision: str = "granted", *, v1: bool = False, **query: str
 ) -> httpx.Response:
     """Somebody presses a button there."""
-    wanted = {"client_id": OPERATE} | ({} if v1 else V2) | query
+    parameters = {"client_id": OPERATE} | ({} if v1 else V2) | query
     form = {"user": user, "consent": decision}
-    return await client.http.post(address_of(client, v1=v1), params=wanted, data=form)
+    return await client.http.post(address_of(client, v1=v1), params=parameters, data=form)
 
 
 def address_of(client: Client, *, v1: bool) -> str:
@@ -47,7 +47,7 @@ def answer_of(response: httpx.Response) -> dict[str, Any]:
 def listed(page: str) -> list[str]:
     """The names of the permissions on the page."""
     items = re.findall(r"<li><strong>([^<]+)</strong>(?:<br><span[^>]*>([^<,]+))?", page)
-    return [value or shown for shown, value in items]
+    return [value or text for text, value in items]
 
 
 @pytest.fixture

@@ -53,8 +53,8 @@ async def test_client_info_says_where_an_account_is_at_home(client: Client) -> N
     answer = await client.sign_in("Gabi Guest", client_info="1")
     found = answer_in(urlsplit(answer.headers["location"]).query)
     assert list(found) == ["code", "client_info", "state", "session_state"]
-    told = json.loads(base64.urlsafe_b64decode(found["client_info"] + "=="))
-    assert told == {
+    client_info = json.loads(base64.urlsafe_b64decode(found["client_info"] + "=="))
+    assert client_info == {
         "uid": "6ab10000-0000-4000-8000-000000000003",
         "utid": "fab00000-1111-4222-8333-444455556666",
     }
@@ -205,10 +205,10 @@ async def test_a_redirect_uri_with_a_query_keeps_it() -> None:
     tenant = Tenant(CONTOSO, "T", "t.example", (User("ada", "Ada"),), (web,))
     emulator = EntraEmulator(directory=Directory((tenant,)))
     async with emulator.http_client() as http:
-        wanted = {
+        changes = {
             "client_id": BILLING,
             "redirect_uri": "https://x.example/cb?a=1",
             "scope": "openid",
         }
-        answer = await Client(http, CONTOSO).sign_in("Ada", **wanted)
+        answer = await Client(http, CONTOSO).sign_in("Ada", **changes)
     assert answer.headers["location"].startswith("https://x.example/cb?a=1&code=")

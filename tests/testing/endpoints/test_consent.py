@@ -90,7 +90,7 @@ async def test_what_was_declined_is_told_to_the_application(browser: Browser) ->
     assert (answer["error"], code_of(answer["error_description"])) == ("access_denied", 65004)
     assert answer["state"] == "a state"
     await browser.open()
-    assert browser.is_asked
+    assert browser.shows_accounts
     assert "asks for your consent" in await browser.press(BEN)
 
 
@@ -184,7 +184,7 @@ async def test_somebody_else_may_sign_in_and_consent(
     """One way out of the approval page: an administrator comes and accepts."""
     await need_approval(browser, emulator, why)
     await browser.press("Sign in with another account")
-    assert browser.is_asked
+    assert browser.shows_accounts
     assert "asks for your consent" in await browser.press(ADA)
     await browser.press("Accept", "everybody")
     assert browser.answer["state"] == "a state"
@@ -224,7 +224,7 @@ async def test_a_device_is_told_that_nobody_approved(client: Client, emulator: E
     await browser.press("Next", user_code=codes["user_code"])
     assert code_of(await browser.press(BEN)) == 90094
     await browser.press("Sign in with another account")
-    assert browser.is_asked
+    assert browser.shows_accounts
     await browser.press(BEN)
     assert "The device was told" in await browser.press("Return to Operate")
     form = {"grant_type": "device_code", "client_id": OPERATE, "device_code": codes["device_code"]}
@@ -432,10 +432,10 @@ async def test_applications_are_assigned_too(client: Client, emulator: EntraEmul
 async def test_a_scope_has_an_end(browser: Browser) -> None:
     """Two hundred parts are read, one more is refused."""
     words = [f"{OPERATE}/{number}" for number in range(201)]
-    for count, told in ((200, "exposes no scope"), (201, "more than 200 parts")):
+    for count, message in ((200, "exposes no scope"), (201, "more than 200 parts")):
         answer = await browser.arrive(scope=" ".join(words[:count]))
         assert code_of(answer["error_description"]) == 70011
-        assert told in answer["error_description"]
+        assert message in answer["error_description"]
 
 
 async def test_consents_are_bounded(browser: Browser, emulator: EntraEmulator) -> None:

@@ -86,8 +86,8 @@ async def test_requests_that_are_refused(emulator: EntraEmulator, client: Client
     change_application(emulator, OPERATE, sign_in_audience="AzureADMultipleOrgs")
     client.tenant = "common"
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    shown = {"client_secret": None, "client_assertion": "garbage", "client_assertion_type": kind}
-    assert codes_of(await on_behalf(client, token, **shown)) == [50027]
+    credentials = {"client_secret": None, "client_assertion": "garbage", "client_assertion_type": kind}
+    assert codes_of(await on_behalf(client, token, **credentials)) == [50027]
     assert codes_of(await on_behalf(client, token, headers={"Origin": "https://x.example"})) == [9002326]
 
 
@@ -157,8 +157,8 @@ async def test_a_person_signs_in_for_a_device(emulator: EntraEmulator, client: C
     page = (await client.http.get(PAGE)).text
     assert "Type the code" in page
     typed = {"user_code": f" {started['user_code'].lower()} "}
-    asked = await client.http.post(PAGE, data=typed)
-    assert f'value="{started["user_code"]}"' in asked.text
+    response = await client.http.post(PAGE, data=typed)
+    assert f'value="{started["user_code"]}"' in response.text
     typed = {"user_code": started["user_code"], "user": "Ada Admin"}
     assert "asks for your consent" in (await client.http.post(PAGE, data=typed)).text
     done = await client.http.post(PAGE, data=typed | {"consent": "granted"})

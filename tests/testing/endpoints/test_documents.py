@@ -141,9 +141,10 @@ async def test_an_unknown_tenant_is_aadsts90002(client: Client, path: str) -> No
 async def test_instance_discovery_trusts_the_emulator(client: Client) -> None:
     """Microsoft's clients ask it before they trust a host."""
     authorize = f"{BASE}/{client.tenant}/oauth2/v2.0/authorize"
-    for asked, tenant in ((authorize, client.tenant), ("", "common")):
+    for authorization_endpoint, tenant in ((authorize, client.tenant), ("", "common")):
         answer = await client.http.get(
-            "/common/discovery/instance", params={"api-version": "1.1", "authorization_endpoint": asked}
+            "/common/discovery/instance",
+            params={"api-version": "1.1", "authorization_endpoint": authorization_endpoint},
         )
         document = answer.json()
         assert document["tenant_discovery_endpoint"].startswith(f"{BASE}/{tenant}/v2.0/")

@@ -69,10 +69,10 @@ async def test_who_leaves_of_several_is_asked(client: Client) -> None:
     browser = Browser(client)
     await browser.arrive("Ada Admin", prompt="select_account")
     await browser.arrive("Ben Reader", prompt="select_account")
-    asked = await sign_out(client, post_logout_redirect_uri=WEB)
-    assert "Who signs out?" in asked.text
-    assert f'name="post_logout_redirect_uri" value="{WEB}"' in asked.text
-    ada, everybody = re.findall(r'name="user" value="([^"]+)"', asked.text)[::2]
+    page = await sign_out(client, post_logout_redirect_uri=WEB)
+    assert "Who signs out?" in page.text
+    assert f'name="post_logout_redirect_uri" value="{WEB}"' in page.text
+    ada, everybody = re.findall(r'name="user" value="([^"]+)"', page.text)[::2]
     assert everybody == "everybody"
     assert "Ada Admin signed out" in (await sign_out(client, "POST", user=ada)).text
     assert "code" in await browser.arrive(prompt="none")
@@ -103,11 +103,11 @@ async def consent(client: Client, form: dict[str, str] | None = None, **changes:
     v1 = changes.pop("v1", False)
     query = {"client_id": OPERATE, "redirect_uri": WEB, "state": "s"}
     query |= {} if v1 else {"scope": f"openid {OPERATE}/.default"}
-    wanted = {name: value for name, value in (query | changes).items() if value is not None}
+    parameters = {name: value for name, value in (query | changes).items() if value is not None}
     address = f"/{client.tenant}/{'' if v1 else 'v2.0/'}adminconsent"
     if form is None:
-        return await client.http.get(address, params=wanted)
-    return await client.http.post(address, params=wanted, data=form)
+        return await client.http.get(address, params=parameters)
+    return await client.http.post(address, params=parameters, data=form)
 
 
 def answer_of(response: httpx.Response) -> dict[str, str]:

@@ -52,7 +52,7 @@ async def test_another_browser_knows_nobody(adas: Browser) -> None:
     """The session lives in the browser's cookie."""
     adas.client.http.cookies.clear()
     await adas.open()
-    assert adas.is_asked
+    assert adas.shows_accounts
 
 
 async def test_a_cookie_that_somebody_made_up_is_not_taken_over(browser: Browser) -> None:
@@ -63,13 +63,13 @@ async def test_a_cookie_that_somebody_made_up_is_not_taken_over(browser: Browser
     browser.client.http.cookies.clear()
     browser.client.http.cookies.set("local_emulator_browser", "planted", domain="login.entra.localhost")
     await browser.open()
-    assert browser.is_asked
+    assert browser.shows_accounts
 
 
 async def test_of_several_people_one_is_picked(both: Browser) -> None:
     """The page says who is signed in; the one who is picked keeps the session."""
     page = await both.open()
-    assert both.is_asked
+    assert both.shows_accounts
     assert page.count("signed in<") == 2
     ada = await both.arrive(ADA)
     assert ada["session_state"] != (await both.arrive(BEN))["session_state"]
@@ -126,13 +126,13 @@ async def test_a_hint_of_somebody_else_asks(adas: Browser) -> None:
 async def test_prompts_that_ask_who_is_signed_in(adas: Browser, prompt: str) -> None:
     """One person is signed in, and is asked nevertheless."""
     await adas.open(prompt=prompt)
-    assert adas.is_asked
+    assert adas.shows_accounts
 
 
 async def test_the_prompt_consent_asks_for_that_alone(adas: Browser) -> None:
     """Who is signed in is known; the permissions are asked for again, although they were granted."""
     page = await adas.open(prompt="consent")
-    assert not adas.is_asked
+    assert not adas.shows_accounts
     assert "Read the incidents that you may see" in page
     await adas.press("Accept")
     assert "code" in adas.answer
@@ -172,20 +172,20 @@ async def test_picking_an_account_is_no_new_sign_in(
     assert claims_of(tokens["id_token"])["auth_time"] == before
 
 
-@pytest.mark.parametrize(("max_age", "asked"), [(0, True), (999, True), (1000, False), (5000, False)])
+@pytest.mark.parametrize(("max_age", "prompted"), [(0, True), (999, True), (1000, False), (5000, False)])
 async def test_a_sign_in_that_is_too_old_is_done_again(
-    adas: Browser, clock: FakeClock, max_age: int, asked: bool
+    adas: Browser, clock: FakeClock, max_age: int, prompted: bool
 ) -> None:
     """``max_age`` in seconds, as OpenID Connect Core, 3.1.2.1 has it."""
     clock.advance(1000)
     await adas.open(max_age=max_age)
-    assert adas.is_asked is asked
+    assert adas.shows_accounts is prompted
 
 
 async def test_a_sign_in_may_not_be_older_than_nothing(adas: Browser) -> None:
     """``max_age=0`` asks even in the same instant, and never passes in silence."""
     await adas.open(max_age=0)
-    assert adas.is_asked
+    assert adas.shows_accounts
     answer = await adas.arrive(max_age=0, prompt="none")
     assert code_of(answer["error_description"]) == 50058
 
@@ -256,7 +256,7 @@ async def test_who_is_deleted_is_signed_in_no_more(adas: Browser, emulator: Entr
     """The directory is asked each time."""
     change_tenant(emulator, users=tuple(each for each in emulator.tenant.users if each.name != ADA))
     page = await adas.open()
-    assert adas.is_asked
+    assert adas.shows_accounts
     assert "signed in<" not in page
 
 
@@ -291,18 +291,18 @@ async def test_revoking_ends_sessions_and_refresh_tokens(
     both: Browser, emulator: EntraEmulator, clock: FakeClock
 ) -> None:
     """Ada must sign in again everywhere; Ben is not concerned."""
-    kept = {name: (await both.tokens(name))["refresh_token"] for name in (ADA, BEN)}
+    refresh_tokens = {name: (await both.tokens(name))["refresh_token"] for name in (ADA, BEN)}
     clock.advance(1)
     emulator.revoke(ADA)
     form = {"grant_type": "refresh_token", "client_id": OPERATE, "client_secret": SECRET}
-    refused = await both.client.redeem(refresh_token=kept[ADA], **form)
+    refused = await both.client.redeem(refresh_token=refresh_tokens[ADA], **form)
     assert (refused.status_code, refused.json()["error"], refused.json()["suberror"]) == (
         400,
         "invalid_grant",
         "bad_token",
     )
     assert refused.json()["error_codes"] == [50173]
-    assert (await both.client.redeem(refresh_token=kept[BEN], **form)).status_code == 200
+    assert (await both.client.redeem(refresh_token=refresh_tokens[BEN], **form)).status_code == 200
     tokens = await both.tokens(prompt="none")
     assert claims_of(tokens["id_token"])["name"] == BEN
 
@@ -313,7 +313,7 @@ async def test_after_revoking_a_new_sign_in_counts(
     """What begins later is good again."""
     emulator.revoke(ADA)
     await adas.open()
-    assert adas.is_asked
+    assert adas.shows_accounts
     clock.advance(1)
     tokens = await adas.tokens(ADA)
     form = {"grant_type": "refresh_token", "client_id": OPERATE, "client_secret": SECRET}

@@ -120,10 +120,10 @@ async def test_a_button_of_somebody_who_left_signs_out_nobody_else(client: Clien
 async def test_who_presses_goes_back_to_the_application(client: Client) -> None:
     """What the application asked for outlives the page between."""
     await sign_in_two(client)
-    asked = await sign_out(client, post_logout_redirect_uri=WEB, state="s")
-    hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]+)"', asked.text))
+    page = await sign_out(client, post_logout_redirect_uri=WEB, state="s")
+    hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]+)"', page.text))
     assert hidden == {"post_logout_redirect_uri": WEB, "state": "s"}
-    gone = await sign_out(client, hidden | {"user": buttons_of(asked.text)[1]})
+    gone = await sign_out(client, hidden | {"user": buttons_of(page.text)[1]})
     assert f'href="{WEB}?state=s"' in gone.text
     assert "Ben Reader signed out" in gone.text
 

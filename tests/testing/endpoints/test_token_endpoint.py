@@ -133,8 +133,8 @@ async def test_a_sign_in_may_name_several_resources(client: Client, emulator: En
     first = (await client.redeem_code(code=await client.code(scope=scope))).json()
     assert claims_of(emulator, first["access_token"], OPERATE)["scp"] == "access_as_user"
     form = {"grant_type": "refresh_token", "client_id": OPERATE, "client_secret": SECRET}
-    wanted = {"refresh_token": first["refresh_token"], "scope": f"api://{UNRELATED}/access_as_user"}
-    second = (await client.redeem(**form, **wanted)).json()
+    changes = {"refresh_token": first["refresh_token"], "scope": f"api://{UNRELATED}/access_as_user"}
+    second = (await client.redeem(**form, **changes)).json()
     assert claims_of(emulator, second["access_token"], f"api://{UNRELATED}")["ver"] == "1.0"
 
 
@@ -159,13 +159,13 @@ async def test_a_code_can_be_narrowed_to_fewer_scopes(client: Client, emulator: 
 )
 async def test_pkce(client: Client, method: str | None, challenge: str) -> None:
     """RFC 7636: the verifier must fit, and may not be left out."""
-    asked = {"code_challenge": challenge, "code_challenge_method": method}
+    pkce = {"code_challenge": challenge, "code_challenge_method": method}
     assert (
-        await client.redeem_code(code=await client.code(**asked), code_verifier=VERIFIER)
+        await client.redeem_code(code=await client.code(**pkce), code_verifier=VERIFIER)
     ).status_code == 200
-    wrong = await client.redeem_code(code=await client.code(**asked), code_verifier=VERIFIER[::-1])
+    wrong = await client.redeem_code(code=await client.code(**pkce), code_verifier=VERIFIER[::-1])
     assert wrong.json()["error_codes"] == [501481]
-    without = await client.redeem_code(code=await client.code(**asked))
+    without = await client.redeem_code(code=await client.code(**pkce))
     assert without.json()["error_codes"] == [50148]
 
 
@@ -400,8 +400,8 @@ async def test_a_public_application_redeems_without_a_secret() -> None:
     emulator = EntraEmulator(directory=directory)
     async with emulator.http_client() as http:
         client = Client(http, emulator.tenant.id)
-        wanted = {"client_id": BILLING, "redirect_uri": "http://localhost", "scope": f"{BILLING}/x"}
-        answer = await client.sign_in("Ada", **wanted)
+        changes = {"client_id": BILLING, "redirect_uri": "http://localhost", "scope": f"{BILLING}/x"}
+        answer = await client.sign_in("Ada", **changes)
         assert answer.headers["location"].startswith("http://localhost/?code=")
         code = answer.headers["location"].partition("code=")[2].partition("&")[0]
         form = {"client_id": BILLING, "client_secret": None, "redirect_uri": None, "code": code}

@@ -83,23 +83,23 @@ async def test_tokens_may_live_as_long_as_wanted() -> None:
 
 async def test_the_log_tells_what_a_person_can_follow() -> None:
     """Grant, application, person and what went wrong, and nothing that is secret."""
-    told: list[RecordedRequest] = []
-    emulator = EntraEmulator(on_request=told.append)
+    seen: list[RecordedRequest] = []
+    emulator = EntraEmulator(on_request=seen.append)
     async with emulator.http_client() as http:
         client = Client(http, emulator.tenant.id)
         code = await client.code()
         tokens = (await client.redeem_code(code=code)).json()
         await client.redeem_code(code=code)
         await client.redeem_code(code=code, client_secret="wr0ng")
-    assert told == list(emulator.requests)
-    page, pressed, redeemed, again, wrong = told
+    assert seen == list(emulator.requests)
+    page, pressed, redeemed, again, wrong = seen
     assert (page.did, page.client, page.user, page.status) == ("sign in", "Operate", "", 200)
     assert (pressed.did, pressed.user, pressed.status) == ("sign in", "Ada Admin", 302)
     assert (redeemed.did, redeemed.client, redeemed.error) == ("code", "Operate", "")
     assert again.error.startswith("AADSTS54005: ")
     assert wrong.error.startswith("AADSTS7000215: ")
     for secret in (code, tokens["access_token"], tokens["refresh_token"], SECRET, "wr0ng"):
-        assert not any(secret in repr(record) for record in told)
+        assert not any(secret in repr(record) for record in seen)
 
 
 async def test_revoking_a_stranger_is_a_mistake_in_the_test(emulator: EntraEmulator) -> None:
@@ -195,8 +195,8 @@ async def test_scopes_are_bounded(client: Client) -> None:
 
 async def test_other_hosts_are_not_known(client: Client) -> None:
     """Instance discovery vouches for its own host alone."""
-    asked = {"authorization_endpoint": "https://login.example/common/oauth2/v2.0/authorize"}
-    refused = await client.http.get("/common/discovery/instance", params=asked)
+    parameters = {"authorization_endpoint": "https://login.example/common/oauth2/v2.0/authorize"}
+    refused = await client.http.get("/common/discovery/instance", params=parameters)
     assert (refused.json()["error"], codes_of(refused)) == ("invalid_instance", [50049])
 
 

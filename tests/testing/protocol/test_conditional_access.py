@@ -84,7 +84,7 @@ async def test_who_shows_no_second_factor_turns_away(browser: Browser, emulator:
     await browser.press("Cancel")
     assert browser.answer == {"error": "access_denied", "error_subcode": "cancel", "state": "a state"}
     await browser.open()
-    assert browser.is_asked
+    assert browser.shows_accounts
 
 
 async def test_the_second_factor_counts_behind_the_consent_page(
@@ -112,19 +112,19 @@ POLICIES = [
 ]
 
 
-@pytest.mark.parametrize(("policy", "scope", "name", "asked"), POLICIES)
+@pytest.mark.parametrize(("policy", "scope", "name", "prompted"), POLICIES)
 async def test_whom_a_policy_concerns(
     browser: Browser,
     emulator: EntraEmulator,
     policy: ConditionalAccess,
     scope: str,
     name: str,
-    asked: bool,
+    prompted: bool,
 ) -> None:
     """Its people, on the way to its resources; for everybody and everything where it names none."""
     demand(emulator, policy)
     await browser.open(scope=scope)
-    assert ("It is me" in await browser.press(name)) is asked
+    assert ("It is me" in await browser.press(name)) is prompted
 
 
 async def test_a_second_factor_is_not_shown_in_silence(browser: Browser, emulator: EntraEmulator) -> None:
@@ -319,8 +319,8 @@ async def test_a_token_in_the_answer_itself_may_live_for_a_day(
     browser: Browser, emulator: EntraEmulator
 ) -> None:
     """What is said of its life is its life."""
-    wanted = OptionalClaims(access_token=("xms_cc",))
-    change_application(emulator, OPERATE, optional_claims=wanted, access_token_issuance=True)
+    optional_claims = OptionalClaims(access_token=("xms_cc",))
+    change_application(emulator, OPERATE, optional_claims=optional_claims, access_token_issuance=True)
     answer = await browser.arrive(BEN, response_type="token", claims=CP1)
     claims = claims_of(answer["access_token"])
     assert answer["expires_in"] == "86399"

@@ -173,7 +173,7 @@ def public(modulus: str) -> rsa.RSAPublicKey:
     return rsa.RSAPublicNumbers(65537, number(modulus)).public_key()
 
 
-def apart(token: str) -> Jws:
+def parsed(token: str) -> Jws:
     """A token whose payload is prose, as those of most vectors are."""
     header, payload, signature = token.split(".")
     return Jws(json.loads(decoded(header)), {}, f"{header}.{payload}".encode(), decoded(signature))
@@ -232,7 +232,7 @@ def test_one_changed_bit_is_a_wrong_signature(part: str, at: int) -> None:
 
 def test_rfc_7520_example_is_verified() -> None:
     """Section 4.1; its payload is prose, so that the signature alone is looked at."""
-    token = apart(HOBBITON_TOKEN)
+    token = parsed(HOBBITON_TOKEN)
     assert token.header["kid"] == "bilbo.baggins@hobbiton.example"
     assert token.is_signed_by(public(HOBBITON_MODULUS)) is True
     assert token.is_signed_by(public(A2_MODULUS)) is False
@@ -243,25 +243,25 @@ def test_rfc_7520_example_is_verified() -> None:
 @pytest.mark.parametrize("token", PS256_TOKENS)
 def test_published_ps256_signatures_are_verified(token: str) -> None:
     """With a random salt, and with one of zeros."""
-    assert apart(token).header["alg"] == "PS256"
-    assert apart(token).is_signed_by(public(PS256_MODULUS)) is True
+    assert parsed(token).header["alg"] == "PS256"
+    assert parsed(token).is_signed_by(public(PS256_MODULUS)) is True
 
 
 @pytest.mark.parametrize("forgery", PS256_FORGERIES)
 def test_published_ps256_forgeries_are_refused(forgery: str) -> None:
     """A salt that is not as long as the digest (RFC 7518, 3.5), and signatures written otherwise."""
-    assert apart(PS256_FORGERIES[forgery]).is_signed_by(public(PS256_MODULUS)) is False
+    assert parsed(PS256_FORGERIES[forgery]).is_signed_by(public(PS256_MODULUS)) is False
 
 
 def test_published_rs256_signature_is_verified() -> None:
     """The vector beside which the forgeries stand."""
-    assert apart(RS256_TOKEN).is_signed_by(public(RS256_MODULUS)) is True
+    assert parsed(RS256_TOKEN).is_signed_by(public(RS256_MODULUS)) is True
 
 
 @pytest.mark.parametrize("forgery", RS256_FORGERIES)
 def test_published_rs256_forgeries_are_refused(forgery: str) -> None:
     """Paddings of other encodings (RFC 8017, 8.2.2 demands the one)."""
-    assert apart(RS256_FORGERIES[forgery]).is_signed_by(public(RS256_MODULUS)) is False
+    assert parsed(RS256_FORGERIES[forgery]).is_signed_by(public(RS256_MODULUS)) is False
 
 
 def test_what_is_signed_with_ps256_is_verified(key: SigningKey) -> None:
@@ -364,5 +364,5 @@ def test_padding_is_taken_only_where_it_is_expected() -> None:
     assert padded != token
     with pytest.raises(ValueError, match="without padding"):
         parse_jws(padded)
-    read = parse_jws(padded, padded=True)
-    assert (read.claims, read.signing_input) == ({"a": 1}, padded.rpartition(".")[0].encode())
+    jws = parse_jws(padded, padded=True)
+    assert (jws.claims, jws.signing_input) == ({"a": 1}, padded.rpartition(".")[0].encode())

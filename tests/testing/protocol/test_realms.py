@@ -181,7 +181,7 @@ async def test_people_who_cannot_sign_in(
     assert code_of(await browser.press("Ada Admin")) == code
     assert "The application is not told" in browser.response.text
     await browser.press("Sign in with another account")
-    assert browser.is_asked
+    assert browser.shows_accounts
     await browser.press("Ben Reader")
     assert browser.answer["state"] == "a state"
 
@@ -205,7 +205,7 @@ async def test_names_that_are_typed_and_cannot_sign_in(
     await browser.open()
     assert code_of(await browser.press("Sign in with this account", user=name)) == code
     await browser.press("Sign in with another account")
-    assert browser.is_asked
+    assert browser.shows_accounts
 
 
 @pytest.mark.parametrize("name", ["ADA@contoso.example", "Ada Admin", "ada00000-0000-4000-8000-000000000001"])

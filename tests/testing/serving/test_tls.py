@@ -62,12 +62,12 @@ def test_files_and_address_are_gone_after_a_failure(emulator: EntraEmulator) -> 
     before = emulator.base_url
     served = emulator.serve(tls=True)
     assert served.__enter__() == emulator.base_url
-    kept = emulator.ca_file
-    assert kept
-    assert kept.exists()
+    ca_file = emulator.ca_file
+    assert ca_file
+    assert ca_file.exists()
     failure = RuntimeError("a test fails")
     assert not served.__exit__(RuntimeError, failure, None)  # what failed is told
-    assert not kept.parent.exists()
+    assert not ca_file.parent.exists()
     assert (emulator.base_url, emulator.ca_file) == (before, None)
 
 

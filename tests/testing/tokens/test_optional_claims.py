@@ -87,7 +87,7 @@ async def test_the_client_id_as_audience_of_version_1(browser: Browser, emulator
 
 
 @pytest.mark.parametrize(
-    ("wanted", "of_application", "of_person"),
+    ("requested", "of_application", "of_person"),
     [
         ((), None, None),
         (("idtyp",), "app", None),
@@ -98,12 +98,12 @@ async def test_the_client_id_as_audience_of_version_1(browser: Browser, emulator
 async def test_whose_token_it_is(
     browser: Browser,
     emulator: EntraEmulator,
-    wanted: Any,
+    requested: Any,
     of_application: str | None,
     of_person: str | None,
 ) -> None:
     """``idtyp`` tells applications' tokens apart; people's have it on demand alone."""
-    change_application(emulator, OPERATE, optional_claims=OptionalClaims(access_token=wanted))
+    change_application(emulator, OPERATE, optional_claims=OptionalClaims(access_token=requested))
     answer = (await browser.client.credentials()).json()
     assert claims_of(answer["access_token"]).get("idtyp") == of_application
     tokens = await browser.tokens(ADA)
@@ -201,7 +201,7 @@ async def test_which_groups_are_told(
 
 
 @pytest.mark.parametrize(
-    ("assigned", "told"),
+    ("assigned", "expected"),
     [
         (("Inner", "Apart"), [INNER]),
         ((INNER.id,), [INNER]),
@@ -211,12 +211,12 @@ async def test_which_groups_are_told(
     ],
 )
 async def test_groups_of_the_application(
-    browser: Browser, emulator: EntraEmulator, assigned: tuple[str, ...], told: list[Group]
+    browser: Browser, emulator: EntraEmulator, assigned: tuple[str, ...], expected: list[Group]
 ) -> None:
     """``ApplicationGroup`` tells assigned groups that the person is in directly, and no others."""
     with_groups(emulator, "ApplicationGroup", assigned=assigned)
     tokens = await browser.tokens(ADA)
-    assert claims_of(tokens["access_token"]).get("groups", []) == [group.id for group in told]
+    assert claims_of(tokens["access_token"]).get("groups", []) == [group.id for group in expected]
 
 
 @pytest.mark.parametrize(("count", "listed"), [(200, True), (201, False)])

@@ -95,10 +95,12 @@ async def test_what_is_written_takes_effect(
     assert application.permissions == {OPERATE: ()}
     assert application.id_token_issuance
     assert application.allow_public_client
-    shown = (await graph.get(f"/v1.0/applications(appId='{made['appId']}')", "Application.Read.All")).json()
-    assert shown["passwordCredentials"][0]["keyId"] == secret["keyId"]
-    assert "secretText" not in str(shown)
-    assert shown["appRoles"][1]["value"] == "Off"
+    resource = (
+        await graph.get(f"/v1.0/applications(appId='{made['appId']}')", "Application.Read.All")
+    ).json()
+    assert resource["passwordCredentials"][0]["keyId"] == secret["keyId"]
+    assert "secretText" not in str(resource)
+    assert resource["appRoles"][1]["value"] == "Off"
 
 
 async def test_a_secret_ends_when_it_is_told_to(graph: GraphClient, client: Client) -> None:
@@ -126,12 +128,12 @@ async def test_an_application_of_the_directory_is_shown_and_changed(
 ) -> None:
     """With derived IDs, and objects within changed member by member."""
     listed = await graph.get("/v1.0/applications", WRITE, params={"$filter": f"appId eq '{OPERATE}'"})
-    (shown,) = listed.json()["value"]
-    assert shown["api"]["requestedAccessTokenVersion"] == 2
-    assert shown["identifierUris"] == [f"api://{OPERATE}"]
+    (resource,) = listed.json()["value"]
+    assert resource["api"]["requestedAccessTokenVersion"] == 2
+    assert resource["identifierUris"] == [f"api://{OPERATE}"]
     answer = await graph.send(
         "PATCH",
-        f"/v1.0/applications/{shown['id']}",
+        f"/v1.0/applications/{resource['id']}",
         WRITE,
         json={"web": {"redirectUris": ["https://x.example/y"]}, "displayName": "Changed"},
     )
@@ -192,8 +194,8 @@ async def test_consent_is_given_once_and_changed_after(graph: GraphClient, emula
 
 async def test_the_tenant_is_told(graph: GraphClient) -> None:
     """Its ID, by which issuers name it."""
-    (told,) = (await graph.get("/v1.0/organization", "User.Read")).json()["value"]
-    assert told["id"] == CONTOSO
+    (organization,) = (await graph.get("/v1.0/organization", "User.Read")).json()["value"]
+    assert organization["id"] == CONTOSO
 
 
 async def test_who_may_write(graph: GraphClient) -> None:

@@ -44,10 +44,10 @@ class GraphClient:
         self, method: str, path: str, *permissions: str, token: str | None = None, **changes: Any
     ) -> httpx.Response:
         """A request; what is no argument of a request's is one of the token's."""
-        told = {name: changes.pop(name) for name in ("json", "content", "params") if name in changes}
+        request = {name: changes.pop(name) for name in ("json", "content", "params") if name in changes}
         headers = changes.pop("headers", {})
         bearer = {"Authorization": f"Bearer {token or self.token(*permissions, **changes)}"}
-        return await self.http.request(method, path, headers=bearer | headers, **told)
+        return await self.http.request(method, path, headers=bearer | headers, **request)
 
     async def get(self, path: str, *permissions: str, **changes: Any) -> httpx.Response:
         """Read."""
@@ -91,8 +91,8 @@ def with_header(token: str, **changes: Any) -> str:
     """The token with header members changed after it was signed; None takes one away."""
     header, rest = token.split(".", 1)
     members = json.loads(base64.urlsafe_b64decode(header + "==")) | changes
-    kept = {name: value for name, value in members.items() if value is not None}
-    written = json.dumps(kept, separators=(",", ":")).encode()
+    present = {name: value for name, value in members.items() if value is not None}
+    written = json.dumps(present, separators=(",", ":")).encode()
     return f"{base64.urlsafe_b64encode(written).rstrip(b'=').decode()}.{rest}"
 
 
@@ -317,12 +317,12 @@ async def test_more_than_eleven_thousand_groups_are_too_many(
 async def test_membership_in_some_groups_is_checked(graph: GraphClient, emulator: EntraEmulator) -> None:
     """The answer has those of the question, in its order, also groups that are reached by way of others."""
     change_ada(emulator, ("Inner",), (Group("Inner", MANY[1], member_of=(STAFF,)),))
-    asked = {"groupIds": [STAFF.upper(), ADMINISTRATORS, MANY[1]]}
+    parameters = {"groupIds": [STAFF.upper(), ADMINISTRATORS, MANY[1]]}
     path, permissions = "/v1.0/me/checkMemberGroups", ("User.Read", "GroupMember.Read.All")
-    answer = await graph.post(path, *permissions, json=asked)
+    answer = await graph.post(path, *permissions, json=parameters)
     assert answer.json()["value"] == [STAFF, MANY[1]]
-    asked = {"groupIds": MANY[:20]}
-    assert (await graph.post(path, *permissions, json=asked)).json()["value"] == [MANY[1]]
+    parameters = {"groupIds": MANY[:20]}
+    assert (await graph.post(path, *permissions, json=parameters)).json()["value"] == [MANY[1]]
 
 
 @pytest.mark.parametrize("ids", [MANY[:21], "x", ["Staff"], [5], [None], None])
@@ -439,9 +439,9 @@ async def test_a_cast_gives_groups_with_their_number(
         assert page["@odata.count"] == 250
     link = urlsplit(pages[0]["@odata.nextLink"])
     assert f"{link.scheme}://{link.netloc}{link.path}" == f"{BASE}{path}"
-    asked = parse_qs(link.query)
-    assert asked.pop("$skiptoken")
-    assert asked == {name: [value] for name, value in params.items()}
+    parameters = parse_qs(link.query)
+    assert parameters.pop("$skiptoken")
+    assert parameters == {name: [value] for name, value in params.items()}
 
 
 @pytest.mark.parametrize(
@@ -716,9 +716,9 @@ async def test_two_tokens_are_none(graph: GraphClient) -> None:
 
 async def test_the_callers_id_comes_back(graph: GraphClient) -> None:
     """What is no GUID does not; then Graph's own ID stands for both."""
-    given = str(uuid.uuid4())
-    answer = await graph.get("/v1.0/me", "User.Read", headers={"client-request-id": given})
-    assert answer.headers["client-request-id"] == given != answer.headers["request-id"]
+    request_id = str(uuid.uuid4())
+    answer = await graph.get("/v1.0/me", "User.Read", headers={"client-request-id": request_id})
+    assert answer.headers["client-request-id"] == request_id != answer.headers["request-id"]
     answer = await graph.get("/v1.0/me", "User.Read", headers={"client-request-id": "x"})
     assert answer.headers["client-request-id"] == answer.headers["request-id"]
 
