@@ -1,4 +1,4 @@
-"""The page on the local Entra tells what is there: each code, each endpoint, and code that runs."""
+"""The emulator's page documents each code and each endpoint, and its code runs."""
 
 import ast
 import re
@@ -30,7 +30,7 @@ def raised() -> set[int]:
 
 
 def test_the_table_has_each_code_once_in_order() -> None:
-    """No code without a way to provoke it, and none that is never given."""
+    """Each code has a way to provoke it, and each documented code is used."""
     documented = [int(code) for code in re.findall(r"^\| ([0-9]{5,7}) \|", PAGE, re.MULTILINE)]
     assert documented == sorted(raised())
     assert len(documented) >= 40
@@ -43,7 +43,7 @@ def test_each_code_is_provoked_by_a_test(code: int) -> None:
 
 
 def test_the_tables_have_each_endpoint() -> None:
-    """What is served is described."""
+    """Each endpoint that is served is documented."""
     page = PAGE.replace("{t}", "{tenant}")
     for route in build_endpoints(EntraEmulator().world).routes:
         assert isinstance(route, Route)
@@ -53,12 +53,12 @@ def test_the_tables_have_each_endpoint() -> None:
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
 def test_its_code_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """As it stands, from top to bottom."""
+    """Each block runs as it stands, from top to bottom."""
     exec(compile(code, "docs/emulator.md", "exec"), {})
 
 
 def test_its_links_lead_somewhere() -> None:
-    """To files of the repository and to headings of the page."""
+    """Each link names a file of the repository or a heading of the page."""
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
         path, _, anchor = target.partition("#")
         file = (ROOT / "docs" / (path or "emulator.md")).resolve()

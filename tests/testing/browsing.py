@@ -1,4 +1,4 @@
-"""A person with a browser in the same process, and what applications are answered."""
+"""A user's browser in the same process, and the authorization responses that it gets."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -15,13 +15,13 @@ from tests.testing.conftest import Client
 
 @dataclass
 class Browser:
-    """Follows pages as a person does; who signed in stays so, as the cookies are kept."""
+    """Follows pages as a user does; cookies are kept, so that users stay signed in."""
 
     client: Client
     response: httpx.Response = field(default_factory=lambda: httpx.Response(200))
 
     async def open(self, **changes: Any) -> str:
-        """Come from the application; gives the page."""
+        """Send the authorization request; gives the page."""
         self.response = await self.client.authorize(**changes)
         return self.response.text
 
@@ -35,7 +35,7 @@ class Browser:
         raise AssertionError(f"No button {label!r}: {self.response.text}")
 
     async def arrive(self, *presses: str, **changes: Any) -> dict[str, str]:
-        """Come from the application, press those buttons, and tell what it is answered."""
+        """Send the authorization request, press those buttons, and give the authorization response."""
         await self.open(**changes)
         for label in presses:
             await self.press(label)
@@ -43,7 +43,7 @@ class Browser:
 
     @property
     def answer(self) -> dict[str, str]:
-        """What the application is answered: in the query, behind the hash, or in a form."""
+        """The authorization response: in the query, in the fragment, or in a form."""
         target = self.response.headers.get("location")
         if target is None:
             (form,) = Page(self.response.text).forms
@@ -55,11 +55,11 @@ class Browser:
 
     @property
     def shows_accounts(self) -> bool:
-        """Whether the page asks who somebody is."""
+        """Whether the page shows the accounts to pick from."""
         return "Who are you" in self.response.text
 
     async def tokens(self, *presses: str, **changes: Any) -> dict[str, Any]:
-        """What Operate's server gets for the code."""
+        """The token response for the code of a sign-in."""
         answer = await self.arrive(*presses, **changes)
         redeemed = await self.client.redeem_code(code=answer["code"])
         assert redeemed.status_code == 200, redeemed.text
@@ -83,12 +83,12 @@ def code_of(text: str) -> int:
 
 
 def people_on(page: str) -> list[str]:
-    """Who can be picked, in the page's order."""
+    """The accounts on a page, in the page's order."""
     return re.findall(r'name="user" value="[^"]+"><strong>([^<]+)<', page)
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims; whether tokens verify is asked elsewhere."""
+    """The claims, without verifying the token."""
     found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return found
 
@@ -108,6 +108,6 @@ def change_application(emulator: EntraEmulator, client_id: str, **changes: Any) 
 
 
 def change_user(emulator: EntraEmulator, who: str, /, **changes: Any) -> None:
-    """Change somebody of the default tenant."""
+    """Change a user of the default tenant."""
     users = [replace(each, **changes) if each.name == who else each for each in emulator.tenant.users]
     change_tenant(emulator, users=tuple(users))

@@ -1,4 +1,4 @@
-"""The local Entra, and how a client talks to it."""
+"""The emulator, and a client of it."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ SCOPE = f"openid profile email offline_access {OPERATE}/.default"
 
 
 class Client:
-    """An application's side of the protocol."""
+    """The client's side of the protocol."""
 
     def __init__(self, http: httpx.AsyncClient, tenant: str) -> None:
         self.http = http
@@ -43,7 +43,7 @@ class Client:
         return await self.http.get(f"/{self.tenant}/oauth2/v2.0/authorize", params=parameters)
 
     async def sign_in(self, name: str = "Ada Admin", **changes: Any) -> httpx.Response:
-        """The answer after a person pressed the button with that name, in a browser of its own."""
+        """The response after a user pressed the button with that name, in a new browser."""
         self.http.cookies.clear()
         page = await self.authorize(**changes)
         found = re.search(rf'value="([^"]+)"><strong>{name}<', page.text)
@@ -51,7 +51,7 @@ class Client:
         return await self.http.post(page.request.url, data={"user": found[1]})
 
     async def code(self, **changes: Any) -> str:
-        """The code that a sign-in gives."""
+        """The code of a sign-in."""
         answer = await self.sign_in(**changes)
         return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
 
@@ -61,7 +61,7 @@ class Client:
         return await self.http.post(f"/{self.tenant}/oauth2/v2.0/token", data=parameters, headers=headers)
 
     async def redeem_code(self, headers: Any = None, **changes: Any) -> httpx.Response:
-        """Operate redeems a code at its server."""
+        """The token response for Operate's code, redeemed on its server."""
         form = {
             "grant_type": "authorization_code",
             "client_id": OPERATE,
@@ -71,7 +71,7 @@ class Client:
         return await self.redeem(headers, **(form | changes))
 
     async def credentials(self, headers: Any = None, **changes: Any) -> httpx.Response:
-        """The billing job asks for a token of its own."""
+        """The token response of client credentials for the billing job."""
         form = {
             "grant_type": "client_credentials",
             "client_id": BILLING,
@@ -83,12 +83,12 @@ class Client:
 
 @pytest.fixture
 def emulator(clock: FakeClock) -> EntraEmulator:
-    """A local Entra whose time stands still."""
+    """An emulator whose clock stands still."""
     return EntraEmulator(clock=clock.time)
 
 
 @pytest.fixture
 async def client(emulator: EntraEmulator) -> AsyncIterator[Client]:
-    """An application in the same process."""
+    """A client in the same process."""
     async with emulator.http_client() as http:
         yield Client(http, emulator.tenant.id)

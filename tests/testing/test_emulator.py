@@ -119,7 +119,7 @@ def test_a_token_of_another_tenant(emulator: EntraEmulator) -> None:
 
 
 def test_an_id_token(emulator: EntraEmulator) -> None:
-    """For the default application, with a nonce."""
+    """It is for the default application, and has the nonce."""
     claims = claims_of(emulator.id_token(user="Ada Admin", nonce="n", extra=1))
     assert (claims["aud"], claims["nonce"], claims["extra"]) == (OPERATE, "n", 1)
     assert claims["roles"] == ["Operate.Admin"]
@@ -161,12 +161,12 @@ async def test_secrets_and_codes_are_not_shown(emulator: EntraEmulator, client: 
 
 
 def test_two_emulators_have_different_keys(emulator: EntraEmulator) -> None:
-    """What one signs the other's users do not trust."""
+    """A token of one is not trusted by applications of the other."""
     assert emulator.keys[0].key_id != EntraEmulator().keys[0].key_id
 
 
 def test_the_environment_has_the_six_variables(emulator: EntraEmulator) -> None:
-    """In the spelling of Camunda's guide, and the settings are made from them."""
+    """The names are those of Camunda's guide, and settings are made from them."""
     environment = emulator.environment()
     assert [name.removeprefix("CAMUNDA_IDENTITY_") for name in environment] == [
         "TYPE",

@@ -1,4 +1,4 @@
-"""Client assertions: a registered certificate or a trusted issuer vouches for a client, nobody else."""
+"""Client assertions: only a registered certificate or a trusted issuer authenticates a client."""
 
 import base64
 import json
@@ -72,7 +72,7 @@ class Signer:
         self.application = billing(certificates=(pem(self.certificate),))
 
     def assertion(self, header: Mapping[str, Any] | None = None, **changes: Any) -> str:
-        """What Learn's page on certificate credentials describes; None leaves a member out."""
+        """An assertion as Learn's page on certificate credentials describes it; None leaves a member out."""
         claims = {
             "aud": TOKEN_ENDPOINT,
             "iss": BILLING,
@@ -86,7 +86,7 @@ class Signer:
         return self.signed(members, claims)
 
     def signed(self, members: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-        """With PS256 where the header says so, with RS256 else."""
+        """A token with PS256 if the header names it, otherwise with RS256."""
         parts = (
             {name: value for name, value in part.items() if value is not None} for part in (members, claims)
         )
@@ -104,7 +104,7 @@ def private() -> rsa.RSAPrivateKey:
 
 @pytest.fixture(scope="module")
 def other() -> SigningKey:
-    """The key of an issuer, or of somebody else."""
+    """The key of an issuer, or of another application."""
     return SigningKey.generate()
 
 
@@ -163,7 +163,7 @@ def own_token(key: SigningKey, **changes: Any) -> str:
 async def check(
     assertion: str, client: Application, *, issuers: Issuers | None = None, now: float = NOW
 ) -> None:
-    """What the token endpoint asks."""
+    """The check of the token endpoint."""
     audiences = {TOKEN_ENDPOINT, f"{ENTRA}/oauth2/token", f"{ENTRA}/v2.0"}
     await check_assertion(
         assertion, client=client, audiences=audiences, issuers=issuers or Issuers(), now=now
@@ -220,11 +220,11 @@ async def test_client_ids_are_compared_as_guids(signer: Signer) -> None:
 
 
 def msal_assertion(credential: dict[str, Any]) -> str:
-    """What msal sends as its assertion, over a client that answers in the emulator's stead."""
+    """The assertion that msal sends, captured by a transport in the emulator's place."""
     sent: list[str] = []
 
     class Answer:
-        """What msal reads of a response."""
+        """The part of a response that msal reads."""
 
         status_code = 200
         headers: Mapping[str, str] = {}
@@ -235,7 +235,7 @@ def msal_assertion(credential: dict[str, Any]) -> str:
         def raise_for_status(self) -> None: ...
 
     class Transport:
-        """What msal wants of a client."""
+        """The part of an HTTP client that msal uses."""
 
         def get(self, _url: str, **_options: Any) -> Answer:
             root = f"{ENTRA}/oauth2/v2.0"
@@ -512,12 +512,12 @@ async def test_what_no_credential_names_exactly_is_refused(
 
 
 def nothing_fetched() -> httpx.AsyncClient:
-    """For tests in which no issuer is asked."""
+    """An HTTP client for tests in which no issuer is fetched."""
     raise AssertionError("An issuer was asked for its keys.")
 
 
 async def test_without_any_credential_no_issuer_is_trusted(other: SigningKey, signer: Signer) -> None:
-    """AADSTS70021 tells both remedies, as the issuer may be a mistake in a certificate's assertion."""
+    """AADSTS70021 names both remedies, because the issuer may be a mistake in a certificate's assertion."""
     problem = await refusal(federated(other), signer.application, issuers=Issuers(new_client=nothing_fetched))
     assert (problem.code, problem.error) == (70021, "invalid_client")
     assert ISSUER in problem.message
@@ -580,7 +580,7 @@ async def test_an_issuers_token_out_of_its_time_is_refused(
 
 
 async def test_an_issuer_out_of_reach_is_named(other: SigningKey) -> None:
-    """AADSTS50166: nobody is believed without keys."""
+    """AADSTS50166: without keys no assertion is trusted."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection refused", request=request)
@@ -618,7 +618,7 @@ async def test_a_persons_token_stands_for_no_application(other: SigningKey, chan
 
 
 async def test_a_persons_token_of_another_issuer_is_the_issuers_business(other: SigningKey) -> None:
-    """What ``scp`` and ``oid`` mean is Entra's alone."""
+    """Only Entra gives ``scp`` and ``oid`` their meaning."""
     client = billing(federated_credentials=(TRUST,))
     await check(federated(other, scp="anything", oid="other"), client, issuers=cluster(other))
 

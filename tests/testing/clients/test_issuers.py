@@ -30,14 +30,14 @@ def key() -> SigningKey:
 
 
 class Network:
-    """Answers by address, and remembers what was asked for."""
+    """Answers by address, and records the requests."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {DISCOVERY: DOCUMENT, KEYS: {"keys": []}} | answers
         self.requests: list[httpx.Request] = []
 
     def issuers(self, timeout: float = 5.0) -> Issuers:
-        """Who fetches over this network."""
+        """Issuers whose documents come from this network."""
         return Issuers(
             new_client=lambda: httpx.AsyncClient(
                 transport=httpx.MockTransport(self._answer), follow_redirects=True
@@ -56,7 +56,7 @@ class Network:
 
 
 async def complaint(network: Network, issuer: str = ISSUER, within: float = 5.0) -> str:
-    """What is said of keys that cannot be had."""
+    """The message about keys that cannot be fetched."""
     with pytest.raises(AadstsError) as caught:
         await network.issuers(within).keys_of(issuer)
     assert (caught.value.code, caught.value.error, caught.value.status) == (50166, "invalid_request", 400)
@@ -125,14 +125,14 @@ async def test_redirects_are_not_followed() -> None:
 
 
 async def test_compressed_answers_are_not_unpacked() -> None:
-    """Nobody asked for them, and a small one can be very large."""
+    """Compression was not requested, and a small answer can be very large."""
     packed = gzip.compress(json.dumps(DOCUMENT).encode())
     answer = httpx.Response(200, content=packed, headers={"Content-Encoding": "gzip"})
     assert "compression" in await complaint(Network(**{DISCOVERY: answer}))
 
 
 async def test_an_endless_answer_is_cut_off() -> None:
-    """At one megabyte, however much would come."""
+    """The limit is one megabyte, however much would come."""
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -159,13 +159,13 @@ async def test_a_slow_issuer_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("status", [204, 404, 500])
 async def test_other_statuses_are_told(status: int) -> None:
-    """With the address that answered so."""
+    """The message has the address that answered so."""
     said = await complaint(Network(**{KEYS: httpx.Response(status)}))
     assert f"{KEYS} answered {status}" in said
 
 
 async def test_a_failing_connection_is_told() -> None:
-    """With what the network says of it."""
+    """The message has the network's own."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("nobody listens", request=request)

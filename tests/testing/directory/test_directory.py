@@ -1,4 +1,4 @@
-"""What a directory is: values that are checked where they are made."""
+"""The directory: values that are validated when they are made."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,7 +95,7 @@ def test_names_have_1_to_256_characters(make: Callable[[], object]) -> None:
 
 
 def test_an_empty_secret_is_none() -> None:
-    """Whoever sends no secret would have the right one."""
+    """An empty secret would match a request without one."""
     with pytest.raises(ValueError, match="at least 1 character"):
         Application(API, "API", secrets=("",))
 
@@ -169,7 +169,7 @@ def test_personal_accounts_need_version_2() -> None:
     ],
 )
 def test_what_is_named_must_be_there(parts: dict[str, Any], message: str) -> None:
-    """A name that leads nowhere is most likely misspelt; each is told with its place."""
+    """A reference that leads nowhere is most likely misspelt; each is reported with its place."""
     with pytest.raises(ValueError, match="tenants") as refused:
         directory(**parts)
     assert message in str(refused.value)
@@ -261,7 +261,7 @@ def test_nothing_is_there_twice(parts: dict[str, Any], message: str) -> None:
 
 
 def test_all_that_is_there_twice_is_told_at_once() -> None:
-    """Nobody wants to mend one, and be told of the next."""
+    """All duplicates are reported at once, so that one correction is enough."""
     users = (User("a"), User("a"), User("b"), User("b"), User("b"))
     with pytest.raises(ValueError, match="twice") as refused:
         Tenant(TENANT, "One", "one.example", users=users)

@@ -1,4 +1,4 @@
-"""Directories in files: what people write is understood, or told with its place, line and remedy."""
+"""Directory files: they are parsed, or each mistake is reported with place, line and remedy."""
 
 import json
 import string
@@ -45,7 +45,7 @@ def written(content: str | bytes, name: str = "directory.yaml") -> Path:
 
 
 def problems(content: str | bytes, name: str = "directory.yaml") -> list[str]:
-    """What is told of a file; no secret is in it."""
+    """The mistakes in a file; none has a secret in it."""
     path = written(content, name)
     with pytest.raises(DirectoryError) as refused:
         load_directory(path)
@@ -72,7 +72,7 @@ def mistakes_in(members: str) -> list[str]:
 
 
 def test_the_sample_shows_every_member() -> None:
-    """Who starts from it can delete what is not needed, and has to look nothing up."""
+    """A user who starts from it can delete members, and has to look nothing up."""
     directory = load_directory(SAMPLE)
     assert dump_directory(directory)
     text = SAMPLE.read_text(encoding="utf-8")
@@ -303,7 +303,7 @@ def test_secrets_are_in_no_message(members: str, expected: list[str]) -> None:
     ],
 )
 def test_yaml_that_cannot_be_read_is_told_with_line_and_column(members: str, expected: str) -> None:
-    """In the parser's words, but for what stands in the file."""
+    """The message is the parser's, without names from the file."""
     (problem,) = problems(application(members))
     assert expected in problem
     assert problem.startswith("line ")

@@ -1,4 +1,4 @@
-"""What an administrator's consent covers: all that is registered, signing in, and a place in the tenant."""
+"""Admin consent covers all that is registered, OpenID Connect's scopes, and a service principal."""
 
 import re
 from dataclasses import replace
@@ -26,7 +26,7 @@ async def ask(client: Client, *, v1: bool = False, **query: str) -> httpx.Respon
 async def decide(
     client: Client, user: str, decision: str = "granted", *, v1: bool = False, **query: str
 ) -> httpx.Response:
-    """Somebody presses a button there."""
+    """A user presses a button on the page."""
     parameters = {"client_id": OPERATE} | ({} if v1 else V2) | query
     form = {"user": user, "consent": decision}
     return await client.http.post(address_of(client, v1=v1), params=parameters, data=form)
@@ -38,7 +38,7 @@ def address_of(client: Client, *, v1: bool) -> str:
 
 
 def answer_of(response: httpx.Response) -> dict[str, Any]:
-    """What the application is told."""
+    """The response to the redirect URI."""
     assert response.status_code == 302, response.text
     query = urlsplit(response.headers["location"]).query
     return {name: values[0] for name, values in parse_qs(query).items()}
@@ -123,7 +123,7 @@ async def test_a_consent_puts_the_application_into_the_tenant(
 
 @pytest.mark.usefixtures("everywhere")
 async def test_a_consent_is_its_tenants_alone(emulator: EntraEmulator, client: Client) -> None:
-    """At /organizations, it is for the tenant of who consents, and the answer says which."""
+    """At /organizations the consent is for the administrator's tenant, and the response names it."""
     change_application(emulator, OPERATE, admin_consent=False)
     client.tenant = "organizations"
     page = (await ask(client)).text
@@ -138,7 +138,7 @@ async def test_a_consent_is_its_tenants_alone(emulator: EntraEmulator, client: C
 
 @pytest.mark.parametrize("v1", [True, False])
 async def test_strangers_cannot_consent(client: Client, v1: bool) -> None:
-    """Somebody of another tenant, or nobody at all; the application hears nothing of it."""
+    """A user of another tenant, or an unknown one, cannot; the redirect URI gets no response."""
     assert "AADSTS50020" in (await decide(client, "gabi@fabrikam.example", v1=v1)).text
     assert "AADSTS50034" in (await decide(client, "Nobody", v1=v1)).text
 

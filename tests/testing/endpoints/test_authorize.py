@@ -18,7 +18,7 @@ def answer_in(text: str) -> dict[str, str]:
 
 
 async def test_the_page_lists_the_people_and_says_what_it_is(client: Client) -> None:
-    """Everybody has a button; nobody takes it for Microsoft's."""
+    """Each user has a button, and the page cannot be taken for Microsoft's."""
     page = await client.authorize()
     assert page.status_code == 200
     for name in ("Ada Admin", "Ben Reader", "Gabi Guest"):
@@ -114,7 +114,7 @@ ON_THE_PAGE: list[tuple[dict[str, Any], int]] = [
 
 @pytest.mark.parametrize(("changes", "code"), ON_THE_PAGE)
 async def test_errors_that_stay_on_the_page(client: Client, changes: dict[str, Any], code: int) -> None:
-    """Until application and redirect URI are known, nobody is sent anywhere."""
+    """Until client and redirect URI are known, the browser is sent nowhere."""
     page = await client.authorize(**changes)
     assert (page.status_code, "location" in page.headers) == (200, False)
     assert f"AADSTS{code}" in page.text
@@ -135,14 +135,14 @@ async def test_what_came_from_outside_is_escaped_on_the_page(client: Client) -> 
 
 
 async def test_the_page_names_what_is_registered(client: Client) -> None:
-    """A redirect URI that differs by a slash costs nobody a day."""
+    """A redirect URI that differs by a slash is found at once."""
     page = await client.authorize(redirect_uri=WEB + "/")
     assert f"Registered are: {WEB}" in page.text
 
 
 @pytest.mark.parametrize(("tenant", "code"), [("nowhere", 90002), ("common", 50194)])
 async def test_errors_of_the_tenant_stay_on_the_page(client: Client, tenant: str, code: int) -> None:
-    """There is nobody to tell."""
+    """Without a tenant there is no redirect URI to send them to."""
     client.tenant = tenant
     assert f"AADSTS{code}" in (await client.authorize()).text
 
@@ -174,7 +174,7 @@ TO_THE_APPLICATION: list[tuple[dict[str, Any], str, int]] = [
 async def test_errors_that_the_application_is_told(
     client: Client, changes: dict[str, Any], error: str, code: int
 ) -> None:
-    """By a redirect, in Entra's spelling: lower-case escapes, and state last."""
+    """The redirect is in Entra's spelling: lower-case escapes, and state last."""
     answer = await client.authorize(**changes)
     query = urlsplit(answer.headers["location"]).query
     found = answer_in(query)
@@ -191,7 +191,7 @@ async def test_errors_without_a_state(client: Client) -> None:
 
 
 async def test_a_person_who_is_not_there(client: Client) -> None:
-    """A button that somebody made up gives no code."""
+    """A made-up account gives no code."""
     page = await client.authorize()
     answer = await client.http.post(page.request.url, data={"user": "eve"})
     assert "AADSTS50034" in answer.text

@@ -1,4 +1,4 @@
-"""Consent: who is asked for what, who may grant it, and what happens without it."""
+"""Consent: the permissions that need it, the users who may give it, and the errors without it."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,13 +29,13 @@ ADMIN_ONLY = (
 
 @pytest.fixture
 def browser(client: Client, emulator: EntraEmulator) -> Browser:
-    """A browser, and an application to which nobody has consented."""
+    """A browser, and a client without any consent."""
     change_application(emulator, OPERATE, admin_consent=False)
     return Browser(client)
 
 
 def scopes_of(tokens: dict[str, Any]) -> list[str]:
-    """What the access token bears."""
+    """The delegated permissions of the access token."""
     words: str = claims_of(tokens["access_token"])["scp"]
     return words.split()
 
@@ -46,7 +46,7 @@ async def test_with_an_administrators_consent_nobody_is_asked(client: Client) ->
 
 
 async def test_the_page_names_the_permissions(browser: Browser) -> None:
-    """With their descriptions and values, OpenID Connect's too; nothing else."""
+    """The page has descriptions and values, OpenID Connect's too, and nothing else."""
     await browser.open(scope=f"openid offline_access {READ}")
     page = await browser.press(BEN)
     for words in (
@@ -71,7 +71,7 @@ async def test_a_permission_without_a_description_is_named_by_its_value(browser:
 
 
 async def test_what_was_accepted_is_remembered(browser: Browser) -> None:
-    """For that person, in each browser, and for those permissions alone."""
+    """A consent counts for that user, in each browser, and for those permissions alone."""
     await browser.arrive(BEN, "Accept", scope=f"openid {READ}")
     browser.client.http.cookies.clear()
     tokens = await browser.tokens(BEN, scope=f"openid {READ}")
@@ -101,7 +101,7 @@ async def test_what_was_declined_is_told_to_the_application(browser: Browser) ->
 async def test_consents_of_the_directory(
     browser: Browser, emulator: EntraEmulator, user: str | None, passes: dict[str, bool]
 ) -> None:
-    """For everybody, or for one person."""
+    """A consent of the directory is for everybody, or for one user."""
     change_tenant(emulator, consents=(Consent(OPERATE, OPERATE, ("Incidents.Read",), user),))
     for name, expected in passes.items():
         browser.client.http.cookies.clear()
@@ -124,7 +124,7 @@ async def test_consents_of_other_clients_do_not_count(browser: Browser, emulator
 
 
 async def test_an_administrator_may_consent_for_everybody(browser: Browser) -> None:
-    """With a tick in the box; nobody is asked afterwards."""
+    """A ticked box consents for everybody, so that other users see no page."""
     await browser.open()
     assert "Consent for everybody in Contoso Workflow" in await browser.press(ADA)
     await browser.press("Accept", "everybody")
@@ -143,7 +143,7 @@ async def test_an_administrator_may_consent_alone(browser: Browser) -> None:
 
 
 async def test_nobody_else_consents_for_everybody(browser: Browser) -> None:
-    """A tick that somebody made up counts for that person alone."""
+    """A made-up tick counts for that user alone."""
     await browser.open()
     await browser.press(BEN)
     await browser.press("Accept", "everybody")
@@ -204,7 +204,7 @@ async def test_a_person_may_return_without_approval(
 
 
 async def test_approval_cannot_be_made_up(browser: Browser, emulator: EntraEmulator) -> None:
-    """Who sends what the other page's button sends is no administrator for that."""
+    """The form value of the consent page does not make a user an administrator."""
     await need_approval(browser, emulator, "admin only")
     (ben,) = (user for user in emulator.tenant.users if user.name == BEN)
     forged = {"user": ben.id, "consent": "granted", "everybody": "1"}
@@ -232,7 +232,7 @@ async def test_a_device_is_told_that_nobody_approved(client: Client, emulator: E
 
 
 async def test_a_device_gets_its_tokens_by_another_account(client: Client, emulator: EntraEmulator) -> None:
-    """Who is disabled lets somebody else go on at the same code."""
+    """After a disabled account another one can use the same code."""
     change_application(emulator, OPERATE, allow_public_client=True)
     change_user(emulator, BEN, enabled=False)
     started = await client.http.post(
@@ -247,7 +247,7 @@ async def test_a_device_gets_its_tokens_by_another_account(client: Client, emula
 
 
 async def test_the_prompt_consent_always_asks(browser: Browser) -> None:
-    """For all that is asked for, granted or not; a refusal takes nothing back."""
+    """The page lists all requested permissions, granted or not; a refusal revokes nothing."""
     await browser.arrive(BEN, "Accept")
     page = await browser.open(prompt="consent")
     for words in ("Use Operate as you", "Read the incidents", "Sign you in"):
@@ -268,7 +268,7 @@ async def test_the_prompt_consent_needs_something_to_consent_to(
 
 
 async def test_default_is_content_with_anything_granted(browser: Browser, emulator: EntraEmulator) -> None:
-    """Nobody is asked, and the token bears what was granted: no more and no less."""
+    """No page is shown, and the token has the granted permissions: no more and no less."""
     change_application(emulator, OPERATE, scopes=(*ADMIN_ONLY, "access_as_user"))
     change_tenant(
         emulator,
@@ -328,7 +328,7 @@ async def test_default_of_a_resource_that_is_not_listed(browser: Browser, emulat
 
 
 async def test_a_preauthorized_client_needs_no_consent(browser: Browser, emulator: EntraEmulator) -> None:
-    """The resource trusts it, so that nobody is asked."""
+    """The resource trusts the client, so that no page is shown."""
     change_application(emulator, UNRELATED, preauthorized=(OPERATE,))
     assert "code" in await browser.arrive(BEN, scope=ABROAD)
     assert "asks for your consent" in await browser.open(scope=READ)
@@ -370,7 +370,7 @@ async def test_without_consent_the_token_endpoint_refuses(browser: Browser) -> N
 async def test_who_is_not_assigned_is_refused(
     client: Client, emulator: EntraEmulator, client_id: str
 ) -> None:
-    """50105 on the page, of the application as of the API; the application is told when silent."""
+    """50105 is on the page, for the client as for the API; with prompt=none it goes to the redirect URI."""
     browser = Browser(client)
     await browser.arrive(BEN, scope=ABROAD)
     change_application(emulator, client_id, assignment_required=True)
@@ -391,7 +391,7 @@ async def test_who_is_not_assigned_is_refused(
 async def test_who_is_assigned_passes(
     client: Client, emulator: EntraEmulator, assigned: tuple[str, ...]
 ) -> None:
-    """By a group, or by name; others are refused."""
+    """A user is assigned by a group, or by name; others are refused."""
     change_application(emulator, OPERATE, assignment_required=True, assigned=assigned)
     browser = Browser(client)
     assert "code" in await browser.arrive(BEN)
@@ -410,7 +410,7 @@ async def test_a_role_is_an_assignment(client: Client, emulator: EntraEmulator) 
 
 
 async def test_groups_have_two_names(client: Client, emulator: EntraEmulator) -> None:
-    """Who is in a group by its ID is assigned by its name."""
+    """A user whose group is listed by ID is assigned by the group's name."""
     group = Group("Operators")
     change_tenant(emulator, groups=(*emulator.tenant.groups, group))
     change_user(emulator, GABI, groups=(group.id,))

@@ -1,4 +1,4 @@
-"""Tokens on behalf of a caller, and for a device on which nobody signs in."""
+"""Tokens on behalf of a caller, and for a device on which no user signs in."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ async def test_an_api_calls_on_for_its_caller(
 
 
 async def test_what_it_renews_needs_its_secret(emulator: EntraEmulator, client: Client) -> None:
-    """``offline_access`` gives a refresh token that is of use to nobody else."""
+    """``offline_access`` gives a refresh token that only its client can use."""
     scope = f"{UNRELATED}/access_as_user offline_access"
     issued = (await on_behalf(client, emulator.token(), scope=scope, client_info="1")).json()
     assert issued["client_info"]
@@ -133,7 +133,7 @@ async def start(client: Client, **changes: Any) -> dict[str, Any]:
 
 
 async def poll(client: Client, started: dict[str, Any], **changes: Any) -> httpx.Response:
-    """The device asks whether somebody signed in."""
+    """The device polls the token endpoint."""
     form = {"grant_type": DEVICE, "client_id": OPERATE, "device_code": started["device_code"]}
     return await client.redeem(**(form | changes))
 
@@ -177,7 +177,7 @@ async def test_a_person_signs_in_for_a_device(emulator: EntraEmulator, client: C
 @pytest.mark.usefixtures("public")
 @pytest.mark.parametrize("answer", [{"cancel": "1"}, {"user": "Ada Admin", "consent": "refused"}])
 async def test_a_person_may_decline(client: Client, answer: dict[str, str]) -> None:
-    """The device is told, and the code is of no use any more."""
+    """The device gets an error, and the code is of no use any more."""
     started = await start(client)
     typed = {"user_code": started["user_code"]} | answer
     assert "Not signed in" in (await client.http.post(PAGE, data=typed)).text
@@ -216,7 +216,7 @@ async def test_starts_that_are_refused(client: Client) -> None:
 
 
 async def test_a_page_for_devices_survives_nonsense(client: Client) -> None:
-    """A field twice is told on the page."""
+    """A repeated field is reported on the page."""
     page = await client.http.post(PAGE, content="user_code=a&user_code=b")
     assert "more than once" in page.text
 

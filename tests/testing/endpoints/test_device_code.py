@@ -32,7 +32,7 @@ async def enter(client: Client, started: dict[str, Any], **form: str) -> str:
 async def poll(
     client: Client, started: dict[str, Any], headers: Any = None, **changes: Any
 ) -> httpx.Response:
-    """The device, with a server behind it, asks whether somebody signed in."""
+    """The device, with a server behind it, polls the token endpoint."""
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
         "client_id": OPERATE,
@@ -60,7 +60,7 @@ async def test_the_message_tells_people_where_to_type_what(emulator: EntraEmulat
 
 
 async def test_devices_do_not_get_each_others_tokens(client: Client) -> None:
-    """Who typed the code of one device is not signed in on another."""
+    """A user who entered the code of one device is not signed in on another."""
     first, second = await start(client), await start(client)
     assert "Signed in" in await enter(client, first, user="Ada Admin")
     assert codes_of(await poll(client, second)) == [70016]
@@ -91,7 +91,7 @@ async def test_a_code_is_its_applications_alone(client: Client) -> None:
 
 
 async def test_a_wrong_secret_leaves_the_code_as_it_was(client: Client) -> None:
-    """It is told before anything of the person's answer is."""
+    """The secret is checked before the user's decision is revealed."""
     started = await start(client)
     for _ in range(2):
         refused = await poll(client, started, client_secret="wrong")
@@ -169,7 +169,7 @@ async def test_a_tenant_may_go_while_a_device_waits(emulator: EntraEmulator, cli
 
 @pytest.mark.parametrize("name", ["Nobody", "gabi@fabrikam.example"])
 async def test_people_of_elsewhere_are_told_on_the_page(client: Client, name: str) -> None:
-    """The device waits on, for somebody who can sign in."""
+    """The device waits on, for a user who can sign in."""
     started = await start(client)
     assert "AADSTS500" in await enter(client, started, user=name)
     assert codes_of(await poll(client, started)) == [70016]

@@ -1,4 +1,4 @@
-"""What the local Entra publishes, field by field as Entra does."""
+"""The emulator's documents are Entra's, field by field."""
 
 import base64
 import hashlib
@@ -153,7 +153,7 @@ async def test_instance_discovery_trusts_the_emulator(client: Client) -> None:
 
 @pytest.mark.parametrize("host", ["https://evil.example", f"{BASE}.evil.example", "x"])
 async def test_instance_discovery_does_not_know_other_hosts(client: Client, host: str) -> None:
-    """A client that asks about them must not be told to trust them."""
+    """A client must not learn to trust another host."""
     answer = await client.http.get(
         "/common/discovery/instance", params={"authorization_endpoint": f"{host}/x/oauth2/v2.0/authorize"}
     )
@@ -230,7 +230,7 @@ def test_signs_as_rfc_7515_does() -> None:
 
 
 async def test_being_down_and_up_again(emulator: EntraEmulator, client: Client) -> None:
-    """In the same process, connections fail as they do when nobody listens; the attempts are recorded."""
+    """In the same process, connections fail as without a listener; the attempts are recorded."""
     emulator.down()
     with pytest.raises(httpx.ConnectError):
         await client.http.get("/common/discovery/instance?x=1")
@@ -266,7 +266,7 @@ def test_served_over_http(emulator: EntraEmulator, host: str) -> None:
 
 
 def test_an_application_that_does_not_start_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody waits for a server that never will be there."""
+    """The caller does not wait for a server that never starts."""
 
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -277,7 +277,7 @@ def test_an_application_that_does_not_start_is_said(caplog: pytest.LogCaptureFix
 
 
 def test_a_port_that_is_taken_is_said(emulator: EntraEmulator) -> None:
-    """The person who started two of them is told."""
+    """A second emulator on the same port says so."""
     with emulator.serve() as address:
         port = int(address.rpartition(":")[2])
         with (

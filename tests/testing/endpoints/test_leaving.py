@@ -25,7 +25,7 @@ async def sign_out(client: Client, method: str = "GET", **parameters: str) -> ht
 
 
 def frames_in(page: str) -> list[str]:
-    """What a page loads behind the scenes."""
+    """The frames that a page loads."""
     return re.findall(r'<iframe src="([^"]+)"', page)
 
 
@@ -42,7 +42,7 @@ async def test_nobody_signs_out_of_nothing(client: Client) -> None:
 async def test_the_session_is_over_and_the_application_told(
     emulator: EntraEmulator, client: Client, method: str
 ) -> None:
-    """By a frame that carries the session's ID and nothing else; then the way back."""
+    """A frame carries the session's ID and nothing else; then the page redirects."""
     browser = Browser(client)
     session = (await browser.arrive("Ada Admin"))["session_state"]
     page = await sign_out(client, method, post_logout_redirect_uri=WEB)
@@ -82,7 +82,7 @@ async def test_who_leaves_of_several_is_asked(client: Client) -> None:
 
 @pytest.mark.parametrize("by", ["the claim", "the user name"])
 async def test_a_hint_says_who_leaves(emulator: EntraEmulator, client: Client, by: str) -> None:
-    """So that nobody is asked."""
+    """A hint names the session, so that no page is shown."""
     browser = Browser(client)
     await browser.arrive("Ada Admin", prompt="select_account")
     await browser.arrive("Ben Reader", prompt="select_account")
@@ -111,7 +111,7 @@ async def consent(client: Client, form: dict[str, str] | None = None, **changes:
 
 
 def answer_of(response: httpx.Response) -> dict[str, str]:
-    """What the application is told."""
+    """The response to the redirect URI."""
     assert response.headers["location"].startswith(ANSWER)
     query = urlsplit(response.headers["location"]).query
     return {name: values[0] for name, values in parse_qs(query).items()}
@@ -119,7 +119,7 @@ def answer_of(response: httpx.Response) -> dict[str, str]:
 
 @pytest.fixture
 def asking(emulator: EntraEmulator) -> None:
-    """Nobody consented to anything yet, and the application has a role of another one."""
+    """A client without any consent, which lists a permission of another application."""
     change_application(
         emulator, OPERATE, admin_consent=False, permissions={UNRELATED: ("access_as_user",), OPERATE: ()}
     )
@@ -127,7 +127,7 @@ def asking(emulator: EntraEmulator) -> None:
 
 @pytest.mark.usefixtures("asking")
 async def test_an_administrator_consents_for_everybody(emulator: EntraEmulator, client: Client) -> None:
-    """Nobody is asked afterwards."""
+    """No user sees a consent page afterwards."""
     scope = f"openid profile email offline_access {UNRELATED}/access_as_user"
     browser = Browser(client)
     await browser.open(scope=scope)
@@ -148,7 +148,7 @@ async def test_an_administrator_consents_for_everybody(emulator: EntraEmulator, 
 
 @pytest.mark.usefixtures("asking")
 async def test_version_1_asks_for_all_that_is_listed(emulator: EntraEmulator, client: Client) -> None:
-    """And tells no scope; without a state none comes back."""
+    """The response has no scope, and no state if none was sent."""
     assert "access_as_user" in (await consent(client, v1=True)).text
     granted = await consent(client, {"user": "Ada Admin", "consent": "granted"}, v1=True, state=None)
     assert answer_of(granted) == {"admin_consent": "True", "tenant": emulator.tenant.id}
@@ -179,7 +179,7 @@ async def test_an_administrator_declines(client: Client) -> None:
 
 
 async def test_others_than_administrators_cannot(emulator: EntraEmulator, client: Client) -> None:
-    """Whoever posts the form; and a directory without one is told what is missing."""
+    """A posted form does not make an administrator; a directory without one says what is missing."""
     refused = await consent(client, {"user": "Ben Reader", "consent": "granted"})
     assert "AADSTS90094" in refused.text
     change_user(emulator, "Ada Admin", administrator=False)

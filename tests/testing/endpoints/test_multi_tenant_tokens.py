@@ -1,4 +1,4 @@
-"""An application of several tenants: which of them its tokens are of, and for whom."""
+"""Tokens of a multi-tenant application: their tenants and their users."""
 
 from dataclasses import replace
 from typing import Any
@@ -52,7 +52,7 @@ async def renew(client: Client, tokens: dict[str, Any], **changes: Any) -> httpx
 async def test_a_refresh_token_is_good_wherever_its_person_is(
     client: Client, first: str, second: str, person: str
 ) -> None:
-    """At home or as a guest, the token is of the tenant that is asked, and so is what renews it next."""
+    """At home or as a guest, the token is of the tenant in the path, and so is the next refresh token."""
     client.tenant = first
     tokens = await Browser(client).tokens("Gabi Guest")
     assert claims_of(tokens["access_token"])["tid"] == first
@@ -97,7 +97,7 @@ async def test_the_other_tenants_rules_hold_there(emulator: EntraEmulator, clien
 async def test_personal_accounts_have_an_endpoint_of_their_own(
     emulator: EntraEmulator, client: Client
 ) -> None:
-    """What an organization's person signed in to is not renewed at /consumers."""
+    """A sign-in with an organization's account is not refreshed at /consumers."""
     change_application(emulator, OPERATE, sign_in_audience="AzureADandPersonalMicrosoftAccount")
     tokens = await Browser(client).tokens("Ada Admin")
     client.tenant = "consumers"

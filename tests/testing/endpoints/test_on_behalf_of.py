@@ -44,7 +44,7 @@ async def test_a_sign_in_is_carried_on(emulator: EntraEmulator, client: Client) 
 async def test_a_token_outlives_its_person_but_buys_no_others(
     emulator: EntraEmulator, client: Client, change: dict[str, bool], code: int
 ) -> None:
-    """Who may not sign in any more is not acted for either, as long as the token itself may be good."""
+    """A disabled user's token gives no further tokens, even while it is valid."""
     token = emulator.token(user="Ada Admin")
     change_user(emulator, "Ada Admin", **change)
     assert codes_of(await trade(client, token)) == [code]
@@ -75,7 +75,7 @@ async def test_an_assertion_is_good_as_long_as_its_key_is_published(
 async def test_clocks_may_differ_by_five_minutes(
     emulator: EntraEmulator, client: Client, seconds: int, status: int
 ) -> None:
-    """For the end of a token as for its beginning, to the second; AADSTS500133 beyond."""
+    """The tolerance holds for the end of a token as for its beginning, to the second; AADSTS500133 beyond."""
     now = int(emulator.now())
     times: dict[str, Any] = {"exp": now + seconds} if seconds < 0 else {"nbf": now + seconds}
     answer = await trade(client, emulator.token(**times))

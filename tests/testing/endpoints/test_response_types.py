@@ -50,7 +50,7 @@ async def test_each_response_type_has_its_members(
 
 @pytest.mark.parametrize(("response_type", "members"), ANSWERS[1:])
 async def test_tokens_come_in_the_fragment(browser: Browser, response_type: str, members: list[str]) -> None:
-    """So no server's log has them, unless a form posts them."""
+    """No server's log has them, unless a form posts them."""
     await browser.arrive(ADA, response_type=response_type)
     assert browser.response.headers["location"].startswith(f"{WEB}#")
     posted = await browser.arrive(response_type=response_type, response_mode="form_post")

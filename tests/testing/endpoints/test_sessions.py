@@ -1,4 +1,4 @@
-"""Who is signed in in a browser, and when people are asked again."""
+"""Sessions of a browser, and when users are prompted again."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ ADA, BEN = "Ada Admin", "Ben Reader"
 
 @pytest.fixture
 def browser(client: Client) -> Browser:
-    """A browser in which nobody is signed in yet."""
+    """A browser without a session."""
     return Browser(client)
 
 
@@ -56,7 +56,7 @@ async def test_another_browser_knows_nobody(adas: Browser) -> None:
 
 
 async def test_a_cookie_that_somebody_made_up_is_not_taken_over(browser: Browser) -> None:
-    """Who plants a cookie in a browser cannot sign in with it later."""
+    """An attacker who plants a cookie in a browser cannot use its session later."""
     browser.client.http.cookies.set("local_emulator_browser", "planted", domain="login.entra.localhost")
     await browser.arrive(ADA)
     assert "planted" not in browser.response.headers["set-cookie"]
@@ -89,7 +89,7 @@ async def test_in_silence_nobody_and_two_people_are_too_few_and_too_many(
 
 
 async def test_in_silence_one_person_gets_a_code(adas: Browser) -> None:
-    """Whoever is signed in alone is meant."""
+    """The only session of the browser is used."""
     answer = await adas.arrive(prompt="none")
     assert list(answer) == ["code", "state", "session_state"]
 
@@ -99,7 +99,7 @@ async def test_in_silence_one_person_gets_a_code(adas: Browser) -> None:
     [("BEN@contoso.example", True), ("gabi_fabrikam.example#EXT#@contoso.example", False), ("nobody", False)],
 )
 async def test_in_silence_a_hint_picks_one_of_several(both: Browser, hint: str, fits: bool) -> None:
-    """``login_hint`` is a username in any case; of somebody who is not signed in it fits nobody."""
+    """``login_hint`` is a username in any letter case; without a session for it no session matches."""
     answer = await both.arrive(prompt="none", login_hint=hint)
     assert ("code" in answer) is fits
     if fits:
@@ -130,7 +130,7 @@ async def test_prompts_that_ask_who_is_signed_in(adas: Browser, prompt: str) -> 
 
 
 async def test_the_prompt_consent_asks_for_that_alone(adas: Browser) -> None:
-    """Who is signed in is known; the permissions are asked for again, although they were granted."""
+    """The session is used; the consent page is shown again, although the permissions are granted."""
     page = await adas.open(prompt="consent")
     assert not adas.shows_accounts
     assert "Read the incidents that you may see" in page
@@ -164,7 +164,7 @@ async def test_the_prompt_login_is_a_new_sign_in(adas: Browser, clock: FakeClock
 async def test_picking_an_account_is_no_new_sign_in(
     adas: Browser, emulator: EntraEmulator, clock: FakeClock
 ) -> None:
-    """Who is signed in and picks the own name did not sign in again."""
+    """A user who picks the account of an existing session does not sign in again."""
     change_application(emulator, OPERATE, optional_claims=OptionalClaims(id_token=("auth_time",)))
     before = clock.now
     clock.advance(1000)
@@ -229,7 +229,7 @@ async def test_a_domain_hint_narrows_the_page(browser: Browser, hint: str, peopl
 
 @pytest.mark.parametrize(("hint", "fits"), [("contoso.example", True), ("consumers", False)])
 async def test_a_domain_hint_counts_in_silence(adas: Browser, hint: str, fits: bool) -> None:
-    """Who is signed in fits the hint or not."""
+    """The only session matches the hint or not."""
     assert ("code" in await adas.arrive(prompt="none", domain_hint=hint)) is fits
 
 
@@ -261,7 +261,7 @@ async def test_who_is_deleted_is_signed_in_no_more(adas: Browser, emulator: Entr
 
 
 async def test_who_is_disabled_meanwhile_learns_so(adas: Browser, emulator: EntraEmulator) -> None:
-    """A page with a way out; in silence the application is told that somebody must be asked."""
+    """The page offers another account; with prompt=none the error says that interaction is required."""
     change_user(emulator, ADA, enabled=False)
     assert code_of(await adas.open()) == 50057
     await adas.press("Sign in with another account")
@@ -281,7 +281,7 @@ async def test_who_is_disabled_meanwhile_does_not_pass_in_silence(
 
 
 async def test_what_the_directory_says_now_is_told(adas: Browser, emulator: EntraEmulator) -> None:
-    """A session remembers who somebody is, not what that person may do."""
+    """A session stores the user's identity, not the user's permissions."""
     change_user(emulator, ADA, roles={})
     tokens = await adas.tokens(prompt="none")
     assert "roles" not in claims_of(tokens["access_token"])
@@ -310,7 +310,7 @@ async def test_revoking_ends_sessions_and_refresh_tokens(
 async def test_after_revoking_a_new_sign_in_counts(
     adas: Browser, emulator: EntraEmulator, clock: FakeClock
 ) -> None:
-    """What begins later is good again."""
+    """A later sign-in is valid again."""
     emulator.revoke(ADA)
     await adas.open()
     assert adas.shows_accounts

@@ -1,4 +1,4 @@
-"""Who and what a sign-out reaches when there are several of each, and when registrations change."""
+"""Sign-out with several sessions and applications, and after registrations changed."""
 
 import re
 
@@ -22,7 +22,7 @@ async def sign_out(client: Client, form: dict[str, str] | None = None, **query: 
 
 
 async def visit_other(client: Client) -> None:
-    """Whoever is signed in uses the other application, too."""
+    """The signed-in user uses the other application, too."""
     scope = f"{UNRELATED}/access_as_user"
     await Browser(client).arrive(client_id=UNRELATED, redirect_uri=OTHER, scope=scope)
 
@@ -36,7 +36,7 @@ async def sign_in_two(client: Client) -> Browser:
 
 
 def buttons_of(page: str) -> list[str]:
-    """What the buttons of the page send."""
+    """The values of the page's buttons."""
     return re.findall(r'name="user" value="([^"]+)"', page)
 
 
@@ -118,7 +118,7 @@ async def test_a_button_of_somebody_who_left_signs_out_nobody_else(client: Clien
 
 
 async def test_who_presses_goes_back_to_the_application(client: Client) -> None:
-    """What the application asked for outlives the page between."""
+    """The parameters of the request are kept by the page between."""
     await sign_in_two(client)
     page = await sign_out(client, post_logout_redirect_uri=WEB, state="s")
     hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]+)"', page.text))
@@ -129,7 +129,7 @@ async def test_who_presses_goes_back_to_the_application(client: Client) -> None:
 
 
 async def test_a_hint_leaves_the_others_signed_in(client: Client) -> None:
-    """A hint that fits nobody does not choose among several."""
+    """A hint that matches no session does not choose among several."""
     browser = await sign_in_two(client)
     assert "Who signs out?" in (await sign_out(client, logout_hint="eve@contoso.example")).text
     assert "Ben Reader signed out" in (await sign_out(client, logout_hint="BEN@contoso.example")).text
@@ -140,7 +140,7 @@ async def test_a_hint_leaves_the_others_signed_in(client: Client) -> None:
 
 
 async def test_parameters_twice_are_refused_on_the_page(client: Client) -> None:
-    """Nobody is signed out by a request that can be read in two ways."""
+    """An ambiguous request signs no user out."""
     browser = Browser(client)
     await browser.arrive("Ada Admin")
     page = await client.http.get(f"/{client.tenant}/oauth2/v2.0/logout?state=a&state=b")

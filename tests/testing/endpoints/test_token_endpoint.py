@@ -17,7 +17,7 @@ GRAPH = "00000003-0000-0000-c000-000000000000"
 
 
 def claims_of(emulator: EntraEmulator, token: str, audience: str) -> dict[str, Any]:
-    """The claims, verified with a library that is nobody's here."""
+    """The claims, verified with an independent library."""
     keys = {key.key_id: jwt.PyJWK(key.jwk(None), "RS256") for key in emulator.keys}
     key = keys[jwt.get_unverified_header(token)["kid"]]
     options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}  # its clock is another one
@@ -28,7 +28,7 @@ def claims_of(emulator: EntraEmulator, token: str, audience: str) -> dict[str, A
 async def test_client_credentials_give_an_applications_token(
     client: Client, emulator: EntraEmulator, clock: FakeClock
 ) -> None:
-    """With the granted roles, without scopes and without a person; times as Entra sets them."""
+    """The token has the granted roles, no scopes and no user; times are as Entra sets them."""
     answer = await client.credentials()
     assert list(answer.json()) == ["token_type", "expires_in", "ext_expires_in", "access_token"]
     assert answer.json()["expires_in"] == 3599
@@ -139,7 +139,7 @@ async def test_a_sign_in_may_name_several_resources(client: Client, emulator: En
 
 
 async def test_a_guests_address_is_told(client: Client, emulator: EntraEmulator) -> None:
-    """For guests Entra tells it unasked; the user principal name is not one."""
+    """Entra adds a guest's e-mail address by default, because the user principal name is none."""
     answer = await client.sign_in("Gabi Guest", scope=f"openid {OPERATE}/.default")
     code = answer.headers["location"].partition("code=")[2].partition("&")[0]
     tokens = (await client.redeem_code(code=code)).json()
@@ -148,7 +148,7 @@ async def test_a_guests_address_is_told(client: Client, emulator: EntraEmulator)
 
 
 async def test_a_code_can_be_narrowed_to_fewer_scopes(client: Client, emulator: EntraEmulator) -> None:
-    """What the redemption asks for counts."""
+    """The scope of the token request counts."""
     answer = await client.redeem_code(code=await client.code(), scope=f"{OPERATE}/Incidents.Read")
     assert claims_of(emulator, answer.json()["access_token"], OPERATE)["scp"] == "Incidents.Read"
     assert "id_token" in answer.json()
@@ -170,7 +170,7 @@ async def test_pkce(client: Client, method: str | None, challenge: str) -> None:
 
 
 async def test_a_browser_redeems_for_single_page_applications(client: Client) -> None:
-    """With an Origin, without a secret; the answer may be read across origins."""
+    """The request has an Origin and no secret; the response may be read across origins."""
     headers = {"Origin": "http://localhost:8000"}
     code = await client.code(redirect_uri=SPA, code_challenge=CHALLENGE, code_challenge_method="S256")
     form = {"code": code, "redirect_uri": SPA, "client_secret": None, "code_verifier": VERIFIER}
@@ -256,7 +256,7 @@ REFUSED_CREDENTIALS = [
 async def test_refused_client_credentials(
     client: Client, changes: dict[str, Any], status: int, error: str, code: int
 ) -> None:
-    """Each mistake is told with Entra's error, code and status."""
+    """Each mistake has Entra's error, code and status."""
     answer = await client.credentials(**changes)
     assert (answer.status_code, answer.json()["error"], answer.json()["error_codes"]) == (
         status,
@@ -385,7 +385,7 @@ async def test_a_basic_header_without_a_secret(client: Client) -> None:
 
 
 async def test_a_basic_header_that_is_none(client: Client) -> None:
-    """What is not base64 is told."""
+    """A value that is not base64 is reported."""
     answer = await client.credentials({"Authorization": "Basic ***"})
     assert answer.json()["error_codes"] == [9002313]
 
@@ -423,7 +423,7 @@ def test_microsofts_own_client_gets_a_token() -> None:
     import httpx
 
     class Bridge:
-        """What msal wants of a client; it insists on https, which the emulator does not speak yet."""
+        """The part of an HTTP client that msal uses; msal insists on https, which is not spoken here."""
 
         def __init__(self, address: str) -> None:
             self.address = address

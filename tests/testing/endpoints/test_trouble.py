@@ -52,7 +52,7 @@ async def test_applications_that_ask_too_often(emulator: EntraEmulator, client: 
 
 
 async def test_peoples_clients_that_ask_too_often(emulator: EntraEmulator, client: Client) -> None:
-    """Their loop is told, and the code is not used up."""
+    """The error names their loop, and the code is not used up."""
     code = await client.code()
     emulator.throttle()
     refused = await client.redeem_code(code=code)
@@ -73,7 +73,7 @@ async def test_time_passes_for_all_at_once(emulator: EntraEmulator, client: Clie
 
 
 async def test_tokens_may_live_as_long_as_wanted() -> None:
-    """In the token and beside it."""
+    """The lifetime is in the token and beside it."""
     emulator = EntraEmulator(token_lifetime=60)
     async with emulator.http_client() as http:
         answer = (await Client(http, emulator.tenant.id).credentials()).json()
@@ -157,7 +157,7 @@ async def test_tenants_for_applications(emulator: EntraEmulator, client: Client)
 
 
 async def test_credentials_that_have_ended(emulator: EntraEmulator, client: Client) -> None:
-    """An expired secret is told from a wrong one; one that will expire is good."""
+    """An expired secret has another code than a wrong one; one that expires later is valid."""
     now = datetime.datetime.fromtimestamp(emulator.now(), datetime.UTC)
     soon = Secret("s3cret", now + datetime.timedelta(seconds=10))
     change_application(emulator, BILLING, secrets=(soon,))
@@ -176,7 +176,7 @@ async def test_assertions_need_their_type(client: Client) -> None:
 
 
 async def test_resources_that_are_closed(emulator: EntraEmulator, client: Client) -> None:
-    """To applications without a role of theirs, or to everybody."""
+    """A resource refuses applications without a role, or is disabled for all."""
     change_application(emulator, OPERATE, assignment_required=True)
     assert (await client.credentials()).status_code == 200
     change_application(emulator, BILLING, granted_roles={})
@@ -188,7 +188,7 @@ async def test_resources_that_are_closed(emulator: EntraEmulator, client: Client
 
 
 async def test_scopes_are_bounded(client: Client) -> None:
-    """Nobody means more than 200."""
+    """More than 200 parts are refused."""
     scope = " ".join(f"{OPERATE}/{number}" for number in range(201))
     assert (await Browser(client).arrive(scope=scope))["error_description"].startswith("AADSTS70011: ")
 

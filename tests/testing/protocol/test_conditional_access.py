@@ -31,7 +31,7 @@ CP1 = json.dumps({"access_token": {"xms_cc": {"values": ["cp1"]}}})
 
 @pytest.fixture
 def browser(client: Client) -> Browser:
-    """A browser in which nobody is signed in yet."""
+    """A browser without a session."""
     return Browser(client)
 
 
@@ -41,7 +41,7 @@ def demand(emulator: EntraEmulator, *policies: ConditionalAccess) -> None:
 
 
 async def renew(browser: Browser, tokens: dict[str, Any], **changes: str) -> dict[str, Any]:
-    """What Operate's server gets for its refresh token."""
+    """The token response for Operate's refresh token."""
     form = {"grant_type": "refresh_token", "client_id": OPERATE, "client_secret": SECRET}
     answer = await browser.client.redeem(refresh_token=tokens["refresh_token"], **form, **changes)
     found: dict[str, Any] = answer.json()
@@ -71,13 +71,13 @@ async def test_a_second_factor_is_asked_for_once(browser: Browser, emulator: Ent
 
 
 async def test_without_a_policy_there_is_one_factor(browser: Browser) -> None:
-    """Nobody is asked, and the token says so."""
+    """No page asks for a second factor, and the token says so."""
     tokens = await browser.tokens(BEN, scope=ABROAD)
     assert claims_of(tokens["access_token"])["amr"] == ["pwd"]
 
 
 async def test_who_shows_no_second_factor_turns_away(browser: Browser, emulator: EntraEmulator) -> None:
-    """The application is told, and nobody is signed in."""
+    """The redirect URI gets the error, and no session begins."""
     demand(emulator, ConditionalAccess("mfa"))
     await browser.open()
     await browser.press(BEN)
@@ -128,7 +128,7 @@ async def test_whom_a_policy_concerns(
 
 
 async def test_a_second_factor_is_not_shown_in_silence(browser: Browser, emulator: EntraEmulator) -> None:
-    """50076 tells the application which claims the next sign-in must bring."""
+    """50076 has the claims that the next sign-in must satisfy."""
     await browser.arrive(BEN)
     demand(emulator, ConditionalAccess("mfa"))
     answer = await browser.arrive(prompt="none")
@@ -152,7 +152,7 @@ async def test_a_second_factor_is_not_shown_at_the_token_endpoint(
 
 
 async def test_who_is_blocked_learns_so(browser: Browser, emulator: EntraEmulator) -> None:
-    """53003 on the page, with a way out for others; message_only where nobody can be asked."""
+    """53003 is on the page, which offers another account; message_only where no page can be shown."""
     tokens = await browser.tokens(BEN)
     demand(emulator, ConditionalAccess("block", users=("ben@contoso.example",)))
     assert code_of(await browser.open()) == 53003
@@ -167,7 +167,7 @@ async def test_who_is_blocked_learns_so(browser: Browser, emulator: EntraEmulato
 
 
 async def test_who_has_registered_no_second_factor(browser: Browser, emulator: EntraEmulator) -> None:
-    """50079, on the page and where nobody can be asked; without a policy it does not matter."""
+    """50079 is on the page, and where no page can be shown; without a policy it does not matter."""
     change_user(emulator, BEN, second_factor=False)
     tokens = await browser.tokens(BEN)
     demand(emulator, ConditionalAccess("mfa"))
@@ -209,7 +209,7 @@ async def test_an_authentication_context_is_not_satisfied_in_silence(
 
 
 async def test_several_contexts_may_be_asked_for(browser: Browser) -> None:
-    """By ``values`` instead of ``value``; nothing is demanded for those without a policy."""
+    """``values`` stands for ``value``; contexts without a policy demand nothing."""
     claims = json.dumps({"access_token": {"acrs": {"values": ["c1", "c2"]}}})
     tokens = await browser.tokens(BEN, claims=claims)
     assert claims_of(tokens["access_token"])["acrs"] == ["c1", "c2"]
@@ -219,7 +219,7 @@ async def test_several_contexts_may_be_asked_for(browser: Browser) -> None:
 async def test_clients_that_handle_challenges_get_tokens_for_a_day(
     browser: Browser, emulator: EntraEmulator, clock: FakeClock, value: str
 ) -> None:
-    """Where the resource is told of it; the answer says when to ask again."""
+    """The resource must handle them, too; the response says when to refresh."""
     change_application(emulator, OPERATE, optional_claims=OptionalClaims(access_token=("xms_cc",)))
     claims = json.dumps({"access_token": {"xms_cc": {"values": [value]}}})
     tokens = await browser.tokens(BEN, claims=claims)
@@ -244,7 +244,7 @@ async def test_other_tokens_live_for_an_hour(browser: Browser, emulator: EntraEm
 
 
 async def test_applications_get_tokens_for_a_day_too(client: Client, emulator: EntraEmulator) -> None:
-    """With client credentials, as measured at Entra."""
+    """Client credentials are the same, as measured at Entra."""
     change_application(emulator, OPERATE, optional_claims=OptionalClaims(access_token=("xms_cc",)))
     answer = (await client.credentials(claims=CP1)).json()
     assert (answer["expires_in"], answer["refresh_in"]) == (86_399, 43_200)
@@ -269,7 +269,7 @@ UNDERSTOOD = [
 
 @pytest.mark.parametrize("claims", UNDERSTOOD)
 async def test_claims_requests_that_demand_nothing(browser: Browser, claims: str) -> None:
-    """What is not known is no mistake (OpenID Connect Core, 5.5)."""
+    """Unknown claims are no mistake (OpenID Connect Core, 5.5)."""
     tokens = await browser.tokens(BEN, claims=claims)
     assert not {"acrs", "xms_cc"} & claims_of(tokens["access_token"]).keys()
 
@@ -304,7 +304,7 @@ async def test_malformed_claims_requests(browser: Browser, claims: str) -> None:
 
 
 async def test_a_code_meets_the_directory_as_it_is_now(browser: Browser, emulator: EntraEmulator) -> None:
-    """Somebody who was disabled after the sign-in gets no tokens, nor does one whom a policy blocks since."""
+    """A user who was disabled or blocked after the sign-in gets no tokens."""
     code = (await browser.arrive(BEN))["code"]
     demand(emulator, ConditionalAccess("block"))
     assert (await browser.client.redeem_code(code=code)).json()["error_codes"] == [53003]
@@ -318,7 +318,7 @@ async def test_a_code_meets_the_directory_as_it_is_now(browser: Browser, emulato
 async def test_a_token_in_the_answer_itself_may_live_for_a_day(
     browser: Browser, emulator: EntraEmulator
 ) -> None:
-    """What is said of its life is its life."""
+    """The lifetime beside the token is the token's."""
     optional_claims = OptionalClaims(access_token=("xms_cc",))
     change_application(emulator, OPERATE, optional_claims=optional_claims, access_token_issuance=True)
     answer = await browser.arrive(BEN, response_type="token", claims=CP1)

@@ -1,4 +1,4 @@
-"""Signed tokens are taken apart strictly, and verified as the RFCs' and other people's vectors say."""
+"""Signed tokens are parsed strictly, and verified as the vectors of the RFCs and of others demand."""
 
 import base64
 import json
@@ -231,7 +231,7 @@ def test_one_changed_bit_is_a_wrong_signature(part: str, at: int) -> None:
 
 
 def test_rfc_7520_example_is_verified() -> None:
-    """Section 4.1; its payload is prose, so that the signature alone is looked at."""
+    """Section 4.1; its payload is prose, so that only the signature is checked."""
     token = parsed(HOBBITON_TOKEN)
     assert token.header["kid"] == "bilbo.baggins@hobbiton.example"
     assert token.is_signed_by(public(HOBBITON_MODULUS)) is True
@@ -242,7 +242,7 @@ def test_rfc_7520_example_is_verified() -> None:
 
 @pytest.mark.parametrize("token", PS256_TOKENS)
 def test_published_ps256_signatures_are_verified(token: str) -> None:
-    """With a random salt, and with one of zeros."""
+    """The salt is random, or all zeros."""
     assert parsed(token).header["alg"] == "PS256"
     assert parsed(token).is_signed_by(public(PS256_MODULUS)) is True
 
@@ -339,7 +339,7 @@ def test_the_largest_token_is_read() -> None:
 
 
 def test_fractions_and_line_breaks_are_read() -> None:
-    """What Microsoft's clients send: times that are no integers, and certificates in several lines."""
+    """Microsoft's clients send times that are no integers, and certificates in several lines."""
     token = parse_jws(compact({"alg": "PS256", "x5c": ["MII\nAA"]}, {"exp": 1795000600.25}))
     assert token.header["x5c"] == ["MII\nAA"]
     assert token.claims["exp"] == 1795000600.25

@@ -42,7 +42,7 @@ def register(emulator: EntraEmulator, audience: str, **changes: Any) -> None:
 
 @pytest.mark.parametrize("segment", ["contoso.onmicrosoft.com", "CONTOSO.onmicrosoft.com", CONTOSO.upper()])
 async def test_a_domain_stands_for_its_tenant(browser: Browser, segment: str) -> None:
-    """At every endpoint, in any case; tokens have the ID."""
+    """Each endpoint accepts it, in any letter case; tokens have the ID."""
     browser.client.tenant = segment
     tokens = await browser.tokens("Ada Admin")
     assert claims_of(tokens["access_token"])["tid"] == CONTOSO
@@ -118,7 +118,7 @@ async def test_whose_tenant_the_tokens_are_of(
 
 
 async def test_the_page_says_of_which_tenant_somebody_is(browser: Browser, emulator: EntraEmulator) -> None:
-    """Where the path leaves it open."""
+    """The tenant is shown if the path names none."""
     register(emulator, ANYBODY)
     browser.client.tenant = "common"
     assert "of Fabrikam" in await browser.open()
@@ -175,7 +175,7 @@ async def test_a_disabled_application(browser: Browser, emulator: EntraEmulator)
 async def test_people_who_cannot_sign_in(
     browser: Browser, emulator: EntraEmulator, changes: dict[str, Any], code: int
 ) -> None:
-    """A page with a way out; whoever tries again as somebody else comes through."""
+    """The page offers another account, which can sign in."""
     change_user(emulator, "Ada Admin", **changes)
     await browser.open(prompt="login")
     assert code_of(await browser.press("Ada Admin")) == code
@@ -199,7 +199,7 @@ TYPED = [
 async def test_names_that_are_typed_and_cannot_sign_in(
     browser: Browser, emulator: EntraEmulator, segment: str, name: str, code: int
 ) -> None:
-    """Somebody of another tenant is told apart from somebody who does not exist."""
+    """A user of another tenant has another code than an unknown user."""
     register(emulator, ANYBODY)
     browser.client.tenant = segment
     await browser.open()
@@ -240,7 +240,7 @@ async def test_consent_brings_an_application_into_a_foreign_tenant(
 
 
 async def test_an_api_for_one_tenant_is_not_in_another(browser: Browser, emulator: EntraEmulator) -> None:
-    """Whoever comes by ``common`` from Fabrikam gets no token for an API of Contoso alone."""
+    """A user of Fabrikam gets no token by ``common`` for an API of Contoso alone."""
     register(emulator, MANY)
     browser.client.tenant = "common"
     scope = f"openid api://{UNRELATED}/access_as_user"
@@ -266,7 +266,7 @@ async def test_a_single_tenant_application_is_redeemed_at_home_alone(
 
 
 async def test_there_may_be_nobody(browser: Browser, emulator: EntraEmulator) -> None:
-    """Without a tenant of personal accounts the page says that nobody can sign in."""
+    """Without a tenant of personal accounts the page says that no user can sign in."""
     register(emulator, ANYBODY)
     emulator.directory = replace(emulator.directory, tenants=emulator.directory.tenants[:2])
     browser.client.tenant = "consumers"
@@ -279,7 +279,7 @@ async def test_there_may_be_nobody(browser: Browser, emulator: EntraEmulator) ->
 async def test_applications_for_personal_accounts_alone_admit_no_others(
     browser: Browser, emulator: EntraEmulator, segment: str
 ) -> None:
-    """Whoever is at home in a tenant is not listed, and not let in."""
+    """An organization's account is not listed, and not let in."""
     register(emulator, PRIVATE)
     browser.client.tenant = segment
     assert people_on(await browser.open()) == ["Pia"]

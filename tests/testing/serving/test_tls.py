@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE
 
 
 def trusting(emulator: EntraEmulator) -> ssl.SSLContext:
-    """What a client that trusts the CA file and takes certificates at their word checks with."""
+    """The TLS context of a client that trusts the CA file."""
     context = ssl.create_default_context(cafile=str(emulator.ca_file))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context

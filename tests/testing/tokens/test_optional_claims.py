@@ -24,7 +24,7 @@ ABROAD = f"openid api://{UNRELATED}/access_as_user"
 
 @pytest.fixture
 def browser(client: Client) -> Browser:
-    """A browser in which nobody is signed in yet."""
+    """A browser without a session."""
     return Browser(client)
 
 
@@ -102,7 +102,7 @@ async def test_whose_token_it_is(
     of_application: str | None,
     of_person: str | None,
 ) -> None:
-    """``idtyp`` tells applications' tokens apart; people's have it on demand alone."""
+    """``idtyp`` marks app-only tokens; users' tokens have it on request alone."""
     change_application(emulator, OPERATE, optional_claims=OptionalClaims(access_token=requested))
     answer = (await browser.client.credentials()).json()
     assert claims_of(answer["access_token"]).get("idtyp") == of_application
@@ -125,7 +125,7 @@ async def test_an_applications_token_has_nothing_of_people(client: Client, emula
 
 
 async def test_a_name_of_one_word_is_a_family_name(browser: Browser, emulator: EntraEmulator) -> None:
-    """Who has no given name has no claim for it."""
+    """A user without a given name has no claim for it."""
     change_user(emulator, BEN, name="Ben")
     optional = OptionalClaims(access_token=("family_name", "given_name"))
     change_application(emulator, OPERATE, optional_claims=optional)
@@ -213,7 +213,7 @@ async def test_which_groups_are_told(
 async def test_groups_of_the_application(
     browser: Browser, emulator: EntraEmulator, assigned: tuple[str, ...], expected: list[Group]
 ) -> None:
-    """``ApplicationGroup`` tells assigned groups that the person is in directly, and no others."""
+    """``ApplicationGroup`` lists assigned groups that have the user as a direct member, and no others."""
     with_groups(emulator, "ApplicationGroup", assigned=assigned)
     tokens = await browser.tokens(ADA)
     assert claims_of(tokens["access_token"]).get("groups", []) == [group.id for group in expected]
@@ -223,7 +223,7 @@ async def test_groups_of_the_application(
 async def test_more_than_200_groups_are_not_listed(
     browser: Browser, emulator: EntraEmulator, count: int, listed: bool
 ) -> None:
-    """A claim says where to ask instead; directory roles are told all the same."""
+    """A claim names the endpoint to ask instead; directory roles are listed all the same."""
     many = tuple(Group(f"Group {number}") for number in range(count))
     change_tenant(emulator, groups=(*emulator.tenant.groups, *many))
     change_user(emulator, ADA, groups=tuple(group.name for group in many))

@@ -1,4 +1,4 @@
-"""What the request log tells of pages and grants, and which endpoints a throttle concerns."""
+"""The request log of pages and grants, and the endpoints that a throttle concerns."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ async def start_device(client: Client, **changes: Any) -> dict[str, Any]:
 
 
 async def poll(client: Client, started: dict[str, Any]) -> httpx.Response:
-    """The device asks whether somebody signed in."""
+    """The device polls the token endpoint."""
     return await client.redeem(
         grant_type="urn:ietf:params:oauth:grant-type:device_code",
         client_id=OPERATE,
@@ -49,7 +49,7 @@ async def trade(client: Client, assertion: str) -> httpx.Response:
 
 
 async def test_a_devices_way_can_be_followed(emulator: EntraEmulator, client: Client) -> None:
-    """From its start over the page to its tokens, each with the application, and the person once known."""
+    """The log has its start, its page and its tokens, each with the application, and the user once known."""
     started = await start_device(client)
     assert (last(emulator).did, last(emulator).client) == ("device start", "Operate")
     await client.http.get(PAGE)
@@ -69,7 +69,7 @@ async def test_a_devices_way_can_be_followed(emulator: EntraEmulator, client: Cl
 
 
 async def test_a_sign_out_can_be_followed(emulator: EntraEmulator, client: Client) -> None:
-    """With the person, where it is one."""
+    """The log has the user, if it is one."""
     await Browser(client).arrive("Ada Admin")
     address = f"/{client.tenant}/oauth2/v2.0/logout"
     await client.http.get(address)

@@ -126,7 +126,7 @@ async def test_a_secret_ends_when_it_is_told_to(graph: GraphClient, client: Clie
 async def test_an_application_of_the_directory_is_shown_and_changed(
     graph: GraphClient, emulator: EntraEmulator
 ) -> None:
-    """With derived IDs, and objects within changed member by member."""
+    """Its IDs are derived, and nested objects are merged member by member."""
     listed = await graph.get("/v1.0/applications", WRITE, params={"$filter": f"appId eq '{OPERATE}'"})
     (resource,) = listed.json()["value"]
     assert resource["api"]["requestedAccessTokenVersion"] == 2
@@ -147,7 +147,7 @@ async def test_an_application_of_the_directory_is_shown_and_changed(
 
 
 async def test_lists_are_filtered_and_selected(graph: GraphClient) -> None:
-    """By several conditions, with quotes doubled, in any case."""
+    """A filter may have several conditions, doubled quotes, and any letter case."""
     params = {"$filter": f"appId eq '{BILLING}' and displayName eq 'billing JOB'", "$select": "appId,nothing"}
     answer = await graph.get("/v1.0/servicePrincipals", "Directory.Read.All", params=params)
     assert answer.json()["value"] == [{"appId": BILLING}]
@@ -161,7 +161,7 @@ async def test_lists_are_filtered_and_selected(graph: GraphClient) -> None:
 
 
 async def test_consent_is_given_once_and_changed_after(graph: GraphClient, emulator: EntraEmulator) -> None:
-    """For everybody, with scopes that there are."""
+    """A consent is for everybody, and its scopes must exist."""
     made = await create(graph, api={"oauth2PermissionScopes": [SCOPE]})
     principal = (await instantiate(graph, made["appId"])).json()
     body = {
@@ -279,7 +279,7 @@ async def test_service_principals_of_strangers(graph: GraphClient) -> None:
 
 
 async def test_the_tools_of_microsoft_are_in_every_tenant(client: Client, emulator: EntraEmulator) -> None:
-    """A public client that nobody registered signs in by device code; no directory file has it."""
+    """A public client without a registration signs in by device code; no directory file has it."""
     tool = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
     form = {"client_id": tool, "scope": f"https://graph.microsoft.com/{WRITE}"}
     answer = await client.http.post(f"/{client.tenant}/oauth2/v2.0/devicecode", data=form)

@@ -1,4 +1,4 @@
-"""What Microsoft Graph tells of people and their groups, and to whom."""
+"""Microsoft Graph: users and their groups, and the permissions that reading them requires."""
 
 import base64
 import json
@@ -123,7 +123,7 @@ async def test_me_is_who_signed_in(graph: GraphClient, emulator: EntraEmulator) 
 
 
 async def test_a_selection_gives_what_it_names_in_its_order(graph: GraphClient) -> None:
-    """Also what does not come by itself, and what nobody has."""
+    """A selection may name properties that are not in the default, and properties that no user has."""
     select = "userType, displayName,department,,displayName"
     answer = await graph.get("/v1.0/me", "User.Read", params={"$select": select})
     assert answer.json() == {
@@ -172,7 +172,7 @@ async def test_a_guests_user_principal_name_is_escaped(graph: GraphClient) -> No
 
 @pytest.mark.parametrize("name", [str(uuid.UUID(int=1)), "Ben Reader", "gabi@fabrikam.example"])
 async def test_an_unknown_user_is_not_found(graph: GraphClient, name: str) -> None:
-    """Neither the display name nor somebody of another tenant is found."""
+    """Neither a display name nor a user of another tenant is found."""
     answer = await graph.get(f"/v1.0/users/{name}", "User.Read.All", app_only=True)
     assert f"'{name}'" in check_error(answer, 404, "Request_ResourceNotFound")
 
@@ -217,7 +217,7 @@ async def test_userinfo_tells_what_the_scopes_allow(graph: GraphClient, method: 
 async def test_userinfo_leaves_out_a_name_that_is_not_there(
     graph: GraphClient, emulator: EntraEmulator
 ) -> None:
-    """Who has one name has no given name."""
+    """A user whose name is one word has no given name."""
     tenant = emulator.tenant
     users = tuple(replace(user, name="Ada") if user.id == ADA else user for user in tenant.users)
     emulator.directory = emulator.directory.with_tenant(replace(tenant, users=users))
@@ -229,7 +229,7 @@ async def test_userinfo_leaves_out_a_name_that_is_not_there(
 async def test_the_subject_is_that_of_the_id_token(
     client: Client, graph: GraphClient, emulator: EntraEmulator
 ) -> None:
-    """So that a client can compare them, as OpenID Connect Core, 5.3.2 demands."""
+    """A client can compare them, as OpenID Connect Core, 5.3.2 demands."""
     code = await client.code(scope="openid profile")
     tokens = (await client.redeem_code(code=code, client_secret=SECRET)).json()
     payload = tokens["id_token"].split(".")[1]
@@ -275,7 +275,7 @@ async def test_nested_groups_are_told_once(graph: GraphClient, emulator: EntraEm
 
 
 async def test_an_overage_leads_to_all_groups(graph: GraphClient, emulator: EntraEmulator) -> None:
-    """A token lists 200 groups at most; Graph tells those of whom it cannot list."""
+    """A token lists 200 groups at most; Graph lists the groups of a user who has more."""
     change_ada(emulator, tuple(MANY))
     payload = emulator.token(user=ADA).split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
@@ -286,7 +286,7 @@ async def test_an_overage_leads_to_all_groups(graph: GraphClient, emulator: Entr
 
 
 async def test_a_client_asks_graph_on_behalf_of_the_user(client: Client, graph: GraphClient) -> None:
-    """With real tokens all the way: sign-in, on-behalf-of, groups."""
+    """All tokens are real ones: sign-in, on-behalf-of, groups."""
     tokens = (await client.redeem_code(code=await client.code())).json()
     exchanged = await client.redeem(
         grant_type="urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -469,7 +469,7 @@ async def test_the_number_is_left_out_of_simple_queries(graph: GraphClient) -> N
 async def test_groups_are_described_to_whom_may_read_them(
     graph: GraphClient, emulator: EntraEmulator
 ) -> None:
-    """Who may not, learns the IDs alone (Learn: limited information for inaccessible member objects)."""
+    """Others get the IDs alone (Learn: limited information returned for inaccessible member objects)."""
     change_ada(emulator, ("News",), (Group("News", MANY[0], security=False),))
     known = {"@odata.type": "#microsoft.graph.group", "id": MANY[0]}
     limited = (await graph.get("/v1.0/me/transitiveMemberOf", "User.Read")).json()["value"]
@@ -499,7 +499,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize(("query", "code", "words"), OPTIONS.values(), ids=OPTIONS)
 async def test_wrong_options_are_refused(graph: GraphClient, query: str, code: str, words: str) -> None:
-    """Each with its code, and with what would be right; also for somebody without groups."""
+    """Each refusal has its code and names the right value, also for a user without groups."""
     answer = await graph.get(f"/v1.0/me/transitiveMemberOf?{query}", "User.Read")
     assert words in check_error(answer, 400, code)
     change_ada(graph.emulator, ())
@@ -572,7 +572,7 @@ GRANTED: dict[str, tuple[str, str, list[str], Any]] = {
 async def test_with_the_permission_others_are_told_of(
     graph: GraphClient, method: str, path: str, permissions: list[str], body: Any, *, app_only: bool
 ) -> None:
-    """To applications by their roles, and to people by what their client may do for them."""
+    """Applications need a role, and users a permission of their client."""
     answer = await graph.send(method, path, *permissions, app_only=app_only, json=body)
     assert answer.status_code == 200, answer.text
 
@@ -619,7 +619,7 @@ async def test_tokens_for_other_apis_are_refused(graph: GraphClient, emulator: E
 
 
 async def test_tokens_are_good_for_their_time(graph: GraphClient, clock: FakeClock) -> None:
-    """To the second, by the emulator's own clock."""
+    """A token is valid to the second, by the emulator's own clock."""
     token = graph.token("User.Read", lifetime=60)
     clock.advance(59)
     assert (await graph.get("/v1.0/me", token=token)).status_code == 200
@@ -647,7 +647,7 @@ TAMPERED: dict[str, tuple[Callable[[str], str], str]] = {
 async def test_tampered_tokens_are_refused(
     graph: GraphClient, change: Callable[[str], str], words: str
 ) -> None:
-    """Nothing but what the emulator signed for Graph is believed."""
+    """Only tokens that the emulator signed for Graph are accepted."""
     await check_refused(graph, change(graph.token("User.Read")), words)
 
 
@@ -715,7 +715,7 @@ async def test_two_tokens_are_none(graph: GraphClient) -> None:
 
 
 async def test_the_callers_id_comes_back(graph: GraphClient) -> None:
-    """What is no GUID does not; then Graph's own ID stands for both."""
+    """An ID that is no GUID does not; then Graph's own ID stands for both."""
     request_id = str(uuid.uuid4())
     answer = await graph.get("/v1.0/me", "User.Read", headers={"client-request-id": request_id})
     assert answer.headers["client-request-id"] == request_id != answer.headers["request-id"]
@@ -740,7 +740,7 @@ async def test_functions_take_post_and_objects_take_get(graph: GraphClient) -> N
 
 
 async def test_the_rest_of_graph_is_not_there(graph: GraphClient) -> None:
-    """What the emulator has not says so, in Graph's form."""
+    """A path that the emulator does not have says so, in Graph's form."""
     answer = await graph.get("/v1.0/me/messages", "User.Read")
     assert "GET /v1.0/me/messages is no part of the emulator" in check_error(answer, 400, "BadRequest")
     assert (await graph.get("/beta/me", "User.Read")).status_code == 404
@@ -755,6 +755,6 @@ async def test_two_tenants_do_not_mix(graph: GraphClient) -> None:
 
 
 def test_the_default_directory_is_what_these_tests_think(emulator: EntraEmulator) -> None:
-    """So that a change of it is seen here first."""
+    """A change of the default directory is seen here first."""
     assert emulator.directory == Directory.default()
     assert emulator.tenant.user(ADA)
