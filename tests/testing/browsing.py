@@ -82,6 +82,12 @@ def code_of(text: str) -> int:
     return int(found[1])
 
 
+def codes_of(answer: httpx.Response) -> list[int]:
+    """The AADSTS codes of an error response."""
+    found: list[int] = answer.json()["error_codes"]
+    return found
+
+
 def people_on(page: str) -> list[str]:
     """The accounts on a page, in the page's order."""
     return re.findall(r'name="user" value="[^"]+"><strong>([^<]+)<', page)

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.directory import BILLING, OPERATE
+from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, UNRELATED
 from tests.conftest import FakeClock
 
 WEB = "http://localhost:8000/auth/login-callback"
@@ -77,6 +77,50 @@ class Client:
             "client_id": BILLING,
             "client_secret": "local-emulator-secret-of-billing",
             "scope": f"{OPERATE}/.default",
+        }
+        return await self.redeem(headers, **(form | changes))
+
+    async def refresh(self, tokens: Mapping[str, Any], **changes: Any) -> httpx.Response:
+        """The token response for Operate's refresh token."""
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": OPERATE,
+            "client_secret": SECRET,
+            "refresh_token": tokens["refresh_token"],
+        }
+        return await self.redeem(**(form | changes))
+
+    async def on_behalf_of(
+        self, assertion: str | None, headers: Any = None, **changes: Any
+    ) -> httpx.Response:
+        """The token response for Operate, which calls another API on behalf of its caller."""
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "client_id": OPERATE,
+            "client_secret": SECRET,
+            "assertion": assertion,
+            "requested_token_use": "on_behalf_of",
+            "scope": f"{UNRELATED}/access_as_user",
+        }
+        return await self.redeem(headers, **(form | changes))
+
+    async def start_device(self, **changes: Any) -> dict[str, Any]:
+        """The device authorization response for Operate."""
+        form = {"client_id": OPERATE, "scope": f"openid offline_access {OPERATE}/access_as_user"} | changes
+        answer = await self.http.post(f"/{self.tenant}/oauth2/v2.0/devicecode", data=form)
+        assert answer.headers["cache-control"] == "no-store, no-cache"
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def poll_device(
+        self, started: Mapping[str, Any], headers: Any = None, **changes: Any
+    ) -> httpx.Response:
+        """The token response for a device of Operate, behind which there is a server with a secret."""
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+            "client_id": OPERATE,
+            "client_secret": SECRET,
+            "device_code": started["device_code"],
         }
         return await self.redeem(headers, **(form | changes))
 

@@ -7,31 +7,10 @@ import pytest
 
 from camunda_entra_fastapi.testing import ConditionalAccess, EntraEmulator, OptionalClaims
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, UNRELATED
-from tests.testing.browsing import Browser, change_application, change_tenant, claims_of
+from tests.testing.browsing import Browser, change_application, change_tenant, claims_of, codes_of
 from tests.testing.conftest import SECRET, Client
 
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 PAGE = "/common/oauth2/deviceauth"
-
-
-async def on_behalf(client: Client, assertion: str | None, headers: Any = None, **changes: Any) -> Any:
-    """Operate asks for a token for another API, on behalf of who called it."""
-    form = {
-        "grant_type": JWT_BEARER,
-        "client_id": OPERATE,
-        "client_secret": SECRET,
-        "assertion": assertion,
-        "requested_token_use": "on_behalf_of",
-        "scope": f"{UNRELATED}/access_as_user",
-    } | changes
-    return await client.redeem(headers, **form)
-
-
-def codes_of(answer: httpx.Response) -> list[int]:
-    """The AADSTS codes of an error."""
-    found: list[int] = answer.json()["error_codes"]
-    return found
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -40,7 +19,7 @@ async def test_an_api_calls_on_for_its_caller(
     emulator: EntraEmulator, client: Client, version: Any, scope: str
 ) -> None:
     """The next API sees the person, and the first API as the client."""
-    answer = await on_behalf(client, emulator.token(user="Ada Admin", version=version), scope=scope)
+    answer = await client.on_behalf_of(emulator.token(user="Ada Admin", version=version), scope=scope)
     claims = claims_of(answer.json()["access_token"])
     assert (claims["name"], claims["appid"], claims["scp"]) == ("Ada Admin", OPERATE, "access_as_user")
     assert "refresh_token" not in answer.json()
@@ -49,7 +28,7 @@ async def test_an_api_calls_on_for_its_caller(
 async def test_what_it_renews_needs_its_secret(emulator: EntraEmulator, client: Client) -> None:
     """``offline_access`` gives a refresh token that only its client can use."""
     scope = f"{UNRELATED}/access_as_user offline_access"
-    issued = (await on_behalf(client, emulator.token(), scope=scope, client_info="1")).json()
+    issued = (await client.on_behalf_of(emulator.token(), scope=scope, client_info="1")).json()
     assert issued["client_info"]
     renewal = {"grant_type": "refresh_token", "client_id": OPERATE, "refresh_token": issued["refresh_token"]}
     assert codes_of(await client.redeem(**renewal)) == [7000218]
@@ -70,31 +49,31 @@ async def test_assertions_that_are_refused(emulator: EntraEmulator, client: Clie
         emulator.token(oid="nobody"): 50034,
         emulator.token(tid="nowhere"): 50034,
     }.items():
-        answer = await on_behalf(client, assertion)
+        answer = await client.on_behalf_of(assertion)
         assert (answer.json()["error"], codes_of(answer)) == ("invalid_grant", [code])
     client.tenant = "fabrikam.onmicrosoft.com"
     change_application(emulator, OPERATE, sign_in_audience="AzureADMultipleOrgs")
-    assert codes_of(await on_behalf(client, emulator.token())) == [50013]
+    assert codes_of(await client.on_behalf_of(emulator.token())) == [50013]
 
 
 async def test_requests_that_are_refused(emulator: EntraEmulator, client: Client) -> None:
     """The assertion, the use of it, the credential; and browsers have no business here."""
     token = emulator.token()
-    assert codes_of(await on_behalf(client, None)) == [900144]
-    assert codes_of(await on_behalf(client, token, requested_token_use=None)) == [900144]
-    assert codes_of(await on_behalf(client, token, client_secret=None)) == [7000218]
+    assert codes_of(await client.on_behalf_of(None)) == [900144]
+    assert codes_of(await client.on_behalf_of(token, requested_token_use=None)) == [900144]
+    assert codes_of(await client.on_behalf_of(token, client_secret=None)) == [7000218]
     change_application(emulator, OPERATE, sign_in_audience="AzureADMultipleOrgs")
     client.tenant = "common"
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     credentials = {"client_secret": None, "client_assertion": "garbage", "client_assertion_type": kind}
-    assert codes_of(await on_behalf(client, token, **credentials)) == [50027]
-    assert codes_of(await on_behalf(client, token, headers={"Origin": "https://x.example"})) == [9002326]
+    assert codes_of(await client.on_behalf_of(token, **credentials)) == [50027]
+    assert codes_of(await client.on_behalf_of(token, headers={"Origin": "https://x.example"})) == [9002326]
 
 
 async def test_consent_counts_for_the_next_api(emulator: EntraEmulator, client: Client) -> None:
     """The API hears what it can tell its caller: to sign in for that scope."""
     change_application(emulator, OPERATE, admin_consent=False)
-    refused = (await on_behalf(client, emulator.token())).json()
+    refused = (await client.on_behalf_of(emulator.token())).json()
     assert (refused["error"], refused["suberror"], refused["error_codes"]) == (
         "invalid_grant",
         "consent_required",
@@ -106,12 +85,12 @@ async def test_policies_count_for_the_next_api(emulator: EntraEmulator, client: 
     """A second factor that the caller showed is remembered; one that is missing comes back as claims."""
     policy = ConditionalAccess("mfa", applications=(UNRELATED,))
     change_tenant(emulator, policies=(policy,))
-    refused = (await on_behalf(client, emulator.token())).json()
+    refused = (await client.on_behalf_of(emulator.token())).json()
     assert (refused["error"], refused["error_codes"]) == ("interaction_required", [50076])
     assert "capolids" in refused["claims"]
     both = f"{OPERATE}/access_as_user {UNRELATED}/access_as_user"
     tokens = await Browser(client).tokens("Ada Admin", "It is me", scope=both)
-    assert (await on_behalf(client, tokens["access_token"])).status_code == 200
+    assert (await client.on_behalf_of(tokens["access_token"])).status_code == 200
 
 
 async def test_revoked_callers_are_not_acted_for(emulator: EntraEmulator, client: Client) -> None:
@@ -119,23 +98,14 @@ async def test_revoked_callers_are_not_acted_for(emulator: EntraEmulator, client
     token = emulator.token(user="Ada Admin")
     emulator.travel(1)
     emulator.revoke("Ada Admin")
-    assert codes_of(await on_behalf(client, token)) == [50173]
+    assert codes_of(await client.on_behalf_of(token)) == [50173]
     emulator.travel(1)
-    assert (await on_behalf(client, emulator.token(user="Ada Admin"))).status_code == 200
-
-
-async def start(client: Client, **changes: Any) -> dict[str, Any]:
-    """A device asks for codes."""
-    form = {"client_id": OPERATE, "scope": f"openid offline_access {OPERATE}/access_as_user"} | changes
-    answer = await client.http.post(f"/{client.tenant}/oauth2/v2.0/devicecode", data=form)
-    found: dict[str, Any] = answer.json()
-    return found
+    assert (await client.on_behalf_of(emulator.token(user="Ada Admin"))).status_code == 200
 
 
 async def poll(client: Client, started: dict[str, Any], **changes: Any) -> httpx.Response:
-    """The device polls the token endpoint."""
-    form = {"grant_type": DEVICE, "client_id": OPERATE, "device_code": started["device_code"]}
-    return await client.redeem(**(form | changes))
+    """The token response for a device without a secret."""
+    return await client.poll_device(started, **({"client_secret": None} | changes))
 
 
 @pytest.fixture
@@ -147,7 +117,7 @@ def public(emulator: EntraEmulator) -> None:
 @pytest.mark.usefixtures("public")
 async def test_a_person_signs_in_for_a_device(emulator: EntraEmulator, client: Client) -> None:
     """It polls, the person types the code in any case, and the device has tokens once."""
-    started = await start(client)
+    started = await client.start_device()
     assert list(started) == [
         *("user_code", "device_code", "verification_uri", "expires_in", "interval", "message")
     ]
@@ -178,7 +148,7 @@ async def test_a_person_signs_in_for_a_device(emulator: EntraEmulator, client: C
 @pytest.mark.parametrize("answer", [{"cancel": "1"}, {"user": "Ada Admin", "consent": "refused"}])
 async def test_a_person_may_decline(client: Client, answer: dict[str, str]) -> None:
     """The device gets an error, and the code is of no use any more."""
-    started = await start(client)
+    started = await client.start_device()
     typed = {"user_code": started["user_code"]} | answer
     assert "Not signed in" in (await client.http.post(PAGE, data=typed)).text
     declined = await poll(client, started)
@@ -189,7 +159,7 @@ async def test_a_person_may_decline(client: Client, answer: dict[str, str]) -> N
 @pytest.mark.usefixtures("public")
 async def test_codes_for_devices_expire(emulator: EntraEmulator, client: Client) -> None:
     """After a quarter of an hour, for the device and for the person."""
-    started = await start(client)
+    started = await client.start_device()
     emulator.travel(900)
     expired = await poll(client, started)
     assert (expired.json()["error"], codes_of(expired)) == ("expired_token", [70020])
@@ -199,7 +169,7 @@ async def test_codes_for_devices_expire(emulator: EntraEmulator, client: Client)
 
 async def test_devices_need_a_registration_that_lets_them(emulator: EntraEmulator, client: Client) -> None:
     """Without it they must show a credential, as a device with a server behind it can."""
-    started = await start(client)
+    started = await client.start_device()
     assert codes_of(await poll(client, started)) == [7000218]
     typed = {"user_code": started["user_code"], "user": "Ada Admin"}
     await client.http.post(PAGE, data=typed)
@@ -211,8 +181,8 @@ async def test_devices_need_a_registration_that_lets_them(emulator: EntraEmulato
 
 async def test_starts_that_are_refused(client: Client) -> None:
     """As at the token endpoint."""
-    assert (await start(client, client_id=BILLING[::-1]))["error_codes"] == [700016]
-    assert (await start(client, scope=""))["error_codes"] == [900144]
+    assert (await client.start_device(client_id=BILLING[::-1]))["error_codes"] == [700016]
+    assert (await client.start_device(scope=""))["error_codes"] == [900144]
 
 
 async def test_a_page_for_devices_survives_nonsense(client: Client) -> None:

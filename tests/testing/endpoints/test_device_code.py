@@ -3,25 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE
-from tests.testing.browsing import change_application, change_user, claims_of
-from tests.testing.conftest import SECRET, Client
+from tests.testing.browsing import change_application, change_user, claims_of, codes_of
+from tests.testing.conftest import Client
 
 FABRIKAM = "fabrikam.onmicrosoft.com"
 PAGE = "/common/oauth2/deviceauth"
-
-
-async def start(client: Client) -> dict[str, Any]:
-    """A device asks for codes."""
-    form = {"client_id": OPERATE, "scope": f"openid offline_access {OPERATE}/access_as_user"}
-    answer = await client.http.post(f"/{client.tenant}/oauth2/v2.0/devicecode", data=form)
-    assert answer.headers["cache-control"] == "no-store, no-cache"
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 async def enter(client: Client, started: dict[str, Any], **form: str) -> str:
@@ -29,28 +19,9 @@ async def enter(client: Client, started: dict[str, Any], **form: str) -> str:
     return (await client.http.post(PAGE, data={"user_code": started["user_code"]} | form)).text
 
 
-async def poll(
-    client: Client, started: dict[str, Any], headers: Any = None, **changes: Any
-) -> httpx.Response:
-    """The device, with a server behind it, polls the token endpoint."""
-    form = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
-        "client_id": OPERATE,
-        "client_secret": SECRET,
-        "device_code": started["device_code"],
-    }
-    return await client.redeem(headers, **(form | changes))
-
-
-def codes_of(answer: httpx.Response) -> list[int]:
-    """The AADSTS codes of an error."""
-    found: list[int] = answer.json()["error_codes"]
-    return found
-
-
 async def test_the_message_tells_people_where_to_type_what(emulator: EntraEmulator, client: Client) -> None:
     """A person can act on the message alone, and the address carries no code, as at Entra."""
-    started = await start(client)
+    started = await client.start_device()
     assert started["verification_uri"] == emulator.base_url + PAGE
     assert "verification_uri_complete" not in started
     for part in (started["verification_uri"], started["user_code"]):
@@ -61,17 +32,17 @@ async def test_the_message_tells_people_where_to_type_what(emulator: EntraEmulat
 
 async def test_devices_do_not_get_each_others_tokens(client: Client) -> None:
     """A user who entered the code of one device is not signed in on another."""
-    first, second = await start(client), await start(client)
+    first, second = await client.start_device(), await client.start_device()
     assert "Signed in" in await enter(client, first, user="Ada Admin")
-    assert codes_of(await poll(client, second)) == [70016]
+    assert codes_of(await client.poll_device(second)) == [70016]
     assert "Signed in" in await enter(client, second, user="Ben Reader")
-    names = [claims_of((await poll(client, each)).json()["access_token"])["name"] for each in (first, second)]
-    assert names == ["Ada Admin", "Ben Reader"]
+    tokens = [(await client.poll_device(each)).json()["access_token"] for each in (first, second)]
+    assert [claims_of(token)["name"] for token in tokens] == ["Ada Admin", "Ben Reader"]
 
 
 async def test_codes_that_no_device_has(client: Client) -> None:
     """The page asks again, and does not say which of them were good once."""
-    await start(client)
+    await client.start_device()
     page = await client.http.post(PAGE, data={"user_code": "ZZZZZZZZZ", "user": "Ada Admin"})
     assert "No device waits with that code" in page.text
     assert 'role="alert"' in page.text
@@ -80,40 +51,40 @@ async def test_codes_that_no_device_has(client: Client) -> None:
 
 async def test_a_code_is_its_applications_alone(client: Client) -> None:
     """Another application's credential does not help, and garbage neither."""
-    started = await start(client)
+    started = await client.start_device()
     await enter(client, started, user="Ada Admin")
     other = {"client_id": BILLING, "client_secret": "local-emulator-secret-of-billing"}
-    stolen = await poll(client, started, **other)
+    stolen = await client.poll_device(started, **other)
     assert (stolen.json()["error"], codes_of(stolen)) == ("bad_verification_code", [70018])
-    assert codes_of(await poll(client, started, device_code="garbage")) == [70018]
-    assert codes_of(await poll(client, started, device_code=None)) == [900144]
-    assert (await poll(client, started)).status_code == 200
+    assert codes_of(await client.poll_device(started, device_code="garbage")) == [70018]
+    assert codes_of(await client.poll_device(started, device_code=None)) == [900144]
+    assert (await client.poll_device(started)).status_code == 200
 
 
 async def test_a_wrong_secret_leaves_the_code_as_it_was(client: Client) -> None:
     """The secret is checked before the user's decision is revealed."""
-    started = await start(client)
+    started = await client.start_device()
     for _ in range(2):
-        refused = await poll(client, started, client_secret="wrong")
+        refused = await client.poll_device(started, client_secret="wrong")
         assert (refused.status_code, codes_of(refused)) == (401, [7000215])
         await enter(client, started, user="Ada Admin")
-    assert (await poll(client, started)).status_code == 200
+    assert (await client.poll_device(started)).status_code == 200
 
 
 async def test_the_short_name_of_the_grant_is_known(client: Client) -> None:
     """Microsoft's clients of old send ``device_code`` alone."""
-    started = await start(client)
+    started = await client.start_device()
     await enter(client, started, user="Ada Admin")
-    assert (await poll(client, started, grant_type="device_code")).status_code == 200
+    assert (await client.poll_device(started, grant_type="device_code")).status_code == 200
 
 
 async def test_browsers_redeem_no_codes_of_devices(client: Client) -> None:
     """They could renew nothing with what they would get: AADSTS9002326."""
-    started = await start(client)
+    started = await client.start_device()
     await enter(client, started, user="Ada Admin")
-    refused = await poll(client, started, {"Origin": "http://localhost:8000"})
+    refused = await client.poll_device(started, {"Origin": "http://localhost:8000"})
     assert (refused.json()["error"], codes_of(refused)) == ("invalid_request", [9002326])
-    assert (await poll(client, started)).status_code == 200
+    assert (await client.poll_device(started)).status_code == 200
 
 
 async def test_a_code_is_good_for_the_tenant_that_was_signed_in_to(
@@ -122,13 +93,13 @@ async def test_a_code_is_good_for_the_tenant_that_was_signed_in_to(
     """AADSTS700005 elsewhere; /common serves all."""
     change_application(emulator, OPERATE, sign_in_audience="AzureADMultipleOrgs")
     home = client.tenant
-    started = await start(client)
+    started = await client.start_device()
     await enter(client, started, user="Ada Admin")
     client.tenant = FABRIKAM
-    refused = await poll(client, started)
+    refused = await client.poll_device(started)
     assert (refused.json()["error"], codes_of(refused)) == ("invalid_grant", [700005])
     client.tenant = "common"
-    token = (await poll(client, started)).json()["access_token"]
+    token = (await client.poll_device(started)).json()["access_token"]
     assert claims_of(token)["tid"] == home
 
 
@@ -136,20 +107,20 @@ async def test_a_person_who_was_thrown_out_meanwhile_is_not_signed_in(
     emulator: EntraEmulator, client: Client
 ) -> None:
     """The last look is at the time of the device's question: disabled, then revoked."""
-    started = await start(client)
+    started = await client.start_device()
     await enter(client, started, user="Ada Admin")
     change_user(emulator, "Ada Admin", enabled=False)
-    assert codes_of(await poll(client, started)) == [50057]
+    assert codes_of(await client.poll_device(started)) == [50057]
     change_user(emulator, "Ada Admin", enabled=True)
     emulator.travel(1)
     emulator.revoke("Ada Admin")
-    refused = await poll(client, started)
+    refused = await client.poll_device(started)
     assert (refused.json()["suberror"], codes_of(refused)) == ("bad_token", [50173])
 
 
 async def test_the_page_counts_the_registration_as_it_is(emulator: EntraEmulator, client: Client) -> None:
     """An application that was disabled, or lost its consent, since the device started."""
-    started = await start(client)
+    started = await client.start_device()
     change_application(emulator, OPERATE, enabled=False)
     assert "AADSTS7000112" in await enter(client, started, user="Ada Admin")
     change_application(emulator, OPERATE, enabled=True, admin_consent=False)
@@ -160,7 +131,7 @@ async def test_a_tenant_may_go_while_a_device_waits(emulator: EntraEmulator, cli
     """The person reads it on the page."""
     change_application(emulator, OPERATE, sign_in_audience="AzureADMultipleOrgs")
     client.tenant = FABRIKAM
-    started = await start(client)
+    started = await client.start_device()
     contoso = emulator.tenant
     members = tuple(user for user in contoso.users if user.home_tenant is None)
     emulator.directory = replace(emulator.directory, tenants=(replace(contoso, users=members),))
@@ -170,6 +141,6 @@ async def test_a_tenant_may_go_while_a_device_waits(emulator: EntraEmulator, cli
 @pytest.mark.parametrize("name", ["Nobody", "gabi@fabrikam.example"])
 async def test_people_of_elsewhere_are_told_on_the_page(client: Client, name: str) -> None:
     """The device waits on, for a user who can sign in."""
-    started = await start(client)
+    started = await client.start_device()
     assert "AADSTS500" in await enter(client, started, user=name)
-    assert codes_of(await poll(client, started)) == [70016]
+    assert codes_of(await client.poll_device(started)) == [70016]

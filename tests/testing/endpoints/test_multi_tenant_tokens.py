@@ -3,13 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 
 from camunda_entra_fastapi.testing import Consent, EntraEmulator, User
 from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE, UNRELATED
 from tests.testing.browsing import Browser, change_application, claims_of
-from tests.testing.conftest import SECRET, Client
+from tests.testing.conftest import Client
 
 FABRIKAM = "fab00000-1111-4222-8333-444455556666"
 GUEST = "6ab10000-0000-4000-8000-000000000003"
@@ -35,17 +34,6 @@ def change_fabrikam(emulator: EntraEmulator, **changes: Any) -> None:
     emulator.directory = emulator.directory.with_tenant(replace(fabrikam, **changes))
 
 
-async def renew(client: Client, tokens: dict[str, Any], **changes: Any) -> httpx.Response:
-    """Operate renews what it has, at the tenant that the client is at."""
-    form = {
-        "grant_type": "refresh_token",
-        "client_id": OPERATE,
-        "client_secret": SECRET,
-        "refresh_token": tokens["refresh_token"],
-    }
-    return await client.redeem(**(form | changes))
-
-
 @pytest.mark.parametrize(
     ("first", "second", "person"), [(FABRIKAM, CONTOSO, GUEST), (CONTOSO, FABRIKAM, AT_HOME)]
 )
@@ -57,15 +45,15 @@ async def test_a_refresh_token_is_good_wherever_its_person_is(
     tokens = await Browser(client).tokens("Gabi Guest")
     assert claims_of(tokens["access_token"])["tid"] == first
     client.tenant = second
-    renewed = (await renew(client, tokens)).json()
+    renewed = (await client.refresh(tokens)).json()
     assert (claims_of(renewed["access_token"])["tid"], claims_of(renewed["access_token"])["oid"]) == (
         second,
         person,
     )
     assert claims_of(renewed["id_token"])["iss"].endswith(f"/{second}/v2.0")
     client.tenant = "common"
-    assert claims_of((await renew(client, renewed)).json()["access_token"])["tid"] == second
-    assert claims_of((await renew(client, tokens)).json()["access_token"])["tid"] == first
+    assert claims_of((await client.refresh(renewed)).json()["access_token"])["tid"] == second
+    assert claims_of((await client.refresh(tokens)).json()["access_token"])["tid"] == first
 
 
 async def test_a_refresh_token_does_not_take_strangers_along(emulator: EntraEmulator, client: Client) -> None:
@@ -74,11 +62,11 @@ async def test_a_refresh_token_does_not_take_strangers_along(emulator: EntraEmul
     change_fabrikam(emulator, users=namesakes)
     tokens = await Browser(client).tokens("Ada Admin")
     home, client.tenant = client.tenant, FABRIKAM
-    refused = await renew(client, tokens)
+    refused = await client.refresh(tokens)
     assert (refused.json()["error"], refused.json()["error_codes"]) == ("invalid_grant", [50020])
     assert "Ada Admin" in refused.json()["error_description"]
     client.tenant = home
-    assert (await renew(client, tokens)).status_code == 200
+    assert (await client.refresh(tokens)).status_code == 200
 
 
 async def test_the_other_tenants_rules_hold_there(emulator: EntraEmulator, client: Client) -> None:
@@ -86,12 +74,12 @@ async def test_the_other_tenants_rules_hold_there(emulator: EntraEmulator, clien
     tokens = await Browser(client).tokens("Gabi Guest")
     client.tenant = FABRIKAM
     other = f"{UNRELATED}/access_as_user"
-    assert (await renew(client, tokens, scope=other)).json()["error_codes"] == [500011]
+    assert (await client.refresh(tokens, scope=other)).json()["error_codes"] == [500011]
     gabi = emulator.directory.tenants[1].users[0]
     change_fabrikam(emulator, consents=())
-    assert (await renew(client, tokens)).json()["error_codes"] == [65001]
+    assert (await client.refresh(tokens)).json()["error_codes"] == [65001]
     change_fabrikam(emulator, users=(replace(gabi, enabled=False),))
-    assert (await renew(client, tokens)).json()["error_codes"] == [50057]
+    assert (await client.refresh(tokens)).json()["error_codes"] == [50057]
 
 
 async def test_personal_accounts_have_an_endpoint_of_their_own(
@@ -101,7 +89,7 @@ async def test_personal_accounts_have_an_endpoint_of_their_own(
     change_application(emulator, OPERATE, sign_in_audience="AzureADandPersonalMicrosoftAccount")
     tokens = await Browser(client).tokens("Ada Admin")
     client.tenant = "consumers"
-    assert (await renew(client, tokens)).json()["error_codes"] == [50020]
+    assert (await client.refresh(tokens)).json()["error_codes"] == [50020]
 
 
 async def test_an_application_is_itself_in_each_tenant_that_consented(

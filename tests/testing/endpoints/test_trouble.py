@@ -11,27 +11,17 @@ import pytest
 from camunda_entra_fastapi.testing import ConditionalAccess, EntraEmulator, RecordedRequest, Secret
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, UNRELATED
 from camunda_entra_fastapi.testing.serving.certificates import make_tls
-from tests.testing.browsing import Browser, change_application, change_tenant, change_user, claims_of
+from tests.testing.browsing import (
+    Browser,
+    change_application,
+    change_tenant,
+    change_user,
+    claims_of,
+    codes_of,
+)
 from tests.testing.conftest import SECRET, Client
 
 FABRIKAM = "fabrikam.onmicrosoft.com"
-
-
-def codes_of(answer: httpx.Response) -> list[int]:
-    """The AADSTS codes of an error."""
-    found: list[int] = answer.json()["error_codes"]
-    return found
-
-
-async def renew(client: Client, tokens: dict[str, Any], **changes: Any) -> httpx.Response:
-    """Operate renews what it has."""
-    form = {
-        "grant_type": "refresh_token",
-        "client_id": OPERATE,
-        "client_secret": SECRET,
-        "refresh_token": tokens["refresh_token"],
-    }
-    return await client.redeem(**(form | changes))
 
 
 async def test_applications_that_ask_too_often(emulator: EntraEmulator, client: Client) -> None:
@@ -112,37 +102,37 @@ async def test_renewals_of_who_may_not_any_more(emulator: EntraEmulator, client:
     """The directory is asked each time: consent, policies, the account itself."""
     tokens = await Browser(client).tokens("Ada Admin")
     change_application(emulator, OPERATE, admin_consent=False)
-    refused = await renew(client, tokens)
+    refused = await client.refresh(tokens)
     assert (codes_of(refused), refused.json()["suberror"]) == ([65001], "consent_required")
     change_application(emulator, OPERATE, admin_consent=True)
     change_tenant(emulator, policies=(ConditionalAccess("mfa"),))
-    refused = await renew(client, tokens)
+    refused = await client.refresh(tokens)
     assert (codes_of(refused), refused.json()["suberror"]) == ([50076], "basic_action")
     change_tenant(emulator, policies=())
     change_user(emulator, "Ada Admin", enabled=False)
-    assert codes_of(await renew(client, tokens)) == [50057]
+    assert codes_of(await client.refresh(tokens)) == [50057]
     emulator.revoke("Ada Admin")
-    refused = await renew(client, tokens)
+    refused = await client.refresh(tokens)
     assert (codes_of(refused), refused.json()["suberror"]) == ([50173], "bad_token")
     change_tenant(emulator, users=())
-    assert codes_of(await renew(client, tokens)) == [50173]
+    assert codes_of(await client.refresh(tokens)) == [50173]
 
 
 async def test_renewals_of_who_is_gone(emulator: EntraEmulator, client: Client) -> None:
     """A deleted account has its own code."""
     tokens = await Browser(client).tokens("Ada Admin")
     change_tenant(emulator, users=())
-    assert codes_of(await renew(client, tokens)) == [50034]
+    assert codes_of(await client.refresh(tokens)) == [50034]
 
 
 async def test_one_sign_in_serves_several_apis(client: Client) -> None:
     """The renewal names another resource; scopes of OpenID Connect alone keep the one there was."""
     tokens = await Browser(client).tokens("Ada Admin")
-    other = (await renew(client, tokens, scope=f"{UNRELATED}/access_as_user")).json()
+    other = (await client.refresh(tokens, scope=f"{UNRELATED}/access_as_user")).json()
     assert claims_of(other["access_token"])["aud"] == UNRELATED
-    same = (await renew(client, tokens, scope="openid offline_access")).json()
+    same = (await client.refresh(tokens, scope="openid offline_access")).json()
     assert claims_of(same["access_token"])["aud"] == OPERATE
-    assert codes_of(await renew(client, tokens, resource="x")) == [901002]
+    assert codes_of(await client.refresh(tokens, resource="x")) == [901002]
 
 
 async def test_tenants_for_applications(emulator: EntraEmulator, client: Client) -> None:

@@ -21,7 +21,7 @@ from tests.testing.browsing import (
     claims_of,
     code_of,
 )
-from tests.testing.conftest import SECRET, Client
+from tests.testing.conftest import Client
 
 ADA, BEN = "Ada Admin", "Ben Reader"
 OWN = f"openid profile offline_access {OPERATE}/.default"
@@ -42,8 +42,7 @@ def demand(emulator: EntraEmulator, *policies: ConditionalAccess) -> None:
 
 async def renew(browser: Browser, tokens: dict[str, Any], **changes: str) -> dict[str, Any]:
     """The token response for Operate's refresh token."""
-    form = {"grant_type": "refresh_token", "client_id": OPERATE, "client_secret": SECRET}
-    answer = await browser.client.redeem(refresh_token=tokens["refresh_token"], **form, **changes)
+    answer = await browser.client.refresh(tokens, **changes)
     found: dict[str, Any] = answer.json()
     assert answer.status_code == (400 if "error" in found else 200)
     return found

@@ -1,7 +1,5 @@
 """The request log of pages and grants, and the endpoints that a throttle concerns."""
 
-from typing import Any
-
 import httpx
 import pytest
 
@@ -18,39 +16,14 @@ def last(emulator: EntraEmulator) -> RecordedRequest:
     return emulator.requests[-1]
 
 
-async def start_device(client: Client, **changes: Any) -> dict[str, Any]:
-    """A device asks for codes."""
-    form = {"client_id": OPERATE, "scope": f"offline_access {OPERATE}/access_as_user"} | changes
-    answer = await client.http.post(f"/{client.tenant}/oauth2/v2.0/devicecode", data=form)
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def poll(client: Client, started: dict[str, Any]) -> httpx.Response:
-    """The device polls the token endpoint."""
-    return await client.redeem(
-        grant_type="urn:ietf:params:oauth:grant-type:device_code",
-        client_id=OPERATE,
-        client_secret=SECRET,
-        device_code=started["device_code"],
-    )
-
-
 async def trade(client: Client, assertion: str) -> httpx.Response:
-    """Operate asks on behalf of who called it."""
-    return await client.redeem(
-        grant_type="urn:ietf:params:oauth:grant-type:jwt-bearer",
-        client_id=OPERATE,
-        client_secret=SECRET,
-        assertion=assertion,
-        requested_token_use="on_behalf_of",
-        scope=f"{UNRELATED}/access_as_user offline_access",
-    )
+    """The token response on behalf of a caller, with a refresh token."""
+    return await client.on_behalf_of(assertion, scope=f"{UNRELATED}/access_as_user offline_access")
 
 
 async def test_a_devices_way_can_be_followed(emulator: EntraEmulator, client: Client) -> None:
     """The log has its start, its page and its tokens, each with the application, and the user once known."""
-    started = await start_device(client)
+    started = await client.start_device()
     assert (last(emulator).did, last(emulator).client) == ("device start", "Operate")
     await client.http.get(PAGE)
     assert (last(emulator).did, last(emulator).client) == ("device sign in", "")
@@ -59,11 +32,11 @@ async def test_a_devices_way_can_be_followed(emulator: EntraEmulator, client: Cl
     await client.http.post(PAGE, data={"user_code": started["user_code"], "user": "Ada Admin"})
     page = last(emulator)
     assert (page.did, page.client, page.user) == ("device sign in", "Operate", "Ada Admin")
-    await poll(client, started)
+    await client.poll_device(started)
     assert (last(emulator).did, last(emulator).client) == ("device code", "Operate")
-    await poll(client, started)
+    await client.poll_device(started)
     assert last(emulator).error.startswith("AADSTS70018: ")
-    await start_device(client, client_id="nobody")
+    await client.start_device(client_id="nobody")
     assert (last(emulator).did, last(emulator).client) == ("device start", "")
     assert last(emulator).error.startswith("AADSTS700016: ")
 
@@ -98,13 +71,13 @@ async def test_an_administrators_consent_can_be_followed(
 
 async def test_no_grant_leaves_secrets_in_the_log(emulator: EntraEmulator, client: Client) -> None:
     """Codes of devices, assertions, and what they give are as secret as passwords."""
-    started = await start_device(client)
+    started = await client.start_device()
     await client.http.post(PAGE, data={"user_code": started["user_code"], "user": "Ada Admin"})
-    tokens = (await poll(client, started)).json()
+    tokens = (await client.poll_device(started)).json()
     traded = (await trade(client, tokens["access_token"])).json()
     secrets = [SECRET, started["device_code"], started["user_code"]]
     secrets += [each[name] for each in (tokens, traded) for name in ("access_token", "refresh_token")]
-    await poll(client, started)
+    await client.poll_device(started)
     await trade(client, f"{tokens['access_token']}x")
     log = repr(emulator.requests)
     assert "AADSTS70018" in log
@@ -117,7 +90,7 @@ async def test_throttling_concerns_every_grant_and_nothing_else(
 ) -> None:
     """People can sign in and documents are served; each refused code and token is as good as before."""
     change_application(emulator, OPERATE, allow_public_client=True)
-    started = await start_device(client)
+    started = await client.start_device()
     tokens = await Browser(client).tokens("Ada Admin")
     renewal = {
         "grant_type": "refresh_token",
@@ -130,7 +103,7 @@ async def test_throttling_concerns_every_grant_and_nothing_else(
     assert (await client.http.get(f"/{client.tenant}/discovery/v2.0/keys")).status_code == 200
     for _ in range(2):
         for answer in (
-            await poll(client, started),
+            await client.poll_device(started),
             await trade(client, tokens["access_token"]),
             await client.redeem(**renewal),
         ):
@@ -139,7 +112,7 @@ async def test_throttling_concerns_every_grant_and_nothing_else(
     emulator.travel(59.5)
     assert (await client.credentials()).headers["retry-after"] == "1"
     emulator.travel(0.5)
-    assert (await poll(client, started)).status_code == 200
+    assert (await client.poll_device(started)).status_code == 200
     assert (await trade(client, tokens["access_token"])).status_code == 200
     assert (await client.redeem(**renewal)).status_code == 200
 
