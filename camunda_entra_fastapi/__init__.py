@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 else:  # so that an unknown name is an error to type checkers
 
     def __getattr__(name: str) -> Any:
-        if name in _PARTS:
+        if name in _SUBMODULES:
             return import_module(f"{__name__}.{name}")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
-        globals()[name] = found  # PEP 562: from now on, Python finds it by itself
-        return found
+        value = getattr(import_module(f"{__name__}.{_MODULE_OF.get(name, 'errors')}"), name)
+        globals()[name] = value  # PEP 562: from now on, Python finds it by itself
+        return value
 
 
 __all__ = [
@@ -56,15 +56,14 @@ __all__ = [
     "SignInFailed",
 ]
 
-_HOMES: Final = {
+_MODULE_OF: Final = {
     "CamundaEntra": "plugin",
     "EntraSettings": "settings",
     "EntraUser": "user",
     "GatewayIdentity": "web.gateway_identity",
 }
 """Where a public name is defined; those that are not here are in ``errors``."""
-_PARTS: Final = (
-    "authenticator",
+_SUBMODULES: Final = (
     "downstream",
     "downstream_api",
     "errors",
@@ -75,6 +74,7 @@ _PARTS: Final = (
     "settings",
     "sign_in",
     "telemetry",
+    "token_validator",
     "urls",
     "user",
     "validation",
@@ -84,4 +84,4 @@ _PARTS: Final = (
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_PARTS})
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -7,17 +7,17 @@ from camunda_entra_fastapi.downstream.app_token import AppToken, read_app_scope
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
 from camunda_entra_fastapi.downstream.on_behalf_of import group_lookup, on_behalf_of, read_user_scope
 from camunda_entra_fastapi.downstream.user_token import UserTokens
-from camunda_entra_fastapi.runtime import Joined, required
+from camunda_entra_fastapi.runtime import Runtime, require_credential
 from camunda_entra_fastapi.web.current_user import CurrentUser, GroupLookup
 
-_NEEDS: Final = "Calling other services needs"
+_PURPOSE: Final = "Calling other services needs"
 
 
-class CallsOn:
+class DownstreamApi:
     """The half of ``CamundaEntra`` that gives tokens for other services."""
 
     current_user: CurrentUser
-    _joined: list[Joined]
+    _runtimes: list[Runtime]
 
     def client_credentials(self, scope: str) -> BearerAuth:
         """This application's own access token for another service, to call it without a user.
@@ -34,7 +34,7 @@ class CallsOn:
         scope = read_app_scope(scope)
 
         def token() -> AppToken:
-            return required(self._joined[-1].app_tokens, _NEEDS).of(scope)
+            return require_credential(self._runtimes[-1].app_tokens, _PURPOSE).of(scope)
 
         token()  # a setting that is missing shows at start
         return BearerAuth(token)
@@ -56,10 +56,10 @@ class CallsOn:
         scope = read_user_scope(scope)
 
         def tokens() -> UserTokens:
-            return required(self._joined[-1].user_tokens, _NEEDS)
+            return require_credential(self._runtimes[-1].user_tokens, _PURPOSE)
 
         tokens()  # a setting that is missing shows at start
         return on_behalf_of(self.current_user, tokens, scope)
 
     def _group_lookup(self) -> GroupLookup:
-        return group_lookup(self.current_user, lambda: self._joined[-1].groups)
+        return group_lookup(self.current_user, lambda: self._runtimes[-1].groups)

@@ -1,4 +1,4 @@
-"""``CamundaEntra``: the one place where the parts are joined."""
+"""``CamundaEntra``: the dependencies, routers and pages of one Entra application registration."""
 
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -8,44 +8,44 @@ import httpx
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 
-from camunda_entra_fastapi.authenticator import Clock
-from camunda_entra_fastapi.downstream_api import CallsOn
+from camunda_entra_fastapi.downstream_api import DownstreamApi
 from camunda_entra_fastapi.remote.credentials import AssertionSource
-from camunda_entra_fastapi.runtime import join, required, scheme_of
+from camunda_entra_fastapi.runtime import build_runtime, require_credential
 from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.token_validator import Clock
+from camunda_entra_fastapi.web import openapi
 from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.current_user import (
-    Browsers,
+    BrowserLogin,
     CurrentUser,
     UserDependency,
     access_token_of,
     require,
     require_any,
 )
-from camunda_entra_fastapi.web.exception_handlers import answer_faults
-from camunda_entra_fastapi.web.forward_auth import Demand, ForwardAuth
+from camunda_entra_fastapi.web.exception_handlers import add_exception_handlers
+from camunda_entra_fastapi.web.forward_auth import ForwardAuth, VerifyOptions
 from camunda_entra_fastapi.web.health import Health
-from camunda_entra_fastapi.web.login.docs_token import DocsToken
-from camunda_entra_fastapi.web.login.mount import FixedPaths
-from camunda_entra_fastapi.web.login.parts import Parts, Paths
-from camunda_entra_fastapi.web.login.router import Login
-from camunda_entra_fastapi.web.openapi import document_refusals, fill_swagger_ui, guard_docs, redeem_codes_at
+from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
+from camunda_entra_fastapi.web.login.docs_token import DocsTokenEndpoint
+from camunda_entra_fastapi.web.login.mount import LoginMount
+from camunda_entra_fastapi.web.login.router import LoginRoutes
 from camunda_entra_fastapi.web.permissions import Permissions
-from camunda_entra_fastapi.web.sessions import SessionCookies
+from camunda_entra_fastapi.web.sessions import SessionCookieMiddleware
 from camunda_entra_fastapi.web.signed_identity import SignedIdentities
 
 
-class CamundaEntra(CallsOn):
+class CamundaEntra(DownstreamApi):
     """Makes a FastAPI service trust one Entra application registration.
 
-    Several may stand side by side in one application; give each a ``scheme_name`` of its own.
+    One application may have several of them; give each a ``scheme_name`` of its own.
 
     Args:
-        settings: What to trust; read from the environment when left out.
+        settings: The tenant and application registration to trust; read from the environment when left out.
         http_client: Used for calls to Entra instead of clients of our own, and never closed.
-        clock: What time it is; the module ``time`` or something like it.
+        clock: The time: the module ``time`` or an object with the same functions.
         scheme_name: The name of the security scheme in the OpenAPI document.
-        client_assertion: Gives signed assertions (RFC 7523) that prove who this service is, in a secret's
+        client_assertion: Returns signed assertions (RFC 7523) that prove who this service is, in a secret's
             place; a function or a coroutine function without parameters.
 
     Raises:
@@ -54,9 +54,9 @@ class CamundaEntra(CallsOn):
 
     Attributes:
         bearer: The security scheme; the Authorization header alone.
-        current_user: A dependency that gives the user who asks, or refuses: by bearer token, or else
-            by the session cookie of who signed in with a browser.
-        optional_user: The same, giving None to who brings no credentials at all.
+        current_user: A dependency that gives the current user, or refuses: by bearer token, or else
+            by session cookie.
+        optional_user: The same, but None for a request without credentials.
         access_token: A dependency that gives the current user's access token, renewed in time.
     """
 
@@ -70,20 +70,20 @@ class CamundaEntra(CallsOn):
         client_assertion: AssertionSource | None = None,
     ) -> None:
         self._client_assertion = client_assertion
-        own = join(settings or EntraSettings(), http_client, clock, client_assertion)
-        self._joined = [own]
-        self._paths: Paths | None = None
-        self._scheme = scheme_of(own.settings, scheme_name)
-        self.bearer = EntraBearer(own.judge, self._scheme)
-        self.current_user = CurrentUser(own.judge, self._scheme)
-        self.optional_user = CurrentUser(own.judge, self._scheme, optional=True)
+        runtime = build_runtime(settings or EntraSettings(), http_client, clock, client_assertion)
+        self._runtimes = [runtime]
+        self._login_paths: LoginPaths | None = None
+        self._scheme = openapi.security_scheme_of(runtime.settings, scheme_name)
+        self.bearer = EntraBearer(runtime.authentication, self._scheme)
+        self.current_user = CurrentUser(runtime.authentication, self._scheme)
+        self.optional_user = CurrentUser(runtime.authentication, self._scheme, optional=True)
         self.access_token = access_token_of(self.current_user)
-        self._appoint()
+        self._apply_runtime()
 
     @property
     def settings(self) -> EntraSettings:
-        """What is trusted; something else while ``overridden``."""
-        return self._joined[-1].settings
+        """The settings in use; others while ``overridden``."""
+        return self._runtimes[-1].settings
 
     def require(
         self,
@@ -99,7 +99,7 @@ class CamundaEntra(CallsOn):
             scopes: Delegated permissions as they stand in ``scp``, without a prefix.
             roles: Application roles, of people and applications.
             groups: Object IDs of groups.
-            auth_context: One of Conditional Access, as ``c1``; people who lack it are sent to sign in so.
+            auth_context: One of Conditional Access, as ``c1``. Browsers without it are sent to sign in with it.
         """
         return require(self.current_user, Permissions.named(scopes, roles, groups, auth_context))
 
@@ -109,7 +109,7 @@ class CamundaEntra(CallsOn):
         """A dependency that gives the current user, who must have at least one of what is named.
 
         Raises:
-            ValueError: Nothing is named, so nobody could ever have it.
+            ValueError: Nothing is named, so no user could ever have it.
         """
         permissions = Permissions.named(scopes, roles, groups)
         if permissions == Permissions():
@@ -120,13 +120,13 @@ class CamundaEntra(CallsOn):
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
         """Fetch the keys before the first request, and keep them fresh until the end.
 
-        Does not fail when Entra is away: a warning is logged, and the fetch repeated until it succeeds.
-        Where it does not run, keys are fetched on first use. The redirect URIs to register are logged once.
+        It does not fail while Entra is away: it logs a warning and repeats the fetch until it succeeds.
+        Without it, keys are fetched on first use. It logs once which redirect URIs to register.
         """
-        joined = self._joined[-1]
-        if self._paths is not None:
-            self._paths.log_redirect_uris(joined.settings.base_url)
-        async with joined.running():
+        runtime = self._runtimes[-1]
+        if self._login_paths is not None:
+            self._login_paths.log_redirect_uris(runtime.settings.base_url)
+        async with runtime.lifespan():
             yield
 
     def login_router(
@@ -136,25 +136,25 @@ class CamundaEntra(CallsOn):
         callback_path: str | None = None,
         docs_redirect_path: str = "/docs/oauth2-redirect",
     ) -> APIRouter:
-        """The pages for signing in and out with a browser; from then on session cookies count.
+        """The pages for signing in and out with a browser. From now on, session cookies authenticate.
 
-        ``install`` includes it, and brings renewed cookies with every answer. A prefix is given here.
+        ``install`` includes it, and sends renewed cookies with every response. The prefix is an argument here.
 
         Args:
             prefix: Where the pages are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
             callback_path: The redirect URI's path; ``CAMUNDA_ENTRA_CALLBACK_PATH`` when left out.
-            docs_redirect_path: Where the docs page receives codes.
+            docs_redirect_path: Where Swagger UI receives codes.
 
         Raises:
             SettingsError: There is no client secret.
-            ValueError: What is given for a path is none.
+            ValueError: A path is not one.
         """
-        self._parts()
-        self._paths = Paths(*self.settings.login_paths(prefix, callback_path), docs_redirect_path)
-        self._appoint()
-        docs = DocsToken(self._parts, self._paths)
-        router = Login(self._parts, self._paths, self.current_user, docs.token).router()
-        self._add_health(router, self._paths.prefix)
+        self._login_context()
+        self._login_paths = LoginPaths(*self.settings.login_paths(prefix, callback_path), docs_redirect_path)
+        self._apply_runtime()
+        docs = DocsTokenEndpoint(self._login_context, self._login_paths)
+        router = LoginRoutes(self._login_context, self._login_paths, self.current_user, docs.token).router()
+        self._add_health(router, self._login_paths.prefix)
         return router
 
     def forward_auth_router(
@@ -169,28 +169,28 @@ class CamundaEntra(CallsOn):
         authorization: bool = False,
         identity: str | None = None,
     ) -> APIRouter:
-        """``/auth/verify``, where gateways ask whether a request may pass, and ``/auth/health``.
+        """``/auth/verify``, where gateways ask whether to let a request through, and ``/auth/health``.
 
-        This holds for every request; the query of ``/auth/verify`` demands more, Envoy's is the client's.
+        The arguments hold for every request. The query of ``/auth/verify`` adds to them; Envoy's is the client's.
 
         Args:
             prefix: Where the endpoints are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
-            scopes: Delegated permissions that everybody needs.
-            roles: Application roles that everybody needs.
-            groups: Object IDs of groups that everybody must be in.
+            scopes: Delegated permissions that every user needs.
+            roles: Application roles that every user needs.
+            groups: Object IDs of groups that every user must be in.
             redirect: Whether browsers are sent to sign in; needs the login pages.
-            token: Whether the answer has the access token.
-            authorization: Whether it has it as ``Authorization``, too, for gateways that only copy headers.
-            identity: The backend that the answer has a signed identity for.
+            token: Whether the response has the access token.
+            authorization: Whether it also has it as ``Authorization``, for gateways that only copy headers.
+            identity: The backend that the signed identity in the response is for.
 
         Raises:
-            ValueError: What is given as prefix is no path.
+            ValueError: The prefix is not a path.
         """
         prefix, _, _ = self.settings.login_paths(prefix, None)
-        everybody = Permissions.named(scopes, roles, groups)
-        demand = Demand(everybody, Permissions(), redirect, token, authorization, identity)
-        identities = SignedIdentities(lambda: self._joined[-1])
-        router = ForwardAuth(self.current_user, identities, demand, prefix).router()
+        permissions = Permissions.named(scopes, roles, groups)
+        options = VerifyOptions(permissions, Permissions(), redirect, token, authorization, identity)
+        identities = SignedIdentities(lambda: self._runtimes[-1])
+        router = ForwardAuth(self.current_user, identities, options, prefix).router()
         self._add_health(router, prefix)
         return router
 
@@ -203,35 +203,35 @@ class CamundaEntra(CallsOn):
         prefix: str | None = None,
         callback_path: str | None = None,
     ) -> None:
-        """Let people sign in with a browser, and Swagger UI with Entra; document 401 and 403.
+        """Add the login pages, let Swagger UI sign in with Entra, and document 401 and 403.
 
-        Without a client secret, Swagger UI alone is wired, directly to Entra.
+        Without a client secret there are no login pages, and Swagger UI asks Entra itself.
 
         Args:
             app: The application.
-            protect_docs: Whether docs pages and OpenAPI document are for people who signed in.
+            protect_docs: Whether Swagger UI, ReDoc and the OpenAPI document need a sign-in.
             direct_docs: Whether Swagger UI asks Entra itself, as a *Single-page application*.
             prefix: As for ``login_router``.
             callback_path: As for ``login_router``.
 
         Raises:
-            SettingsError: The docs are to be protected, and there is no client secret to sign in with.
-            ValueError: What is given for a path is none.
+            SettingsError: ``protect_docs`` is set, and there is no client secret to sign in with.
+            ValueError: A path is not one.
         """
         if protect_docs:
-            self._parts()  # or nobody would ever see them
-        if self._joined[-1].parts is not None:
+            self._login_context()  # without login pages, nobody could open them
+        if self._runtimes[-1].login_context is not None:
             docs = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
             router = self.login_router(prefix=prefix, callback_path=callback_path, docs_redirect_path=docs)
-            app.router.routes.append(FixedPaths(prefix or self.settings.login_prefix, router.routes))
-            app.add_middleware(SessionCookies)
-            if not direct_docs and self._paths is not None:
-                self._redeem_docs_codes_here(app, self._paths.of("token"))
-        fill_swagger_ui(app, self._scheme)
-        document_refusals(app, self._scheme)
-        answer_faults(app, lambda: self._joined[-1].judge.challenger)
+            app.router.routes.append(LoginMount(prefix or self.settings.login_prefix, router.routes))
+            app.add_middleware(SessionCookieMiddleware)
+            if not direct_docs and self._login_paths is not None:
+                self._use_own_docs_token_url(app, self._login_paths.of("token"))
+        openapi.configure_swagger_ui(app, self._scheme)
+        openapi.document_error_responses(app, self._scheme)
+        add_exception_handlers(app, lambda: self._runtimes[-1].authentication.challenger)
         if protect_docs:
-            guard_docs(app, self.current_user)
+            openapi.require_sign_in_for_docs(app, self.current_user)
 
     @contextmanager
     def overridden(
@@ -241,59 +241,60 @@ class CamundaEntra(CallsOn):
         http_client: httpx.AsyncClient | None = None,
         clock: Clock | None = None,
     ) -> Iterator[None]:
-        """Judge by something else for a while; for tests of applications whose routes are made already.
+        """Use other settings for a while, for tests of applications whose routes exist already.
 
-        Holds for all dependencies of this object and for lifespans that begin meanwhile. Keys and tokens
-        that were known before count again afterwards, and none from meanwhile. What is left out stays as
-        it is, and so does the OpenAPI document. Of several at once, the last one begun counts.
+        They hold for all dependencies of this object and for lifespans that begin meanwhile. Keys and tokens
+        from before are used again afterwards, and none from meanwhile. An argument that is left out stays as
+        it is, and so does the OpenAPI document. Where several overlap, the last one begun counts.
 
         Args:
-            settings: What to trust.
+            settings: The tenant and application registration to trust.
             http_client: Used for calls to Entra, and never closed.
-            clock: What time it is.
+            clock: The time; as for the constructor.
 
         Raises:
-            SettingsError: People can sign in with a browser, and the settings have no client secret.
+            SettingsError: There are login pages, and the settings have no client secret.
         """
-        before = self._joined[-1]
-        meanwhile = join(
+        before = self._runtimes[-1]
+        override = build_runtime(
             settings or before.settings,
             http_client or before.http_client,
             clock or before.clock,
             None if settings else self._client_assertion,
         )
-        if self._paths is not None:
-            required(meanwhile.parts)
-        self._joined.append(meanwhile)
-        self._appoint()
+        if self._login_paths is not None:
+            require_credential(override.login_context)
+        self._runtimes.append(override)
+        self._apply_runtime()
         try:
             yield
         finally:
-            self._joined.remove(meanwhile)  # not always the last: two tasks may end in any order
-            self._appoint()
+            self._runtimes.remove(override)  # not always the last: two tasks may end in any order
+            self._apply_runtime()
 
-    def _appoint(self) -> None:
-        joined = self._joined[-1]
+    def _apply_runtime(self) -> None:
+        runtime = self._runtimes[-1]
         for bearer in (self.bearer, self.current_user, self.optional_user):
-            bearer.judge = joined.judge
-        self.current_user.look_up_groups = self._group_lookup() if joined.groups else None
-        if self._paths is not None:
-            browsers = Browsers(self._parts().sessions, self._paths.of("login"))
-            self.current_user.browsers = self.optional_user.browsers = browsers
+            bearer.authentication = runtime.authentication
+        self.current_user.look_up_groups = self._group_lookup() if runtime.groups else None
+        if self._login_paths is not None:
+            browser_login = BrowserLogin(self._login_context().sessions, self._login_paths.of("login"))
+            self.current_user.browser_login = self.optional_user.browser_login = browser_login
 
     def _add_health(self, router: APIRouter, prefix: str) -> None:
-        router.add_route(f"{prefix}/health", Health(lambda: self._joined[-1]).health, include_in_schema=False)
+        health = Health(lambda: self._runtimes[-1]).health
+        router.add_route(f"{prefix}/health", health, include_in_schema=False)
 
-    def _parts(self) -> Parts:
-        return required(self._joined[-1].parts)
+    def _login_context(self) -> LoginContext:
+        return require_credential(self._runtimes[-1].login_context)
 
-    def _redeem_docs_codes_here(self, app: FastAPI, path: str) -> None:
+    def _use_own_docs_token_url(self, app: FastAPI, path: str) -> None:
         document = app.openapi_url or ""
 
         def path_of(request: Request) -> str:
-            site = self._parts().sessions.site
-            return site.path(request, path, site.root_of(request, document))
+            public_url = self._login_context().sessions.public_url
+            return public_url.path(request, path, public_url.root_of(request, document))
 
         for bearer in (self.bearer, self.current_user, self.optional_user):
-            bearer.redeem_at(path)
-        redeem_codes_at(app, self._scheme, path_of)
+            bearer.set_token_url(path)
+        openapi.set_docs_token_url(app, self._scheme, path_of)

@@ -19,7 +19,7 @@ validations: Final = _meter.create_counter(
 )
 
 
-class Tally:
+class ObservableCount:
     """A number that grows, for what happens too often to call a counter each time."""
 
     __slots__ = ("count",)
@@ -32,10 +32,10 @@ class Tally:
         return (Observation(self.count),)
 
 
-remembered_hits: Final = Tally()
+cache_hits: Final = ObservableCount()
 _meter.create_observable_counter(
     "camunda_entra.remembered_hits",
-    [remembered_hits.observe],
+    [cache_hits.observe],
     unit="{token}",
     description="Tokens accepted because they had been verified before",
 )

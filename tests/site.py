@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
-from camunda_entra_fastapi.sign_in.session_manager import SessionKeeper
+from camunda_entra_fastapi.sign_in.session_manager import SessionManager
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE
 from tests.conftest import FakeClock
@@ -303,11 +303,11 @@ def register(emulator: EntraEmulator, *redirect_uris: str) -> None:
     change_application(emulator, OPERATE, redirect_uris=uris)
 
 
-def keeper_of(site: Site) -> SessionKeeper:
+def session_manager_of(site: Site) -> SessionManager:
     """What keeps the site's sessions."""
-    parts = site.entra._joined[-1].parts
-    assert parts is not None
-    return parts.sessions.keeper
+    login_context = site.entra._runtimes[-1].login_context
+    assert login_context is not None
+    return login_context.sessions.manager
 
 
 def query_of(address: str) -> dict[str, str]:

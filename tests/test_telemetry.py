@@ -13,11 +13,11 @@ from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, Observa
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
 
 from camunda_entra_fastapi import CamundaEntra
-from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.errors import EntraError
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.token_validator import TokenValidator
 from tests.conftest import FakeClock
 from tests.remote.scripted import LIFETIME, ScriptedEntra
 from tests.tokens import NOW, token, user_claims
@@ -61,9 +61,9 @@ def entra() -> ScriptedEntra:
 
 
 @pytest.fixture
-def authenticator(entra: ScriptedEntra, clock: FakeClock) -> Authenticator:
-    """An authenticator that asks it."""
-    return Authenticator(entra.source(clock), POLICY, remember=100, clock=clock)
+def validator(entra: ScriptedEntra, clock: FakeClock) -> TokenValidator:
+    """A validator that asks it."""
+    return TokenValidator(entra.source(clock), POLICY, cache_size=100, clock=clock)
 
 
 def measured(reader: InMemoryMetricReader) -> dict[str, tuple[Metric, Points]]:
@@ -90,22 +90,20 @@ def counts(reader: InMemoryMetricReader) -> dict[str, dict[tuple[object, ...], i
     }
 
 
-async def verdict(authenticator: Authenticator, text: str) -> str:
+async def verdict(validator: TokenValidator, text: str) -> str:
     """The code of the refusal, or ``accepted``."""
     try:
-        await authenticator.authenticate(text)
+        await validator.validate_text(text)
     except EntraError as error:
         return error.code
     return "accepted"
 
 
-async def test_tokens_are_counted_by_outcome(
-    authenticator: Authenticator, reader: InMemoryMetricReader
-) -> None:
+async def test_tokens_are_counted_by_outcome(validator: TokenValidator, reader: InMemoryMetricReader) -> None:
     """``accepted`` or the code of the refusal; those remembered are counted apart."""
     good = token(user_claims())
     for text in (good, good, good, token(user_claims(aud="x")), token(user_claims(aud="y")), "nonsense"):
-        await verdict(authenticator, text)
+        await verdict(validator, text)
     assert counts(reader) == {
         "camunda_entra.validations": {
             ("accepted",): 1,
@@ -121,12 +119,12 @@ async def test_tokens_are_counted_by_outcome(
 
 
 async def test_failed_fetches_and_the_tokens_that_suffer_are_counted(
-    authenticator: Authenticator, entra: ScriptedEntra, reader: InMemoryMetricReader
+    validator: TokenValidator, entra: ScriptedEntra, reader: InMemoryMetricReader
 ) -> None:
     """One fetch, and each token that could not be judged for it."""
     entra.down()
     for _ in range(3):
-        await verdict(authenticator, token(user_claims()))
+        await verdict(validator, token(user_claims()))
     assert counts(reader) == {
         "camunda_entra.validations": {("keys_unavailable",): 3},
         "camunda_entra.refreshes": {("discovery document", "failed"): 1, ("signing keys", "failed"): 1},
@@ -134,10 +132,10 @@ async def test_failed_fetches_and_the_tokens_that_suffer_are_counted(
 
 
 async def test_what_is_broken_off_is_counted_as_failed(
-    authenticator: Authenticator, reader: InMemoryMetricReader, monkeypatch: pytest.MonkeyPatch
+    validator: TokenValidator, reader: InMemoryMetricReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that goes away while keys are fetched got no verdict."""
-    task = asyncio.create_task(authenticator.authenticate(token(user_claims())))
+    task = asyncio.create_task(validator.validate_text(token(user_claims())))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -157,10 +155,10 @@ async def test_the_time_of_judging_is_measured_by_outcome(
         return await find(key_id)
 
     monkeypatch.setattr(source, "find", slow_find)
-    authenticator = Authenticator(source, POLICY, remember=100, clock=clock)
+    validator = TokenValidator(source, POLICY, cache_size=100, clock=clock)
     good = token(user_claims())
     for text in (good, good, token(user_claims(aud="x"))):
-        await verdict(authenticator, text)
+        await verdict(validator, text)
     metric, points = measured(reader)["camunda_entra.validation.duration"]
     assert metric.unit == "s"
     assert {dict(key)["outcome"]: (point.count, point.sum) for key, point in points.items()} == {
@@ -170,15 +168,15 @@ async def test_the_time_of_judging_is_measured_by_outcome(
 
 
 async def test_the_attributes_are_the_documented_ones_and_never_a_token(
-    authenticator: Authenticator, entra: ScriptedEntra, clock: FakeClock, reader: InMemoryMetricReader
+    validator: TokenValidator, entra: ScriptedEntra, clock: FakeClock, reader: InMemoryMetricReader
 ) -> None:
     """Few values each, none of which a stranger can choose: a label for each token would be a flood."""
     strange = [token(user_claims(), {"alg": "RS256", "kid": f"kid-{number}"}) for number in range(20)]
     for text in (token(user_claims()), token(user_claims()), *strange, "secret-secret", "a.b.c"):
-        await verdict(authenticator, text)
+        await verdict(validator, text)
     entra.down()
     clock.advance(LIFETIME)
-    await verdict(authenticator, token(user_claims(exp=NOW + 9000)))
+    await verdict(validator, token(user_claims(exp=NOW + 9000)))
     for _ in range(50):
         await asyncio.sleep(0)
     found = measured(reader)

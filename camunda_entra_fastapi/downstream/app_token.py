@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from camunda_entra_fastapi.downstream.shared import Held, SharedTokens
+from camunda_entra_fastapi.downstream.shared import CachedToken, SharedTokens
 from camunda_entra_fastapi.errors import EntraError, EntraRefused, EntraUnavailable, FetchFailed
-from camunda_entra_fastapi.remote.claims_request import merged
+from camunda_entra_fastapi.remote.claims_request import claims_parameter
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
@@ -18,19 +18,19 @@ from camunda_entra_fastapi.telemetry import logger
 
 RENEW_AFTER: Final = 0.75
 """The part of a token's life after which another one is fetched, where Entra says nothing of it."""
-LEAST_LEFT: Final = 10.0
+MIN_REMAINING: Final = 10.0
 """Seconds that a token must still be good for, so that it arrives before it expires."""
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 15.0
+FIRST_BACKOFF: Final = 1.0
+MAX_BACKOFF: Final = 15.0
 """Seconds between attempts while Entra says no or nothing; longer only if it asks for more."""
-LONGEST_WAIT: Final = 3600.0
+MAX_RETRY_AFTER: Final = 3600.0
 """Seconds that Entra may ask to wait for, as in Microsoft's own libraries."""
-GIVE_UP_WINDOW: Final = 60.0
+INVALIDATION_WINDOW: Final = 60.0
 """Seconds within which an API's second refusal counts as its word: another token would not help."""
 
 
 @dataclass(slots=True)
-class _Pause:
+class _Backoff:
     """After a failure: what it was, and until when Entra is left alone."""
 
     failure: EntraRefused | FetchFailed
@@ -71,13 +71,13 @@ class AppToken:
         self._scope = scope
         self._clock = clock
         self._shared = shared
-        self._refused: str | None = None
-        self._held: Held | None = None
-        self._pause: _Pause | None = None
-        self._flight: _Flight | None = None
-        self._blocking = threading.Lock()
+        self._rejected: str | None = None
+        self._cached: CachedToken | None = None
+        self._backoff: _Backoff | None = None
+        self._in_progress: _Flight | None = None
+        self._blocking_lock = threading.Lock()
         self._claims: str | None = None
-        self._given_up_at = float("-inf")
+        self._invalidated_at = float("-inf")
 
     async def get(self) -> str:
         """A token that is good for a while.
@@ -86,14 +86,14 @@ class AppToken:
             EntraRefused: Entra says no.
             EntraUnavailable: Entra cannot be asked, and no token is left that is good.
         """
-        held = self._usable()
-        if held is not None and (self._clock() < held.renew_at or self._is_paused()):
-            return held.token
-        flight = self._take_off()
-        if held is not None:
-            return held.token  # while the next one is on its way
-        await asyncio.wait((flight,))  # who gives up waiting cancels it for nobody
-        return flight.result()
+        cached = self._usable()
+        if cached is not None and (self._clock() < cached.renew_at or self._is_backing_off()):
+            return cached.token
+        task = self._start()
+        if cached is not None:
+            return cached.token  # while the next one is on its way
+        await asyncio.wait((task,))  # who gives up waiting cancels it for nobody
+        return task.result()
 
     def get_blocking(self) -> str:
         """The same, for callers without an event loop.
@@ -102,90 +102,94 @@ class AppToken:
             EntraRefused: Entra says no.
             EntraUnavailable: Entra cannot be asked, and no token is left that is good.
         """
-        with self._blocking:
-            held = self._usable()
-            if held is not None and (self._clock() < held.renew_at or self._is_paused()):
-                return held.token
+        with self._blocking_lock:
+            cached = self._usable()
+            if cached is not None and (self._clock() < cached.renew_at or self._is_backing_off()):
+                return cached.token
             try:
                 # In a thread of its own, as the caller's may have an event loop that waits for the caller.
                 with ThreadPoolExecutor(1) as threads:
                     return threads.submit(asyncio.run, self._fetch(None)).result()
             except EntraError:
-                if held is None:
+                if cached is None:
                     raise
-                return held.token
+                return cached.token
 
-    def give_up(self, token: str, claims: str | None) -> bool:
+    def invalidate(self, token: str, claims: str | None) -> bool:
         """Not to use a token any more that an API refused; whether another one is worth asking for.
 
         Args:
             token: What was refused.
             claims: What the API wants to see in the next one, as JSON.
         """
-        held, now = self._held, self._clock()
-        if held is None or held.token != token:
+        cached, now = self._cached, self._clock()
+        if cached is None or cached.token != token:
             return True  # another request was refused as well, and there is a newer one by now
-        if now - self._given_up_at < GIVE_UP_WINDOW:
+        if now - self._invalidated_at < INVALIDATION_WINDOW:
             return False
-        self._held, self._claims, self._given_up_at, self._refused = None, claims, now, token
+        self._cached, self._claims, self._invalidated_at, self._rejected = None, claims, now, token
         return True
 
-    def _usable(self) -> Held | None:
-        held = self._held
-        return held if held is not None and self._clock() < held.good_until else None
+    def _usable(self) -> CachedToken | None:
+        cached = self._cached
+        return cached if cached is not None and self._clock() < cached.usable_until else None
 
-    def _is_paused(self) -> bool:
-        return self._pause is not None and self._clock() < self._pause.until
+    def _is_backing_off(self) -> bool:
+        return self._backoff is not None and self._clock() < self._backoff.until
 
-    def _take_off(self) -> "asyncio.Task[str]":
+    def _start(self) -> "asyncio.Task[str]":
         """The request that is under way on this event loop, or a new one."""
         loop = asyncio.get_running_loop()
-        if self._flight is None or self._flight.loop is not loop or self._flight.task.done():
+        if self._in_progress is None or self._in_progress.loop is not loop or self._in_progress.task.done():
             task = loop.create_task(self._fetch(self._shared), name=f"camunda_entra token for {self._scope}")
             task.add_done_callback(look_at)
-            self._flight = _Flight(task, loop)
-        return self._flight.task
+            self._in_progress = _Flight(task, loop)
+        return self._in_progress.task
 
     async def _fetch(self, shared: SharedTokens | None) -> str:
         name = f"app {self._scope}"
         if shared is not None:
-            found = await shared.find(name)
-            if found is not None and found.token != self._refused:
-                self._held = found
+            found = await shared.get(name)
+            if found is not None and found.token != self._rejected:
+                self._cached = found
                 return found.token
-        held = self._held = await self._ask()
+        cached = self._cached = await self._request()
         if shared is not None:
-            await shared.keep(name, held)
-        return held.token
+            await shared.put(name, cached)
+        return cached.token
 
-    async def _ask(self) -> Held:
-        pause = self._pause
-        if pause is not None and self._clock() < pause.until:
-            raise self._told(pause)
+    async def _request(self) -> CachedToken:
+        backoff = self._backoff
+        if backoff is not None and self._clock() < backoff.until:
+            raise self._error_for(backoff)
         try:
             endpoint = await self._keys.token_endpoint()
             tokens = await request_app_token(
-                self._http, endpoint, self._client, scope=self._scope, claims=merged(self._claims)
+                self._http, endpoint, self._client, scope=self._scope, claims=claims_parameter(self._claims)
             )
         except (EntraRefused, FetchFailed) as failure:
-            raise self._told(self._failed(failure)) from None
+            raise self._error_for(self._back_off(failure)) from None
         now = self._clock()
         renew_in = tokens.refresh_in or tokens.expires_in * RENEW_AFTER
-        good_for = max(tokens.expires_in - LEAST_LEFT, tokens.expires_in / 2)
-        self._pause = None
-        return Held(tokens.access_token, now + min(renew_in, good_for), now + good_for)
+        usable_for = max(tokens.expires_in - MIN_REMAINING, tokens.expires_in / 2)
+        self._backoff = None
+        return CachedToken(tokens.access_token, now + min(renew_in, usable_for), now + usable_for)
 
-    def _failed(self, failure: EntraRefused | FetchFailed) -> _Pause:
-        failures = 0 if self._pause is None else min(self._pause.failures + 1, 10)
-        asked = failure.retry_after if isinstance(failure, FetchFailed) else None
-        wait = min(asked, LONGEST_WAIT) if asked else min(LONGEST_PAUSE, FIRST_PAUSE * 2**failures)
-        self._pause = _Pause(failure, self._clock() + wait, failures)
+    def _back_off(self, failure: EntraRefused | FetchFailed) -> _Backoff:
+        failures = 0 if self._backoff is None else min(self._backoff.failures + 1, 10)
+        retry_after = failure.retry_after if isinstance(failure, FetchFailed) else None
+        wait = (
+            min(retry_after, MAX_RETRY_AFTER)
+            if retry_after
+            else min(MAX_BACKOFF, FIRST_BACKOFF * 2**failures)
+        )
+        self._backoff = _Backoff(failure, self._clock() + wait, failures)
         logger.warning("No token for %s: %s (next attempt in %.0f s)", self._scope, failure.message, wait)
-        return self._pause
+        return self._backoff
 
-    def _told(self, pause: _Pause) -> EntraError:
+    def _error_for(self, backoff: _Backoff) -> EntraError:
         # A new error each time: one that is raised again and again collects tracebacks.
-        failure = pause.failure
+        failure = backoff.failure
         if isinstance(failure, EntraRefused):
             return EntraRefused(failure.message, failure.refusal)
         code = {
@@ -196,7 +200,7 @@ class AppToken:
         return EntraUnavailable(
             code.get(failure.fault, "entra_failed"),
             f"There is no token for {self._scope}: {failure.message}",
-            max(1.0, pause.until - self._clock()),
+            max(1.0, backoff.until - self._clock()),
         )
 
 

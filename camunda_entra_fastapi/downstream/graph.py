@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from camunda_entra_fastapi.downstream.user_token import Source, UserTokens
+from camunda_entra_fastapi.downstream.user_token import UserGrant, UserTokens
 from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, FetchFailed, quoted
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.telemetry import logger
 
 LIFETIME: Final = 300.0
 """Seconds that somebody's groups are remembered."""
-MAX_KEPT: Final = 200_000
+MAX_CACHED: Final = 200_000
 """IDs that are remembered in all, of whoever they are."""
 MAX_PAGES: Final = 100
 """Pages of 999 that are read, where somebody is in more groups than Graph tells at once."""
@@ -26,12 +26,12 @@ _TOO_MANY: Final = "Directory_ResultSizeLimitExceeded"
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CachedGroups:
     groups: frozenset[str]
-    until: float
+    expires_at: float
 
 
-class Groups:
+class GraphGroups:
     """Everybody's groups, asked for in their own name.
 
     Args:
@@ -50,37 +50,37 @@ class Groups:
         self._url = url
         self._scope = f"{resource}/User.Read"
         self._clock = clock
-        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str], _CachedGroups] = OrderedDict()
         self._count = 0
-        self._flights: dict[
+        self._in_progress: dict[
             tuple[asyncio.AbstractEventLoop, tuple[str, str]], asyncio.Task[frozenset[str]]
         ] = {}
 
-    async def of(self, person: tuple[str, str], source: Source) -> frozenset[str]:
+    async def of(self, user_key: tuple[str, str], grant: UserGrant) -> frozenset[str]:
         """The object IDs of the groups that somebody is in, nested ones included.
 
         Args:
-            person: Who it is: issuer and object ID, or whatever else names them there.
-            source: What proves to Entra that they called.
+            user_key: Who it is: issuer and object ID, or whatever else names them there.
+            grant: What proves to Entra that they called.
 
         Raises:
             EntraError: They cannot be told.
         """
-        known = self._known.get(person)
-        if known is not None and self._clock() < known.until:
-            self._known.move_to_end(person)
-            return known.groups
+        cached = self._cache.get(user_key)
+        if cached is not None and self._clock() < cached.expires_at:
+            self._cache.move_to_end(user_key)
+            return cached.groups
         loop = asyncio.get_running_loop()
-        flight = self._flights.get((loop, person))
-        if flight is None:
-            flight = loop.create_task(self._ask(person, source), name="camunda_entra groups")
-            self._flights[loop, person] = flight
-            flight.add_done_callback(lambda _: self._flights.pop((loop, person)))
-        await asyncio.wait((flight,))  # who gives up waiting cancels it for nobody
-        return flight.result()
+        task = self._in_progress.get((loop, user_key))
+        if task is None:
+            task = loop.create_task(self._request(user_key, grant), name="camunda_entra groups")
+            self._in_progress[loop, user_key] = task
+            task.add_done_callback(lambda _: self._in_progress.pop((loop, user_key)))
+        await asyncio.wait((task,))  # who gives up waiting cancels it for nobody
+        return task.result()
 
-    async def _ask(self, person: tuple[str, str], source: Source) -> frozenset[str]:
-        token = await self._tokens.of(source, self._scope).get()
+    async def _request(self, user_key: tuple[str, str], grant: UserGrant) -> frozenset[str]:
+        token = await self._tokens.of(grant, self._scope).get()
         try:
             groups = await self._read(token)
         except FetchFailed as failure:
@@ -90,14 +90,14 @@ class Groups:
                 f"The groups of this person cannot be told right now: {failure.message}",
                 failure.retry_after or RETRY_AFTER,
             ) from None
-        self._remember(person, groups)
+        self._put(user_key, groups)
         return groups
 
     async def _read(self, token: str) -> frozenset[str]:
         url = f"{self._url}/v1.0/me/getMemberObjects"
         status, document = await self._http.call_api("POST", url, token, {"securityEnabledOnly": False})
         if status == _OK:
-            return _ids(document.get("value"), url)
+            return _check_ids(document.get("value"), url)
         if _error_of(document) != _TOO_MANY:
             raise self._refused(status, document)
         found: set[str] = set()
@@ -106,13 +106,13 @@ class Groups:
             status, document = await self._http.call_api("GET", next_url, token)
             if status != _OK:
                 raise self._refused(status, document)
-            found |= _ids(_members(document), next_url)
-            following = document.get("@odata.nextLink")
-            if following is None:
+            found |= _check_ids(_ids_of_objects(document), next_url)
+            next_link = document.get("@odata.nextLink")
+            if next_link is None:
                 return frozenset(found)
-            if not isinstance(following, str) or not following.startswith(f"{self._url}/"):
+            if not isinstance(next_link, str) or not next_link.startswith(f"{self._url}/"):
                 raise FetchFailed(f"{self._url} names a next page that is not its own.")
-            next_url = following
+            next_url = next_link
         raise FetchFailed(f"{self._url} has more than {MAX_PAGES} pages of groups for one person.")
 
     def _refused(self, status: int, document: dict[str, Any]) -> AccessDenied:
@@ -122,13 +122,13 @@ class Groups:
             f"{status} {quoted(_error_of(document), 80)}. Give this service the permission User.Read.",
         )
 
-    def _remember(self, person: tuple[str, str], groups: frozenset[str]) -> None:
-        before = self._known.pop(person, None)
+    def _put(self, user_key: tuple[str, str], groups: frozenset[str]) -> None:
+        before = self._cache.pop(user_key, None)
         self._count += len(groups) - (0 if before is None else len(before.groups))
-        self._known[person] = _Known(groups, self._clock() + LIFETIME)
-        while self._count > MAX_KEPT and len(self._known) > 1:
-            _, gone = self._known.popitem(last=False)
-            self._count -= len(gone.groups)
+        self._cache[user_key] = _CachedGroups(groups, self._clock() + LIFETIME)
+        while self._count > MAX_CACHED and len(self._cache) > 1:
+            _, evicted = self._cache.popitem(last=False)
+            self._count -= len(evicted.groups)
 
 
 def _error_of(document: dict[str, Any]) -> str:
@@ -136,7 +136,7 @@ def _error_of(document: dict[str, Any]) -> str:
     return str(error.get("code", "")) if isinstance(error, dict) else ""
 
 
-def _members(document: dict[str, Any]) -> object:
+def _ids_of_objects(document: dict[str, Any]) -> object:
     """The IDs of the objects that a page lists."""
     value = document.get("value")
     if not isinstance(value, list):
@@ -144,7 +144,7 @@ def _members(document: dict[str, Any]) -> object:
     return [each.get("id") if isinstance(each, dict) else None for each in value]
 
 
-def _ids(value: object, url: str) -> frozenset[str]:
+def _check_ids(value: object, url: str) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise FetchFailed(f"{url} answered without a usable list.")
     return frozenset(value)

@@ -19,7 +19,7 @@ _MAX_CLAIMS: Final = 8 * 1024
 _PARAMETER: Final = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
-class Tokens(Protocol):
+class TokenSource(Protocol):
     """Where the tokens come from."""
 
     async def get(self) -> str:
@@ -28,7 +28,7 @@ class Tokens(Protocol):
     def get_blocking(self) -> str:
         """The same, for callers without an event loop."""
 
-    def give_up(self, token: str, claims: str | None) -> bool:
+    def invalidate(self, token: str, claims: str | None) -> bool:
         """Not to use a token any more that an API refused; whether another one is worth asking for."""
 
 
@@ -52,7 +52,7 @@ class BearerAuth(_Auth):
         tokens: Gives what to send.
     """
 
-    def __init__(self, tokens: Callable[[], Tokens]) -> None:
+    def __init__(self, tokens: Callable[[], TokenSource]) -> None:
         self._tokens = tokens
 
     def __repr__(self) -> str:
@@ -83,33 +83,33 @@ class BearerAuth(_Auth):
         """Send the token along; after 401 send once more, with another one."""
         tokens = self._tokens()
         token = tokens.get_blocking()
-        response = yield _bearing(request, token)
-        if _is_worth_repeating(request, response, token, tokens):
+        response = yield _with_token(request, token)
+        if _should_retry(request, response, token, tokens):
             with suppress(EntraError):  # then the API's own word is the answer
                 token = tokens.get_blocking()
-                yield _bearing(request, token)
+                yield _with_token(request, token)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """The same for asynchronous clients."""
         tokens = self._tokens()
         token = await tokens.get()
-        response = yield _bearing(request, token)
-        if _is_worth_repeating(request, response, token, tokens):
+        response = yield _with_token(request, token)
+        if _should_retry(request, response, token, tokens):
             with suppress(EntraError):
                 token = await tokens.get()
-                yield _bearing(request, token)
+                yield _with_token(request, token)
 
 
-def _bearing(request: Any, token: str) -> Any:
+def _with_token(request: Any, token: str) -> Any:
     request.headers["Authorization"] = f"Bearer {token}"
     return request
 
 
-def _is_worth_repeating(request: Any, response: Any, token: str, tokens: Tokens) -> bool:
+def _should_retry(request: Any, response: Any, token: str, tokens: TokenSource) -> bool:
     if response.status_code != _UNAUTHORIZED:
         return False
-    claims = claims_wanted(response.headers.get_list("WWW-Authenticate"))
-    if not tokens.give_up(token, claims):
+    claims = challenged_claims(response.headers.get_list("WWW-Authenticate"))
+    if not tokens.invalidate(token, claims):
         return False
     try:
         request.content  # noqa: B018 - raises for a body that is gone once it was sent
@@ -118,7 +118,7 @@ def _is_worth_repeating(request: Any, response: Any, token: str, tokens: Tokens)
     return True
 
 
-def claims_wanted(challenges: list[str]) -> str | None:
+def challenged_claims(challenges: list[str]) -> str | None:
     """The claims that an API wants to see in a token, as JSON; None if it says nothing of them.
 
     See https://learn.microsoft.com/entra/identity-platform/claims-challenge.

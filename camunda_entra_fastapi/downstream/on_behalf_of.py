@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import Security
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.downstream.graph import Groups
+from camunda_entra_fastapi.downstream.graph import GraphGroups
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
-from camunda_entra_fastapi.downstream.user_token import Source, UserTokens
+from camunda_entra_fastapi.downstream.user_token import UserGrant, UserTokens
 from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, EntraRefused
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
@@ -22,42 +22,42 @@ def on_behalf_of(
 ) -> Callable[..., Awaitable[BearerAuth]]:
     """A dependency that gives what HTTP clients take as ``auth``, with a token already in it."""
 
-    async def in_their_name(
+    async def bearer_auth(
         request: HTTPConnection, user: Annotated[EntraUser, Security(current_user)]
     ) -> BearerAuth:
         try:
-            token = tokens().of(await source_of(current_user, request, user), scope)
+            token = tokens().of(await grant_of(current_user, request, user), scope)
             await token.get()
         except EntraRefused as refused:
             logger.error("Entra gives this service no token for %s: %s", scope, refused.message)
-            told = "This service got no token to call another one with. Its log says why."
-            raise current_user.refuse(EntraRefused(told, refused.refusal), request) from None
+            message = "This service got no token to call another one with. Its log says why."
+            raise current_user.refuse(EntraRefused(message, refused.refusal), request) from None
         except EntraError as error:
             raise current_user.refuse(error, request) from None
         return BearerAuth(lambda: token)
 
-    return in_their_name
+    return bearer_auth
 
 
 def group_lookup(
-    current_user: CurrentUser, groups: Callable[[], Groups | None]
+    current_user: CurrentUser, groups: Callable[[], GraphGroups | None]
 ) -> Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]:
     """What gives a user with all groups, from Microsoft Graph in their own name."""
 
     async def look_up(request: HTTPConnection, user: EntraUser) -> EntraUser:
         found = groups()
-        assert found is not None  # noqa: S101 - appointed only where there is one
-        source = await source_of(current_user, request, user)
-        person = (
+        assert found is not None  # noqa: S101 - set only where there is one
+        grant = await grant_of(current_user, request, user)
+        key = (
             user.iss,
             user.oid or f"sub {user.sub}",
         )  # a token without oid names its person by sub alone
-        return user.with_groups(sorted(await found.of(person, source)))
+        return user.with_groups(sorted(await found.of(key, grant)))
 
     return look_up
 
 
-async def source_of(current_user: CurrentUser, request: HTTPConnection, user: EntraUser) -> Source:
+async def grant_of(current_user: CurrentUser, request: HTTPConnection, user: EntraUser) -> UserGrant:
     """What proves to Entra for whom we act.
 
     Raises:
@@ -71,17 +71,17 @@ async def source_of(current_user: CurrentUser, request: HTTPConnection, user: En
             "signed in, or call the other service directly.",
         )
     token = read_bearer_token(request)
-    if token is not None or current_user.browsers is None:
+    if token is not None or current_user.browser_login is None:
         digest = hashlib.sha256(user.access_token.encode()).hexdigest()
-        return Source(digest, user.expires_at.timestamp(), assertion=user.access_token)
-    found = await current_user.browsers.sessions.found(request)
+        return UserGrant(digest, user.expires_at.timestamp(), assertion=user.access_token)
+    found = await current_user.browser_login.sessions.found(request)
     if found is None:  # ended meanwhile
         raise CredentialsMissing
     session = found.session
     if session.refresh_token is not None:
-        return Source(f"session {session.id}", session.expires_at, refresh_token=session.refresh_token)
+        return UserGrant(f"session {session.id}", session.expires_at, refresh_token=session.refresh_token)
     assertion = await current_user.access_token(request, user)
-    return Source(f"session {session.id}", session.access_expires_at, assertion=assertion)
+    return UserGrant(f"session {session.id}", session.access_expires_at, assertion=assertion)
 
 
 def read_user_scope(scope: str) -> str:

@@ -14,21 +14,21 @@ from camunda_entra_fastapi.sessions.sealing import Sealer
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class CachedToken:
     """A token, and its times in seconds since 1970."""
 
     token: str = field(repr=False)
     renew_at: float
-    good_until: float
+    usable_until: float
 
 
-class Shelf(Protocol):
+class SharedStore(Protocol):
     """A place that all replicas reach."""
 
-    async def put_aside(self, name: str, content: str, seconds: float) -> None:
+    async def put_shared(self, name: str, content: str, seconds: float) -> None:
         """Keep a text for as long."""
 
-    async def find_aside(self, name: str) -> str | None:
+    async def get_shared(self, name: str) -> str | None:
         """The text, if it is still there."""
 
 
@@ -41,26 +41,26 @@ class SharedTokens:
         clock: Gives seconds since 1970.
     """
 
-    def __init__(self, shelf: Shelf, sealer: Sealer, clock: Callable[[], float]) -> None:
-        self._shelf = shelf
+    def __init__(self, store: SharedStore, sealer: Sealer, clock: Callable[[], float]) -> None:
+        self._store = store
         self._sealer = sealer
         self._clock = clock
 
-    async def find(self, name: str) -> Held | None:
+    async def get(self, name: str) -> CachedToken | None:
         """A token that need not be renewed yet."""
         try:
-            sealed = await self._shelf.find_aside(name)
+            sealed = await self._store.get_shared(name)
         except SessionsUnavailable:
             return None
         data = None if sealed is None else self._sealer.open(sealed, name.encode())
         if data is None:
             return None
-        held = Held(*json.loads(data))
-        return held if self._clock() < held.renew_at else None
+        token = CachedToken(*json.loads(data))
+        return token if self._clock() < token.renew_at else None
 
-    async def keep(self, name: str, held: Held) -> None:
+    async def put(self, name: str, token: CachedToken) -> None:
         """Put a token there for the others."""
-        content = json.dumps([held.token, held.renew_at, held.good_until]).encode()
+        content = json.dumps([token.token, token.renew_at, token.usable_until]).encode()
         with suppress(SessionsUnavailable):
-            seconds = held.good_until - self._clock()
-            await self._shelf.put_aside(name, self._sealer.seal(content, name.encode()), seconds)
+            seconds = token.usable_until - self._clock()
+            await self._store.put_shared(name, self._sealer.seal(content, name.encode()), seconds)

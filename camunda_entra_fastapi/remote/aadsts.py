@@ -17,12 +17,12 @@ MAX_DESCRIPTION_CHARACTERS: Final = 4096
 """What is looked at of a description, which is never kept."""
 MAX_CLAIMS_CHARACTERS: Final = 4096
 
-_WORD: Final = re.compile(r"[a-z_]{1,64}")
+_ERROR_NAME: Final = re.compile(r"[a-z_]{1,64}")
 _GUID: Final = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,7})?Z"
 _CODE: Final = re.compile(r"AADSTS([0-9]{4,9})(?![0-9])")
 _HIGHEST_CODE: Final = 999_999_999
-_PLACES: Final = {
+_FACTS: Final = {
     "trace_id": (re.compile(_GUID), re.compile(rf"\bTrace ID:\s{{0,4}}({_GUID})(?![\w-])")),
     "correlation_id": (re.compile(_GUID), re.compile(rf"\bCorrelation ID:\s{{0,4}}({_GUID})(?![\w-])")),
     "timestamp": (re.compile(_TIME), re.compile(rf"\bTimestamp:\s{{0,4}}({_TIME})")),
@@ -59,7 +59,7 @@ _GENERAL: Final = Explanation(
     "Try again. If it stays so, the codes and IDs of this refusal tell Microsoft's support what happened.",
     Kind.PERSON,
 )
-_BY_WORD: Final[Mapping[str, Explanation]] = MappingProxyType(
+_BY_ERROR: Final[Mapping[str, Explanation]] = MappingProxyType(
     {
         "access_denied": _CANCELLED,
         "permission_denied": _CANCELLED,
@@ -96,8 +96,8 @@ _BY_WORD: Final[Mapping[str, Explanation]] = MappingProxyType(
 def explain(refusal: Refusal) -> Explanation:
     """Why Entra refused and what mends it: by code, else by suberror, else by error."""
     by_code = EXPLANATIONS.get(refusal.aadsts or 0)
-    by_suberror = _BY_WORD.get(refusal.suberror or "")
-    return by_code or by_suberror or _BY_WORD.get(refusal.error, _GENERAL)
+    by_suberror = _BY_ERROR.get(refusal.suberror or "")
+    return by_code or by_suberror or _BY_ERROR.get(refusal.error, _GENERAL)
 
 
 def is_consent(refusal: Refusal) -> bool:
@@ -115,8 +115,8 @@ def read_refusal(values: Mapping[str, object]) -> Refusal:
     description = values.get("error_description")
     text = description[:MAX_DESCRIPTION_CHARACTERS] if isinstance(description, str) else ""
     return Refusal(
-        error=_word(values, "error") or UNREADABLE,
-        suberror=_word(values, "suberror") or _word(values, "error_subcode"),
+        error=_error_name(values, "error") or UNREADABLE,
+        suberror=_error_name(values, "suberror") or _error_name(values, "error_subcode"),
         aadsts=_code(values.get("error_codes"), text),
         trace_id=_fact(values, "trace_id", text),
         correlation_id=_fact(values, "correlation_id", text),
@@ -125,9 +125,9 @@ def read_refusal(values: Mapping[str, object]) -> Refusal:
     )
 
 
-def _word(values: Mapping[str, object], name: str) -> str | None:
+def _error_name(values: Mapping[str, object], name: str) -> str | None:
     value = values.get(name)
-    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+    return value if isinstance(value, str) and _ERROR_NAME.fullmatch(value) else None
 
 
 def _code(codes: object, description: str) -> int | None:
@@ -139,11 +139,11 @@ def _code(codes: object, description: str) -> int | None:
 
 
 def _fact(values: Mapping[str, object], name: str, description: str) -> str | None:
-    form, place = _PLACES[name]
+    form, in_description = _FACTS[name]
     value = values.get(name)
     if isinstance(value, str) and form.fullmatch(value):
         return value
-    found = place.search(description)
+    found = in_description.search(description)
     return found[1] if found else None
 
 

@@ -21,7 +21,7 @@ Algorithm = Literal["PS256", "RS256"]
 
 LIFETIME: Final = 300
 """Seconds that an assertion is good for; Entra advises five to ten minutes."""
-EARLIER: Final = 60
+CLOCK_SKEW: Final = 60
 """Seconds that it is good for already, should Entra's clock be behind ours."""
 MAX_FILE_BYTES: Final = 256 * 1024
 _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
@@ -52,7 +52,7 @@ class Certificate:
             "sub": client_id,
             "jti": str(uuid.uuid4()),
             "iat": int(now),
-            "nbf": int(now) - EARLIER,
+            "nbf": int(now) - CLOCK_SKEW,
             "exp": int(now) + LIFETIME,
         }
         signed = f"{_encode(_json(header))}.{_encode(_json(claims))}"

@@ -7,9 +7,9 @@ CAPABILITY: Final = {"xms_cc": {"values": ["cp1"]}}
 """That this client understands claims challenges (Learn: continuous access evaluation)."""
 
 
-def merged(claims: str | None) -> str:
+def claims_parameter(claims: str | None) -> str:
     """What somebody wants to see in a token, as JSON, and that we understand it when they want more."""
-    wanted: dict[str, Any] = {} if claims is None else json.loads(claims)
-    access_token = wanted.get("access_token")
-    wanted["access_token"] = {**CAPABILITY, **(access_token if isinstance(access_token, dict) else {})}
-    return json.dumps(wanted, separators=(",", ":"))
+    requested: dict[str, Any] = {} if claims is None else json.loads(claims)
+    access_token = requested.get("access_token")
+    requested["access_token"] = {**CAPABILITY, **(access_token if isinstance(access_token, dict) else {})}
+    return json.dumps(requested, separators=(",", ":"))

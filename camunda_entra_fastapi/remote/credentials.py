@@ -73,7 +73,7 @@ class ClientCertificate:
 
     async def form(self) -> dict[str, str]:
         """A new assertion."""
-        return _asserting(self.file.current().assertion(self.client_id, self.audience, self.clock()))
+        return _assertion_form(self.file.current().assertion(self.client_id, self.audience, self.clock()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,13 @@ class FederatedToken:
             raise FetchFailed(
                 f"The federated token file {self.path} cannot be read: {type(error).__name__}."
             ) from None
-        return _asserting(_checked(content.decode("ascii", "replace").strip(), f"The file {self.path}"))
+        return _assertion_form(
+            _check_assertion(content.decode("ascii", "replace").strip(), f"The file {self.path}")
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Asserted:
+class AssertionCallback:
     """Whatever gives assertions."""
 
     source: AssertionSource = field(repr=False)
@@ -103,19 +105,19 @@ class Asserted:
     async def form(self) -> dict[str, str]:
         """What it gives."""
         try:
-            given = self.source()
-            assertion = await given if inspect.isawaitable(given) else given
+            result = self.source()
+            assertion = await result if inspect.isawaitable(result) else result
         except Exception as error:  # noqa: BLE001 - whatever a function of somebody else's may raise
             logger.exception("The client assertion could not be had")
             raise FetchFailed(f"The function client_assertion raised {type(error).__name__}.") from None
-        return _asserting(_checked(assertion, "What the function client_assertion gave"))
+        return _assertion_form(_check_assertion(assertion, "What the function client_assertion gave"))
 
 
-def _asserting(assertion: str) -> dict[str, str]:
+def _assertion_form(assertion: str) -> dict[str, str]:
     return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
 
 
-def _checked(assertion: object, whence: str) -> str:
+def _check_assertion(assertion: object, origin: str) -> str:
     if (
         not isinstance(assertion, str)
         or assertion.count(".") != _DOTS
@@ -124,5 +126,5 @@ def _checked(assertion: object, whence: str) -> str:
         or not assertion.isprintable()
         or " " in assertion
     ):
-        raise FetchFailed(f"{whence} is no signed JSON Web Token.")
+        raise FetchFailed(f"{origin} is no signed JSON Web Token.")
     return assertion

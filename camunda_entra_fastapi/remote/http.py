@@ -88,7 +88,7 @@ class EntraHttp:
 
     async def _exchange(
         self, method: str, url: str, form: Mapping[str, str] | None = None, **content: Any
-    ) -> "_Answer":
+    ) -> "_Response":
         try:
             async with self._open() as client, asyncio.timeout(self._timeout):
                 return await self._read(client, method, url, form, **content)
@@ -110,7 +110,7 @@ class EntraHttp:
         *,
         json: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> "_Answer":
+    ) -> "_Response":
         # Compression is neither asked for nor accepted: a small body could unfold beyond any cap.
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         async with client.stream(
@@ -125,7 +125,7 @@ class EntraHttp:
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     raise FetchFailed(f"{url} answered with more than {MAX_BODY_BYTES} bytes.")
-            return _Answer(response.status_code, bytes(body), response.headers.get("Retry-After", ""))
+            return _Response(response.status_code, bytes(body), response.headers.get("Retry-After", ""))
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -147,22 +147,22 @@ class EntraHttp:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Response:
     status: int
     body: bytes
     retry_after: str
 
 
-def _bad_status(url: str, answer: _Answer) -> FetchFailed:
+def _bad_status(url: str, answer: _Response) -> FetchFailed:
     message = f"{url} answered with status {answer.status} instead of 200."
     if answer.status != httpx.codes.TOO_MANY_REQUESTS:
         return FetchFailed(message)
     # A date is allowed too (RFC 9110, 10.2.3), but Entra sends seconds.
-    asked = float(answer.retry_after) if _SECONDS.fullmatch(answer.retry_after) else None
-    return FetchFailed(message, fault="throttled", retry_after=asked)
+    retry_after = float(answer.retry_after) if _SECONDS.fullmatch(answer.retry_after) else None
+    return FetchFailed(message, fault="throttled", retry_after=retry_after)
 
 
-def _document(url: str, answer: _Answer) -> dict[str, Any]:
+def _document(url: str, answer: _Response) -> dict[str, Any]:
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):

@@ -7,7 +7,7 @@ from typing import Never
 from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed
 from camunda_entra_fastapi.remote.discovery import Discovery, Provider, fetch_discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
-from camunda_entra_fastapi.remote.refresh import Refreshed
+from camunda_entra_fastapi.remote.refresh import RefreshedValue
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey, parse_keys
 
@@ -23,10 +23,10 @@ class KeySource:
     ) -> None:
         self._http = http
         self._provider = provider
-        self._discovery: Refreshed[Discovery] = Refreshed(
+        self._discovery: RefreshedValue[Discovery] = RefreshedValue(
             "discovery document", self._load_discovery, lifetime=lifetime, monotonic=monotonic
         )
-        self._keys: Refreshed[KeySet] = Refreshed(
+        self._keys: RefreshedValue[KeySet] = RefreshedValue(
             "signing keys", self._load_keys, lifetime=lifetime, monotonic=monotonic
         )
         self.current: Callable[[], KeySet | None] = self._keys.current
@@ -43,7 +43,7 @@ class KeySource:
         except FetchFailed as failure:
             raise self._unavailable(failure) from None
         if keys.find(key_id) is None:
-            await self._keys.force(lambda fetched: fetched.find(key_id) is not None)
+            await self._keys.force_refresh(lambda fetched: fetched.find(key_id) is not None)
             keys = self._keys.current() or keys
         return keys.find(key_id), keys
 

@@ -38,8 +38,8 @@ A client that keeps sending an unknown key would use the budget up within a mome
 Spread out like this, from the second minute on a real rollover is noticed within the pause.
 """
 
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 15.0
+FIRST_BACKOFF: Final = 1.0
+MAX_BACKOFF: Final = 15.0
 """Seconds between two attempts while loading fails."""
 
 _JITTER: Final = 0.1
@@ -47,7 +47,7 @@ _random = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
-class _Flight(Generic[T]):
+class _Load(Generic[T]):
     """A load under way. A task belongs to one event loop; tests and threads have several."""
 
     task: "asyncio.Task[T]"
@@ -57,7 +57,7 @@ class _Flight(Generic[T]):
         return self.loop is asyncio.get_running_loop() and not self.task.done()
 
 
-class Refreshed(Generic[T]):
+class RefreshedValue(Generic[T]):
     """A value, when to load it again, and what to do when that fails.
 
     Args:
@@ -76,23 +76,23 @@ class Refreshed(Generic[T]):
         self._lifetime = lifetime
         self._monotonic = monotonic
         self._value: T | None = None
-        self._flight: _Flight[T] | None = None
+        self._in_progress: _Load[T] | None = None
         self._failure: FetchFailed | None = None
         self._failures = 0
-        self._due = -math.inf
+        self._due_at = -math.inf
         self._forced: deque[float] = deque(maxlen=FORCED_LOADS)
         self._fruitless = 0
 
     def current(self) -> T | None:
         """The last good value. A look at one that has grown old starts a refresh in the background."""
-        if self._value is not None and self._monotonic() >= self._due:
-            self._take_off()
+        if self._value is not None and self._monotonic() >= self._due_at:
+            self._start()
         return self._value
 
     @property
     def due_in(self) -> float:
         """Seconds until the next planned load, zero when it is due."""
-        return max(0.0, self._due - self._monotonic())
+        return max(0.0, self._due_at - self._monotonic())
 
     async def get(self) -> T:
         """The value; loaded first when there is none.
@@ -106,7 +106,7 @@ class Refreshed(Generic[T]):
         if self._failure is not None and self.due_in > 0:
             # A new error each time: one that is raised again and again collects tracebacks.
             raise FetchFailed(self._failure.message, self._failure.code, fault=self._failure.fault)
-        return await self._land(self._take_off())
+        return await self._wait(self._start())
 
     async def refresh(self) -> T:
         """Load now, or join the load that is under way. For start-up and background refreshes.
@@ -114,7 +114,7 @@ class Refreshed(Generic[T]):
         Raises:
             FetchFailed: Loading failed; the last good value is still there.
         """
-        return await self._land(self._take_off())
+        return await self._wait(self._start())
 
     async def keep_fresh(self) -> Never:
         """Refresh whenever it is due, for ever. Run as a task, it makes idle services notice too."""
@@ -124,22 +124,22 @@ class Refreshed(Generic[T]):
                 with suppress(FetchFailed):
                     await self.refresh()
 
-    async def force(self, found: Callable[[T], bool]) -> bool:
+    async def force_refresh(self, found: Callable[[T], bool]) -> bool:
         """Load until ``found`` says yes to the value: the load under way, then a fresh one.
 
         A load that began before somebody asked may bring what was true before, so it is
         followed by one more. Returns whether the value has what was looked for; it never raises.
         """
-        if (flight := self._flight) is not None and flight.joinable() and await self._settle(flight, found):
+        if (load := self._in_progress) is not None and load.joinable() and await self._check(load, found):
             return True
-        if (flight := self._flight) is not None and flight.joinable():
-            return await self._settle(flight, found)  # begun by another who waited like us
+        if (load := self._in_progress) is not None and load.joinable():
+            return await self._check(load, found)  # begun by another who waited like us
         if not self._may_force():
             return False
         # Both are counted before, so that failing and going away count too.
         self._forced.append(self._monotonic())
         self._fruitless += 1
-        return await self._settle(self._take_off(), found)
+        return await self._check(self._start(), found)
 
     def _may_force(self) -> bool:
         now = self._monotonic()
@@ -147,27 +147,27 @@ class Refreshed(Generic[T]):
             return False
         return self._fruitless < FRUITLESS_LOADS or now - self._forced[-1] >= FRUITLESS_PAUSE
 
-    async def _settle(self, flight: _Flight[T], found: Callable[[T], bool]) -> bool:
+    async def _check(self, load: _Load[T], found: Callable[[T], bool]) -> bool:
         try:
-            found_it = found(await self._land(flight))
+            is_found = found(await self._wait(load))
         except FetchFailed:
             return False
-        if found_it:
+        if is_found:
             self._fruitless = 0
-        return found_it
+        return is_found
 
-    def _take_off(self) -> _Flight[T]:
+    def _start(self) -> _Load[T]:
         """The load under way on this event loop, or a new one."""
-        if self._flight is None or not self._flight.joinable():
+        if self._in_progress is None or not self._in_progress.joinable():
             loop = asyncio.get_running_loop()
-            self._flight = _Flight(loop.create_task(self._run(), name=f"camunda_entra {self._name}"), loop)
-            self._flight.task.add_done_callback(_retrieve)
-        return self._flight
+            self._in_progress = _Load(loop.create_task(self._run(), name=f"camunda_entra {self._name}"), loop)
+            self._in_progress.task.add_done_callback(_retrieve)
+        return self._in_progress
 
-    async def _land(self, flight: _Flight[T]) -> T:
+    async def _wait(self, load: _Load[T]) -> T:
         # Not shield(): from Python 3.14 on it reports a failure as unhandled when one waiter has left.
-        await asyncio.wait((flight.task,))
-        return flight.task.result()
+        await asyncio.wait((load.task,))
+        return load.task.result()
 
     async def _run(self) -> T:
         try:
@@ -185,19 +185,19 @@ class Refreshed(Generic[T]):
         logger.log(logging.WARNING if self._failure else logging.INFO, "Entra's %s fetched", self._name)
         refreshes.add(1, {"document": self._name, "outcome": "succeeded"})
         self._value, self._failure, self._failures = value, None, 0
-        self._due = self._monotonic() + self._lifetime * (1 - _JITTER * _random.random())
+        self._due_at = self._monotonic() + self._lifetime * (1 - _JITTER * _random.random())
 
     def _fail(self, error: Exception) -> FetchFailed:
         failure = error if isinstance(error, FetchFailed) else FetchFailed(f"{type(error).__name__} raised")
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
+        backoff = min(MAX_BACKOFF, FIRST_BACKOFF * 2**self._failures)
         self._failure, self._failures = failure, min(self._failures + 1, 10)
-        self._due = self._monotonic() + pause
+        self._due_at = self._monotonic() + backoff
         logger.warning(
             "Entra's %s could not be fetched (%s); %s, next attempt in %.0f s",
             self._name,
             failure.message,
             "the last known ones stay in use" if self._value is not None else "requests with tokens get 503",
-            pause,
+            backoff,
             exc_info=None if failure is error else error,
         )
         refreshes.add(1, {"document": self._name, "outcome": "failed"})

@@ -46,7 +46,7 @@ async def redeem_code(
         "redirect_uri": redirect_uri,
         "code_verifier": verifier,
     }
-    return await _ask(http, endpoint, client, grant)
+    return await _request_tokens(http, endpoint, client, grant)
 
 
 async def redeem_refresh_token(
@@ -54,7 +54,7 @@ async def redeem_refresh_token(
     endpoint: str,
     client: Client,
     refresh_token: str,
-    **more: str,
+    **extra: str,
 ) -> Tokens:
     """New tokens for a refresh token.
 
@@ -63,14 +63,14 @@ async def redeem_refresh_token(
         endpoint: Where to ask.
         client: Who asks.
         refresh_token: What for.
-        more: ``scope``, where it is not to be the one that the token was issued for, and ``claims``.
+        extra: ``scope``, where it is not to be the one that the token was issued for, and ``claims``.
 
     Raises:
         EntraRefused: Entra says no.
         FetchFailed: It gives no answer, or none that makes sense.
     """
-    grant = {"grant_type": "refresh_token", "refresh_token": refresh_token, **more}
-    return await _ask(http, endpoint, client, grant)
+    grant = {"grant_type": "refresh_token", "refresh_token": refresh_token, **extra}
+    return await _request_tokens(http, endpoint, client, grant)
 
 
 async def request_on_behalf_of(
@@ -89,7 +89,7 @@ async def request_on_behalf_of(
         "scope": scope,
         "claims": claims,
     }
-    return await _ask(http, endpoint, client, grant)
+    return await _request_tokens(http, endpoint, client, grant)
 
 
 async def request_app_token(
@@ -102,13 +102,13 @@ async def request_app_token(
         FetchFailed: It gives no answer, or none that makes sense.
     """
     grant = {"grant_type": "client_credentials", "scope": scope, "claims": claims}
-    return await _ask(http, endpoint, client, grant)
+    return await _request_tokens(http, endpoint, client, grant)
 
 
-async def _ask(http: EntraHttp, endpoint: str, client: Client, grant: Mapping[str, str]) -> Tokens:
+async def _request_tokens(http: EntraHttp, endpoint: str, client: Client, grant: Mapping[str, str]) -> Tokens:
     status, document = await http.post_form(endpoint, {**await client.form(), **grant})
     if status != _OK:
-        raise read_refused(document, endpoint)
+        raise read_error(document, endpoint)
     return read_tokens(document, endpoint)
 
 
@@ -120,12 +120,12 @@ def read_tokens(document: Mapping[str, Any], endpoint: str) -> Tokens:
     """
     expires_in = _seconds(document.get("expires_in"))
     if expires_in is None:
-        raise _garbled(endpoint, "expires_in")
+        raise _unusable(endpoint, "expires_in")
     if str(document.get("token_type")).lower() != "bearer":
-        raise _garbled(endpoint, "token_type")
+        raise _unusable(endpoint, "token_type")
     access_token = _token(document, "access_token", endpoint)
     if access_token is None:
-        raise _garbled(endpoint, "access_token")
+        raise _unusable(endpoint, "access_token")
     return Tokens(
         access_token=access_token,
         expires_in=expires_in,
@@ -154,18 +154,18 @@ def _token(document: Mapping[str, Any], name: str, endpoint: str) -> str | None:
         or not value.isascii()
         or not value.isprintable()
     ):
-        raise _garbled(endpoint, name)
+        raise _unusable(endpoint, name)
     return value
 
 
-def read_refused(document: Mapping[str, Any], endpoint: str) -> EntraError:
+def read_error(document: Mapping[str, Any], endpoint: str) -> EntraError:
     """What to raise for a refusal (RFC 6749, 5.2)."""
     if not isinstance(document.get("error"), str):
-        return _garbled(endpoint, "error")
+        return _unusable(endpoint, "error")
     refusal = read_refusal(document)
     explanation = explain(refusal)
     return EntraRefused(f"{explanation.cause} {explanation.remedy}", refusal)
 
 
-def _garbled(endpoint: str, name: str) -> FetchFailed:
+def _unusable(endpoint: str, name: str) -> FetchFailed:
     return FetchFailed(f"{endpoint} answered without a usable {name}.")

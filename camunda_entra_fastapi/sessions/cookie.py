@@ -5,16 +5,16 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
-from camunda_entra_fastapi.sessions.replay import Marks
+from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import MAX_HANDLE_CHARACTERS, Session, pack, unpack
 from camunda_entra_fastapi.telemetry import logger
 
 MAX_WITH_ACCESS_TOKEN: Final = 6_900
 """Characters of a handle up to which it holds the access token: with names, below 7 KB of cookies."""
-MANY_CHARACTERS: Final = 7_000
+WARN_CHARACTERS: Final = 7_000
 """Of these on, nginx and others begin to refuse requests: their limit is 8 KB for all headers."""
-OPENED: Final = 10_000
+MAX_CACHED: Final = 10_000
 """Handles that are remembered with the session in them, as opening one takes 40 microseconds."""
 
 
@@ -31,15 +31,15 @@ class CookieStore:
     def __init__(self, sealer: Sealer, clock: Callable[[], float]) -> None:
         self._sealer = sealer
         self._clock = clock
-        self._marks = Marks(clock)
-        self._opened: dict[str, Session] = {}
+        self._used = ExpiringSet(clock)
+        self._cache: dict[str, Session] = {}
 
     async def create(self, session: Session) -> str:
         """Seal the session; without its access token where that makes it too large."""
         handle = self._sealer.seal(pack(session))
         if session.access_token and len(handle) > MAX_WITH_ACCESS_TOKEN:
             handle = self._sealer.seal(pack(replace(session, access_token="")))
-        if len(handle) >= MANY_CHARACTERS:
+        if len(handle) >= WARN_CHARACTERS:
             logger.warning(
                 "A session takes %d bytes of cookies, of which %d are claims. Proxies refuse headers of more "
                 "than 8 KB by default. Set CAMUNDA_ENTRA_SESSION_STORE to a redis:// URL, or "
@@ -51,7 +51,7 @@ class CookieStore:
 
     async def read(self, handle: str) -> Session | None:
         """The session in the handle, which no one but us can have made."""
-        session = self._opened.get(handle) or self._open(handle)
+        session = self._cache.get(handle) or self._unseal(handle)
         return session if session is not None and self._clock() < session.expires_at else None
 
     async def replace(self, handle: str, session: Session) -> str | None:  # noqa: ARG002
@@ -60,15 +60,15 @@ class CookieStore:
 
     async def end(self, handle: str) -> None:
         """Forget it; copies that browsers have stay good until they expire."""
-        self._opened.pop(handle, None)
+        self._cache.pop(handle, None)
 
     async def end_by_sid(self, sid: str) -> int:  # noqa: ARG002
         """Nothing to be found here."""
         return 0
 
-    async def once(self, mark: str, seconds: float) -> bool:
+    async def use_once(self, key: str, seconds: float) -> bool:
         """Whether this process sees the mark for the first time."""
-        return self._marks.add(mark, seconds)
+        return self._used.add(key, seconds)
 
     def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
         """Nobody shares this store."""
@@ -80,12 +80,12 @@ class CookieStore:
     async def close(self) -> None:
         """Nothing is open."""
 
-    def _open(self, handle: str) -> Session | None:
+    def _unseal(self, handle: str) -> Session | None:
         if len(handle) > MAX_HANDLE_CHARACTERS or (data := self._sealer.open(handle)) is None:
             return None
         session = unpack(data)
         if session is not None:
-            if len(self._opened) >= OPENED:
-                self._opened.clear()  # rare, and filled again by those who are still there
-            self._opened[handle] = session
+            if len(self._cache) >= MAX_CACHED:
+                self._cache.clear()  # rare, and filled again by those who are still there
+            self._cache[handle] = session
         return session

@@ -10,7 +10,7 @@ from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import SessionStore
 
 
-def open_store(
+def create_store(
     location: str, secrets: Sequence[str], deployment: str, clock: Callable[[], float]
 ) -> SessionStore:
     """The store; nothing is connected yet.

@@ -7,7 +7,7 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final
 
-from camunda_entra_fastapi.sessions.replay import Marks
+from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
 from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.telemetry import logger
 
@@ -36,7 +36,7 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], float], *, limit: int = LIMIT) -> None:
         self._clock = clock
         self._limit = limit
-        self._marks = Marks(clock)
+        self._used = ExpiringSet(clock)
         self._sessions: dict[bytes, Session] = {}
         self._by_sid: dict[str, set[bytes]] = {}
         self._sweep_at = clock() + SWEEP_EVERY
@@ -47,7 +47,7 @@ class MemoryStore:
         if self._clock() >= self._sweep_at or len(self._sessions) >= self._limit:
             self._sweep()
         while len(self._sessions) >= self._limit:
-            self._make_room()
+            self._evict()
         handle = token_urlsafe(32)
         self._put(_key(handle), session)
         return handle
@@ -61,23 +61,23 @@ class MemoryStore:
         if self._find(handle) is None:
             return None
         key = _key(handle)
-        self._drop(key)
+        self._delete(key)
         self._put(key, session)
         return handle
 
     async def end(self, handle: str) -> None:
         """Drop the session."""
-        self._drop(_key(handle))
+        self._delete(_key(handle))
 
     async def end_by_sid(self, sid: str) -> int:
         """Drop all sessions of that ``sid``; how many had not expired."""
         now = self._clock()
-        ended = [self._drop(key) for key in list(self._by_sid.get(sid, ()))]
+        ended = [self._delete(key) for key in list(self._by_sid.get(sid, ()))]
         return sum(session is not None and now < session.expires_at for session in ended)
 
-    async def once(self, mark: str, seconds: float) -> bool:
+    async def use_once(self, key: str, seconds: float) -> bool:
         """Whether this process sees the mark for the first time."""
-        return self._marks.add(mark, seconds)
+        return self._used.add(key, seconds)
 
     def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
         """No lock: who shares this store is one process, and that renews a session once at a time anyway."""
@@ -100,7 +100,7 @@ class MemoryStore:
         if session.sid is not None:
             self._by_sid.setdefault(session.sid, set()).add(key)
 
-    def _drop(self, key: bytes) -> Session | None:
+    def _delete(self, key: bytes) -> Session | None:
         session = self._sessions.pop(key, None)
         if session is not None and session.sid is not None:
             keys = self._by_sid[session.sid]
@@ -113,12 +113,12 @@ class MemoryStore:
         now = self._clock()
         self._sweep_at = now + SWEEP_EVERY
         for key in [key for key, session in list(self._sessions.items()) if session.expires_at <= now]:
-            self._drop(key)
+            self._delete(key)
 
-    def _make_room(self) -> None:
+    def _evict(self) -> None:
         """Drop the session that ends next: it has the least to lose, and who just signed in stays so."""
         key, _ = min(self._sessions.items(), key=lambda item: item[1].expires_at)
-        self._drop(key)
+        self._delete(key)
         if not self._has_warned:
             self._has_warned = True
             logger.warning(

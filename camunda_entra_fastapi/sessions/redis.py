@@ -18,17 +18,17 @@ from typing import Any, Final, TypeVar
 from redis import exceptions
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
-from camunda_entra_fastapi.sessions.redis_client import Connected, connect
+from camunda_entra_fastapi.sessions.redis_client import ConnectedClient, connect
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
 
 T = TypeVar("T")
 
-OPENED: Final = 1_000
+MAX_CACHED: Final = 1_000
 """Records that are remembered opened, so that reading a session again costs no decryption."""
 LOCK_LIFETIME: Final = 30.0
 """Seconds after which the lock of a replica that died is gone."""
-LOCK_PATIENCE: Final = 10.0
+LOCK_WAIT: Final = 10.0
 """Seconds that a replica waits for another one's renewal."""
 
 _HANDLE: Final = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
@@ -61,7 +61,7 @@ class RedisStore:
         *,
         timeout: float = 2,
         lock_lifetime: float = LOCK_LIFETIME,
-        lock_patience: float = LOCK_PATIENCE,
+        lock_wait: float = LOCK_WAIT,
     ) -> None:
         self._url = url
         self._sealer = sealer
@@ -69,22 +69,22 @@ class RedisStore:
         self._clock = clock
         self._timeout = timeout
         self._lock_lifetime = lock_lifetime
-        self._lock_patience = lock_patience
-        self._open = lru_cache(OPENED)(self._unseal)
-        self._connected: dict[asyncio.AbstractEventLoop, Connected] = {}
+        self._lock_wait = lock_wait
+        self._cached_unseal = lru_cache(MAX_CACHED)(self._unseal)
+        self._clients: dict[asyncio.AbstractEventLoop, ConnectedClient] = {}
 
     async def create(self, session: Session) -> str:
         """Keep the session under a new name."""
         name, key = token_urlsafe(32), token_urlsafe(32)
         sealed = self._sealer.seal(pack(session), key.encode())
 
-        async def keep(redis: Any) -> None:
+        async def write(redis: Any) -> None:
             # Indexed first: a name in the index without a record does no harm, the reverse would.
             if session.sid is not None:
                 await self._index(redis, session.sid, name, session.expires_at)
             await redis.set(self._key("session", name), sealed, px=self._milliseconds(session.expires_at))
 
-        await self._ask(keep)
+        await self._execute(write)
         return f"{name}.{key}"
 
     async def read(self, handle: str) -> Session | None:
@@ -93,8 +93,8 @@ class RedisStore:
         if match is None:
             return None
         name, key = match.groups()
-        sealed = await self._ask(lambda redis: redis.get(self._key("session", name)))
-        session = None if sealed is None else self._open(sealed, key)
+        sealed = await self._execute(lambda redis: redis.get(self._key("session", name)))
+        session = None if sealed is None else self._cached_unseal(sealed, key)
         return session if session is not None and self._clock() < session.expires_at else None
 
     async def replace(self, handle: str, session: Session) -> str | None:
@@ -103,9 +103,9 @@ class RedisStore:
             return None
         name, _, key = handle.partition(".")
         sealed = self._sealer.seal(pack(session), key.encode())
-        record, left = self._key("session", name), self._milliseconds(session.expires_at)
-        kept = await self._ask(lambda redis: redis.set(record, sealed, px=left, xx=True))
-        return handle if kept else None
+        record, milliseconds = self._key("session", name), self._milliseconds(session.expires_at)
+        is_replaced = await self._execute(lambda redis: redis.set(record, sealed, px=milliseconds, xx=True))
+        return handle if is_replaced else None
 
     async def end(self, handle: str) -> None:
         """Delete the record, and its name from the index."""
@@ -119,7 +119,7 @@ class RedisStore:
             if session.sid is not None:
                 await redis.zrem(self._key("sid", session.sid), _digest(name))
 
-        await self._ask(delete)
+        await self._execute(delete)
 
     async def end_by_sid(self, sid: str) -> int:
         """Delete all records of that ``sid``; how many there were."""
@@ -133,21 +133,21 @@ class RedisStore:
                 await redis.zrem(index, *digests)  # not the index itself, which may have grown meanwhile
             return int(ended)
 
-        return await self._ask(delete)
+        return await self._execute(delete)
 
-    async def once(self, mark: str, seconds: float) -> bool:
+    async def use_once(self, key: str, seconds: float) -> bool:
         """Whether no replica has seen the mark before."""
-        key = self._key("mark", mark)
-        return bool(await self._ask(lambda redis: redis.set(key, b"", nx=True, px=ceil(seconds * 1000))))
+        key = self._key("mark", key)
+        return bool(await self._execute(lambda redis: redis.set(key, b"", nx=True, px=ceil(seconds * 1000))))
 
-    async def put_aside(self, name: str, content: str, seconds: float) -> None:
+    async def put_shared(self, name: str, content: str, seconds: float) -> None:
         """Keep a sealed text that is no session, for other replicas."""
         key, milliseconds = self._key("aside", name), max(1, ceil(seconds * 1000))
-        await self._ask(lambda redis: redis.set(key, content, px=milliseconds))
+        await self._execute(lambda redis: redis.set(key, content, px=milliseconds))
 
-    async def find_aside(self, name: str) -> str | None:
+    async def get_shared(self, name: str) -> str | None:
         """What a replica has put aside."""
-        content = await self._ask(lambda redis: redis.get(self._key("aside", name)))
+        content = await self._execute(lambda redis: redis.get(self._key("aside", name)))
         return None if content is None else str(content, "latin-1")
 
     @asynccontextmanager
@@ -165,37 +165,37 @@ class RedisStore:
         finally:
             if is_held:
                 with suppress(SessionsUnavailable):  # it expires by itself
-                    await self._ask(lambda _: lock.release())
+                    await self._execute(lambda _: lock.release())
 
     async def check(self) -> None:
         """Return when Redis answers."""
-        await self._ask(lambda redis: redis.ping())
+        await self._execute(lambda redis: redis.ping())
 
     async def close(self) -> None:
         """Close the connections of this event loop. What is asked afterwards opens new ones."""
-        connected = self._connected.pop(asyncio.get_running_loop(), None)
-        if connected is not None:
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
             with suppress(*_FAILURES):
-                await connected.closing.aclose()
+                await client.exit_stack.aclose()
 
-    async def _ask(self, command: Callable[[Any], Awaitable[T]]) -> T:
+    async def _execute(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:
-            connected = self._client()
-            async with asyncio.timeout(self._timeout), connected.gate:
-                return await command(connected.client)
+            client = self._client()
+            async with asyncio.timeout(self._timeout), client.semaphore:
+                return await command(client.client)
         except _FAILURES as failure:
             # Its text may repeat what was sent, passwords included, so its kind has to do.
             raise SessionsUnavailable(
-                f"The session store cannot be asked: {_kind(failure)}. Whether somebody is signed in "
+                f"The session store cannot be asked: {_name_of(failure)}. Whether somebody is signed in "
                 "cannot be told until it answers again; try again then."
             ) from None
 
     async def _acquire(self, lock: Any) -> bool:
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + self._lock_patience
+        deadline = loop.time() + self._lock_wait
         # One attempt at a time, so that those who wait keep no connection from others.
-        while not await self._ask(lambda _: lock.acquire(blocking=False)):
-            if loop.time() >= give_up_at:
+        while not await self._execute(lambda _: lock.acquire(blocking=False)):
+            if loop.time() >= deadline:
                 return False
             await asyncio.sleep(0.05)
         return True
@@ -213,13 +213,13 @@ class RedisStore:
         data = self._sealer.open(sealed.decode("latin-1"), key.encode())
         return None if data is None else unpack(data)
 
-    def _client(self) -> Connected:
+    def _client(self) -> ConnectedClient:
         loop = asyncio.get_running_loop()
-        if loop not in self._connected:
-            for other in [each for each in list(self._connected) if each.is_closed()]:
-                self._connected.pop(other, None)  # its connections are out of reach
-            self._connected[loop] = connect(self._url, self._timeout)
-        return self._connected[loop]
+        if loop not in self._clients:
+            for other in [each for each in list(self._clients) if each.is_closed()]:
+                self._clients.pop(other, None)  # its connections are out of reach
+            self._clients[loop] = connect(self._url, self._timeout)
+        return self._clients[loop]
 
     def _key(self, kind: str, text: str) -> str:
         return f"{self._prefix}:{kind}:{_digest(text)}"
@@ -232,6 +232,6 @@ def _digest(text: str) -> str:
     return sha256(text.encode(errors="replace")).hexdigest()
 
 
-def _kind(failure: BaseException) -> str:
+def _name_of(failure: BaseException) -> str:
     below = failure.__cause__ or failure.__context__
     return type(below if isinstance(below, OSError) else failure).__name__

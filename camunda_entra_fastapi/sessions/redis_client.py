@@ -13,38 +13,38 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-AT_ONCE: Final = 50
+MAX_CONCURRENT_COMMANDS: Final = 50
 """Commands under way at a time, and so connections, for each process and node. Others wait."""
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectedClient:
     """A client of one event loop: connections work on no other."""
 
     client: Any
-    gate: asyncio.Semaphore
-    closing: AsyncExitStack
+    semaphore: asyncio.Semaphore
+    exit_stack: AsyncExitStack
 
 
-def connect(url: str, timeout: float) -> Connected:
+def connect(url: str, timeout: float) -> ConnectedClient:
     """A client for a URL that the settings accepted; it connects when it is first asked."""
     parts = urlsplit(url)
     base, _, kind = parts.scheme.partition("+")
-    given = dict(parse_qsl(parts.query))
+    query = dict(parse_qsl(parts.query))
     hosts = [
         (str(one.hostname), one.port or (26379 if kind == "sentinel" else 6379))
         for one in (urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(","))
     ]
-    tls = _tls(given) if base in ("rediss", "valkeys") else {}
+    tls = _tls_options(query) if base in ("rediss", "valkeys") else {}
     options = {
-        "username": unquote(parts.username or "") or given.get("username"),
-        "password": unquote(parts.password or "") or given.get("password"),
+        "username": unquote(parts.username or "") or query.get("username"),
+        "password": unquote(parts.password or "") or query.get("password"),
         # Half the time, so that one attempt more fits in when a connection turns out to be dead.
-        **_attempts(2, timeout / 2),
+        **_retry_options(2, timeout / 2),
         **tls,
     }
     client: Any
-    closing = AsyncExitStack()
+    exit_stack = AsyncExitStack()
     if kind == "cluster":
         # A part of the cluster that is away must not take the others along.
         nodes = [ClusterNode(*host) for host in hosts]
@@ -52,20 +52,20 @@ def connect(url: str, timeout: float) -> Connected:
     elif kind == "sentinel":
         service, _, database = parts.path[1:].partition("/")
         # Sentinels are asked in turn, and each one may hang; half the time must do for all of them.
-        watching = {name: given.get(f"sentinel_{name}") for name in ("username", "password")}
-        watching |= _attempts(1, timeout / 2 / len(hosts)) | tls
-        sentinel = Sentinel(hosts, sentinel_kwargs=watching, **options)  # type: ignore[no-untyped-call]
-        for watcher in sentinel.sentinels:
-            closing.push_async_callback(watcher.aclose)
-        client = sentinel.master_for(service, db=int(database or given.get("db", "0")))
+        sentinel_options = {name: query.get(f"sentinel_{name}") for name in ("username", "password")}
+        sentinel_options |= _retry_options(1, timeout / 2 / len(hosts)) | tls
+        sentinel = Sentinel(hosts, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
+        for sentinel_client in sentinel.sentinels:
+            exit_stack.push_async_callback(sentinel_client.aclose)
+        client = sentinel.master_for(service, db=int(database or query.get("db", "0")))
     else:
         ((host, port),) = hosts
-        client = Redis(host=host, port=port, db=int(parts.path[1:] or given.get("db", "0")), **options)
-    closing.push_async_callback(client.aclose)
-    return Connected(client, asyncio.Semaphore(AT_ONCE), closing)
+        client = Redis(host=host, port=port, db=int(parts.path[1:] or query.get("db", "0")), **options)
+    exit_stack.push_async_callback(client.aclose)
+    return ConnectedClient(client, asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), exit_stack)
 
 
-def _attempts(count: int, seconds: float) -> dict[str, Any]:
+def _retry_options(count: int, seconds: float) -> dict[str, Any]:
     return {
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
@@ -75,7 +75,7 @@ def _attempts(count: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def _tls(given: dict[str, str]) -> dict[str, Any]:
+def _tls_options(query: dict[str, str]) -> dict[str, Any]:
     """TLS as strict as can be; host names go unchecked only where the URL says so."""
-    files = {name: given[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in given}
-    return {"ssl": True, "ssl_check_hostname": given.get("ssl_check_hostname") != "false"} | files
+    files = {name: query[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in query}
+    return {"ssl": True, "ssl_check_hostname": query.get("ssl_check_hostname") != "false"} | files

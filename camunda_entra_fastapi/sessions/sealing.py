@@ -33,7 +33,7 @@ _SEALED: Final = re.compile(
 """Version, 96 bits of nonce, ciphertext, 128 bits of tag; in base64url without bits left over."""
 
 
-def derive(secret: bytes, purpose: str, salt: bytes = b"") -> bytes:
+def derive_key(secret: bytes, purpose: str, salt: bytes = b"") -> bytes:
     """256 bits that tell nothing of the secret, and nothing of those for other purposes or salts."""
     return HKDF(SHA256(), 32, salt or None, purpose.encode()).derive(secret)
 
@@ -67,11 +67,11 @@ class Sealer:
         match = _SEALED.fullmatch(sealed)
         if match is None:
             return None
-        whole = b"%b..%b.%b.%b" % (self._header, *(part.encode() for part in match.groups()))
+        token = b"%b..%b.%b.%b" % (self._header, *(part.encode() for part in match.groups()))
         for key in self._keys(salt) if salt else self._unsalted:
             with suppress(JOSEError):
-                return jwe.decrypt(whole, key)
+                return jwe.decrypt(token, key)
         return None
 
     def _keys(self, salt: bytes) -> list[bytes]:
-        return [derive(secret, self._purpose, salt) for secret in self._secrets]
+        return [derive_key(secret, self._purpose, salt) for secret in self._secrets]

@@ -12,7 +12,7 @@ MAX_HANDLE_CHARACTERS: Final = 48 * 1024
 """More than any session needs that Entra's tokens, of 16 KiB at most, can bring about."""
 
 _FORMAT: Final = 1
-_NOISE: Final = frozenset({"aio", "at_hash", "c_hash", "nonce", "rh", "uti", "xms_ftd"})
+_DROPPED_CLAIMS: Final = frozenset({"aio", "at_hash", "c_hash", "nonce", "rh", "uti", "xms_ftd"})
 """Claims for Entra itself, or for the moment of signing in; not worth a cookie's room."""
 
 
@@ -71,7 +71,7 @@ class SessionStore(Protocol):
     async def end_by_sid(self, sid: str) -> int:
         """End all sessions of that ``sid``; how many there were. Always 0 where sessions live in browsers."""
 
-    async def once(self, mark: str, seconds: float) -> bool:
+    async def use_once(self, key: str, seconds: float) -> bool:
         """Whether this is the first time in so many seconds that the mark is shown."""
 
     def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:
@@ -87,8 +87,8 @@ class SessionStore(Protocol):
 def pack(session: Session) -> bytes:
     """The session as compact JSON. Claims are left out where the access token beside them has them."""
     in_token = bool(session.access_token) and session.of_access_token
-    claims = {name: value for name, value in session.claims.items() if name not in _NOISE}
-    groups = None if in_token else _shorten(claims.get("groups"))
+    claims = {name: value for name, value in session.claims.items() if name not in _DROPPED_CLAIMS}
+    groups = None if in_token else _pack_groups(claims.get("groups"))
     if groups is not None:
         del claims["groups"]
     values = [
@@ -115,12 +115,12 @@ def unpack(data: bytes) -> Session | None:
     if version != _FORMAT:
         return None
     if groups is not None:
-        claims["groups"] = _lengthen(groups)
+        claims["groups"] = _unpack_groups(groups)
     session = Session(identifier, claims or {}, *others)
     return session if claims is not None else replace(session, claims=_claims_in(session.access_token))
 
 
-def _shorten(groups: object) -> str | None:
+def _pack_groups(groups: object) -> str | None:
     """The IDs of groups in base64, which a token may have 200 of; None for anything else.
 
     As text each takes 32 characters of a cookie, like this 22.
@@ -134,7 +134,7 @@ def _shorten(groups: object) -> str | None:
     return b64encode(b"".join(identifier.bytes for identifier in identifiers)).decode()
 
 
-def _lengthen(text: str) -> list[str]:
+def _unpack_groups(text: str) -> list[str]:
     data = b64decode(text)
     return [str(UUID(bytes=data[start : start + 16])) for start in range(0, len(data), 16)]
 

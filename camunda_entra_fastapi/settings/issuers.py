@@ -51,7 +51,7 @@ def read_issuer(value: object, *, allow_http: bool) -> str:
     segments = _segments(url)
     if url.hostname in _V1_HOSTS:
         raise ValueError(
-            f"is the issuer of tokens of version 1.0. Set it to {_in_entras_form(url)}; "
+            f"is the issuer of tokens of version 1.0. Set it to {_suggested_issuer(url)}; "
             "CAMUNDA_ENTRA_ACCEPT_V1_TOKENS=true lets tokens of version 1.0 in besides."
         )
     if "consumers" in segments:
@@ -63,9 +63,11 @@ def read_issuer(value: object, *, allow_http: bool) -> str:
     if url.hostname in _ENTRA_HOSTS and url.path != f"/{segments[0]}/v2.0":
         slash = url.path == f"/{segments[0]}/v2.0/"
         wrong = "ends in a slash, which Entra's tokens do not have" if slash else "is not as Entra writes it"
-        raise ValueError(f"{wrong}. Set it to {_in_entras_form(url)}.")
+        raise ValueError(f"{wrong}. Set it to {_suggested_issuer(url)}.")
     if (used := issuer.count(ANY_TENANT)) and (used > 1 or ANY_TENANT not in segments):
-        raise ValueError(f"must hold {ANY_TENANT} once, between two slashes, as in {_entras(ANY_TENANT)}.")
+        raise ValueError(
+            f"must hold {ANY_TENANT} once, between two slashes, as in {_entra_issuer(ANY_TENANT)}."
+        )
     return issuer
 
 
@@ -98,7 +100,7 @@ def check_tenants(tenants: tuple[str, ...], issuer: str) -> tuple[str, ...]:
     if own is not None and tenants and tenants != ("*",) and is_tenant_id(own) and own not in tenants:
         raise ValueError(
             f"lacks the one tenant of CAMUNDA_IDENTITY_ISSUER, {own}. Leave it unset to let in that tenant, "
-            f"or set the issuer to {_entras('organizations')} to let in others."
+            f"or set the issuer to {_entra_issuer('organizations')} to let in others."
         )
     return tenants
 
@@ -161,19 +163,19 @@ def _address(value: object, *, allow_http: bool) -> SplitResult:
     url = url._replace(path=urlsplit(text).path)
     if _DOCUMENT in url.path:
         stem = url._replace(path=url.path.partition(_DOCUMENT)[0], query="", fragment="")
-        right = _in_entras_form(stem) if stem.hostname in _ENTRA_HOSTS | _V1_HOSTS.keys() else stem.geturl()
+        right = _suggested_issuer(stem) if stem.hostname in _ENTRA_HOSTS | _V1_HOSTS.keys() else stem.geturl()
         raise ValueError(f"is the address of a document. Set it to {right}.")
     refuse_unsafe(url, EXAMPLE_ISSUER, allow_http=allow_http)
     return url
 
 
-def _in_entras_form(url: SplitResult) -> str:
+def _suggested_issuer(url: SplitResult) -> str:
     """The issuer that the address was meant to be."""
     tenant = (_segments(url) or [EXAMPLE_TENANT])[0]
-    return _entras(tenant, _V1_HOSTS.get(url.hostname or "", url.hostname or ""))
+    return _entra_issuer(tenant, _V1_HOSTS.get(url.hostname or "", url.hostname or ""))
 
 
-def _entras(tenant: str, host: str = "login.microsoftonline.com") -> str:
+def _entra_issuer(tenant: str, host: str = "login.microsoftonline.com") -> str:
     return f"https://{host}/{tenant}/v2.0"
 
 

@@ -1,6 +1,5 @@
 """``EntraSettings``: what the environment says, checked once, as frozen values."""
 
-import os
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_serializer,
     field_validator,
 )
@@ -18,8 +16,13 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from camunda_entra_fastapi.errors import SettingsError, quoted
-from camunda_entra_fastapi.settings import issuers, urls, values
-from camunda_entra_fastapi.settings.sources import Mistake, VariablesSource, by_field, spellings_of
+from camunda_entra_fastapi.settings import issuers, urls, validators, values
+from camunda_entra_fastapi.settings.sources import (
+    InvalidValue,
+    VariablesSource,
+    arguments_by_field,
+    variables_of,
+)
 
 _WITH_PASSWORDS: Final = ("session_store", "http_proxy")
 _REMEDIES: Final = {
@@ -28,66 +31,6 @@ _REMEDIES: Final = {
     "client_id": "Set it to the Application (client) ID of the app registration, a GUID, "
     f"for example {values.EXAMPLE_ID}.",
 }
-
-
-def _allows_http(info: ValidationInfo) -> bool:
-    return bool(info.data.get("allow_http", False))
-
-
-def _issuer(value: object, info: ValidationInfo) -> str:
-    return issuers.read_issuer(value, allow_http=_allows_http(info))
-
-
-def _backend_url(value: object, info: ValidationInfo) -> str:
-    return issuers.read_backend_url(value, info.data.get("issuer"), allow_http=_allows_http(info))
-
-
-def _base_url(value: object, info: ValidationInfo) -> str | None:
-    return urls.read_base_url(value, allow_http=_allows_http(info))
-
-
-def _certificate(value: object, info: ValidationInfo) -> Path | None:
-    return values.read_credential_file(value, _credentials(info, "client_secret"))
-
-
-def _federated_token_file(value: object, info: ValidationInfo) -> Path | None:
-    others = _credentials(info, "client_secret", "client_certificate")
-    # Kubernetes sets Azure's variable for every process; what was set for this one goes first.
-    return values.read_credential_file(
-        value or (None if others else os.environ.get("AZURE_FEDERATED_TOKEN_FILE") or None), others
-    )
-
-
-def _credentials(info: ValidationInfo, *fields: str) -> list[str]:
-    return [spellings_of(field)[0] for field in fields if info.data.get(field) is not None]
-
-
-def _audience(value: object, info: ValidationInfo) -> tuple[str, ...]:
-    return values.read_audiences(value) or (info.data.get("client_id", ""),)
-
-
-def _scopes(value: object, info: ValidationInfo) -> tuple[str, ...]:
-    own = f"{info.data.get('client_id')}/.default"
-    return values.read_scopes(value) or ("openid", "email", "offline_access", own)
-
-
-def _group_overage(value: object, info: ValidationInfo) -> str | None:
-    issuer = info.data.get("issuer", "")
-    return issuers.read_group_overage(value, issuer, allow_http=_allows_http(info))
-
-
-def _callback_path(value: object, info: ValidationInfo) -> str:
-    return urls.read_path(value or f"{info.data.get('login_prefix', '')}/login-callback")
-
-
-def _post_logout_path(value: object, info: ValidationInfo) -> str:
-    return "/" if value == "/" else urls.read_path(value or info.data.get("callback_path"))
-
-
-def _tenants(value: object, info: ValidationInfo) -> tuple[str, ...]:
-    tenants = values.read_tenants(value)
-    issuer = info.data.get("issuer")
-    return issuers.check_tenants(tenants, issuer) if issuer else tenants
 
 
 Flag = Annotated[bool, BeforeValidator(values.read_flag)]
@@ -120,17 +63,17 @@ class EntraSettings(BaseSettings):
 
     type: Annotated[Literal["AZUREAD", "MICROSOFT"], BeforeValidator(values.read_type)]
     """Two names for Microsoft Entra ID; nothing else is understood."""
-    issuer: Annotated[str, BeforeValidator(_issuer)]
+    issuer: Annotated[str, BeforeValidator(validators.issuer)]
     """The issuer, exactly as given; may be one for several tenants (``allowed_tenants``)."""
-    issuer_backend_url: Annotated[str, BeforeValidator(_backend_url)] = ""
+    issuer_backend_url: Annotated[str, BeforeValidator(validators.backend_url)] = ""
     """Where this service reaches the issuer; the issuer itself if nothing is given."""
     client_id: Annotated[str, BeforeValidator(values.read_client_id)]
     """The application (client) ID of this service's registration."""
     client_secret: Annotated[SecretStr | None, BeforeValidator(values.read_secret)] = None
     """Needed for signing in and for tokens of other services, not for protecting an API."""
-    audience: Annotated[tuple[str, ...], BeforeValidator(_audience)] = ()
+    audience: Annotated[tuple[str, ...], BeforeValidator(validators.audience)] = ()
     """What ``aud`` of a token may be; the client ID if nothing is given."""
-    client_certificate: Annotated[Path | None, BeforeValidator(_certificate)] = None
+    client_certificate: Annotated[Path | None, BeforeValidator(validators.client_certificate)] = None
     """Instead of a secret: a file with a certificate and its private key, PEM or PKCS#12."""
     client_certificate_password: Annotated[SecretStr | None, BeforeValidator(values.read_secret)] = None
     """What the private key is encrypted with."""
@@ -138,11 +81,11 @@ class EntraSettings(BaseSettings):
         Literal["PS256", "RS256"], BeforeValidator(values.read_assertion_algorithm)
     ] = "PS256"
     """How the certificate's key signs; RS256, with ``x5t``, for clouds that do not know PS256 yet."""
-    federated_token_file: Annotated[Path | None, BeforeValidator(_federated_token_file)] = None
+    federated_token_file: Annotated[Path | None, BeforeValidator(validators.federated_token_file)] = None
     """Instead of a secret: a file with a workload's own token, as Kubernetes mounts it."""
-    base_url: Annotated[str | None, BeforeValidator(_base_url)] = None
+    base_url: Annotated[str | None, BeforeValidator(validators.base_url)] = None
     """The public root of this service, without a slash at its end; None: as the request has it."""
-    scopes: Annotated[tuple[str, ...], BeforeValidator(_scopes)] = ()
+    scopes: Annotated[tuple[str, ...], BeforeValidator(validators.scopes)] = ()
     """What signing in asks for; ``openid email offline_access <client id>/.default`` by default."""
     session_store: Annotated[str, BeforeValidator(urls.read_session_store)] = "cookie"
     """``cookie``, ``memory`` or the URL of a Redis; a password in it is masked wherever it is shown."""
@@ -156,21 +99,21 @@ class EntraSettings(BaseSettings):
     """The domain whose hosts share the sign-in; None: this host alone."""
     login_prefix: Annotated[str, BeforeValidator(urls.read_path)] = "/auth"
     """Where the pages for signing in and out are."""
-    callback_path: Annotated[str, BeforeValidator(_callback_path)] = ""
+    callback_path: Annotated[str, BeforeValidator(validators.callback_path)] = ""
     """The path of the redirect URI; ``<login prefix>/login-callback`` if nothing is given."""
-    post_logout_path: Annotated[str, BeforeValidator(_post_logout_path)] = ""
+    post_logout_path: Annotated[str, BeforeValidator(validators.post_logout_path)] = ""
     """Where Entra sends people who signed out; the callback path if nothing is given, as it is registered."""
     clock_skew: Annotated[int, BeforeValidator(values.whole_seconds(0, 300, 60))] = 60
     """Seconds of leeway on ``exp``, ``nbf`` and ``iat``."""
     accept_v1_tokens: Flag = False
     """Tokens of version 1.0, from ``https://sts.windows.net/<tenant>/``, are accepted besides."""
-    allowed_tenants: Annotated[tuple[str, ...], BeforeValidator(_tenants)] = ()
+    allowed_tenants: Annotated[tuple[str, ...], BeforeValidator(validators.allowed_tenants)] = ()
     """Tenant IDs in lower case, for issuers of several tenants; ``("*",)`` for every tenant."""
     allowed_clients: Annotated[tuple[str, ...], BeforeValidator(values.read_clients)] = ()
     """Client IDs in lower case of which ``azp`` or ``appid`` must be one; empty: any."""
     allow_guests: Flag = True
     """Guest users of the tenant are let in."""
-    group_overage: Annotated[str | None, BeforeValidator(_group_overage)] = None
+    group_overage: Annotated[str | None, BeforeValidator(validators.group_overage)] = None
     """Where groups are looked up that a token cannot list; None: whoever lacks such a list is refused."""
     token_cache_size: Annotated[int, BeforeValidator(values.number(0, 1_000_000, 10_000))] = 10_000
     """How many verified tokens are remembered; 0: none."""
@@ -188,7 +131,7 @@ class EntraSettings(BaseSettings):
     def __init__(self, **arguments: Any) -> None:
         problems: list[str] = []
         try:
-            super().__init__(**by_field(arguments, self.__class__.model_fields))
+            super().__init__(**arguments_by_field(arguments, self.__class__.model_fields))
         except ValidationError as error:
             problems = _problems_of(error)
         except (OSError, UnicodeDecodeError):
@@ -214,7 +157,7 @@ class EntraSettings(BaseSettings):
     @classmethod
     def _unwrap(cls, value: object) -> object:
         """Values come wrapped, so that nothing on the way shows them."""
-        if isinstance(value, Mistake):
+        if isinstance(value, InvalidValue):
             raise ValueError(value.problem)
         return value.get_secret_value() if isinstance(value, SecretStr) else value
 
@@ -288,12 +231,12 @@ def _problems_of(error: ValidationError) -> list[str]:
 
 def _problem_of(details: ErrorDetails) -> str:
     field = str(details["loc"][0])
-    if isinstance(mistake := details["input"], Mistake):
+    if isinstance(mistake := details["input"], InvalidValue):
         return mistake.problem
     if details["type"] == "extra_forbidden":
         (nearest,) = get_close_matches(field, EntraSettings.model_fields, n=1, cutoff=0)
         return f"{quoted(field, 80)} is not a setting. Remove it, or did you mean {nearest}?"
-    variable = spellings_of(field)[0]
+    variable = variables_of(field)[0]
     if details["type"] == "missing":
         return f"{variable} is not set. {_REMEDIES[field]}"
     return f"{variable} {details['ctx']['error']}"

@@ -30,29 +30,29 @@ SECRETS_DIR: Final = "CAMUNDA_ENTRA_SECRETS_DIR"
 MAX_FILE_BYTES: Final = 64 * 1024
 """No value is nearly as long: a larger file is not a secret but something else."""
 
-_OURS: Final = "CAMUNDA_ENTRA_"
-_CAMUNDAS: Final = "CAMUNDA_IDENTITY_"
+_OWN_PREFIX: Final = "CAMUNDA_ENTRA_"
+_CAMUNDA_PREFIX: Final = "CAMUNDA_IDENTITY_"
 _CAMUNDA_FIELDS: Final = frozenset(
     {"type", "issuer", "issuer_backend_url", "client_id", "client_secret", "audience"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class InvalidValue:
     """Stands in for a value that cannot be told; ``problem`` is the sentence that says why."""
 
     problem: str
 
 
-def spellings_of(field: str) -> tuple[str, ...]:
+def variables_of(field: str) -> tuple[str, ...]:
     """The variables that set the field, the documented one first.
 
     Camunda's SDK writes its variables without the underscores inside the name.
     """
     if field not in _CAMUNDA_FIELDS:
-        return (_OURS + field.upper(),)
+        return (_OWN_PREFIX + field.upper(),)
     name = field.upper()
-    return tuple(dict.fromkeys((_CAMUNDAS + name, _CAMUNDAS + name.replace("_", ""))))
+    return tuple(dict.fromkeys((_CAMUNDA_PREFIX + name, _CAMUNDA_PREFIX + name.replace("_", ""))))
 
 
 def clean(value: str) -> str:
@@ -63,13 +63,13 @@ def clean(value: str) -> str:
     return value
 
 
-def by_field(arguments: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
+def arguments_by_field(arguments: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
     """Keyword arguments by the field they set, whether they name the field or a variable.
 
     Empty text, and None where it is no value of the field, count as not given. Names with an
     underscore in front are pydantic-settings' own and stay as they are.
     """
-    field_of = {spelling: field for field in fields for spelling in spellings_of(field)}
+    field_of = {variable: field for field in fields for variable in variables_of(field)}
     named: dict[str, Any] = {}
     for name, given in arguments.items():
         if name.startswith("_"):
@@ -80,8 +80,8 @@ def by_field(arguments: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> d
         if value in ("", SecretStr("")) or (value is None and _is_never_none(fields.get(field))):
             continue
         if field in named and named[field] != value:
-            value = Mistake(
-                f"{spellings_of(field)[0]} is given by two arguments that differ. Keep one of them."
+            value = InvalidValue(
+                f"{variables_of(field)[0]} is given by two arguments that differ. Keep one of them."
             )
         named[field] = value
     return named
@@ -106,8 +106,8 @@ class VariablesSource(PydanticBaseSettingsSource):
         files: PydanticBaseSettingsSource,
     ) -> None:
         super().__init__(settings_cls)
-        self._known = {spelling for field in settings_cls.model_fields for spelling in spellings_of(field)}
-        self._variables: ChainMap[str, str | Mistake] = ChainMap(
+        self._known = {variable for field in settings_cls.model_fields for variable in variables_of(field)}
+        self._variables: ChainMap[str, str | InvalidValue] = ChainMap(
             _cleaned(cast(EnvSettingsSource, environment).env_vars),
             _cleaned(cast(EnvSettingsSource, dotenv).env_vars),
         )
@@ -115,17 +115,17 @@ class VariablesSource(PydanticBaseSettingsSource):
         self._folders: list[Any] = [given] if isinstance(given, str | os.PathLike) else list(given)
 
     def __call__(self) -> dict[str, Any]:
-        """The values by field; a ``Mistake`` where there is no telling which."""
+        """The values by field; a ``InvalidValue`` where there is no telling which."""
         for name in sorted(self._variables.keys() - self._known - {SECRETS_DIR}):
-            if name.startswith(_OURS):
-                self._warn_of_typo(name)
+            if name.startswith(_OWN_PREFIX):
+                self._warn_of_unknown(name)
         values: dict[str, Any] = {}
-        files: dict[str, str | Mistake] = {}
+        files: dict[str, str | InvalidValue] = {}
         for folder in self._folders:
             try:
                 files.update(self._read_folder(Path(folder).expanduser()))
             except (OSError, RuntimeError):
-                values[SECRETS_DIR] = Mistake(
+                values[SECRETS_DIR] = InvalidValue(
                     f"{SECRETS_DIR} names {quoted(str(folder))}, which is not a folder that can be read. "
                     "Mount the secrets there, or give another folder, for example /run/secrets."
                 )
@@ -134,9 +134,9 @@ class VariablesSource(PydanticBaseSettingsSource):
             value, name, _ = self.get_field_value(info, field)
             if value is not None:
                 values[name] = value
-        return self._of_workload() | values
+        return self._workload_identity() | values
 
-    def _of_workload(self) -> dict[str, Any]:
+    def _workload_identity(self) -> dict[str, Any]:
         """What Azure's workload identity says of the application, for what nothing else says it."""
         if "AZURE_FEDERATED_TOKEN_FILE" not in self._variables:
             return {}  # others of Azure's tools read the variables below as well
@@ -147,41 +147,45 @@ class VariablesSource(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         """The one value that the field's variables have; None without one."""
-        found = {name: self._variables[name] for name in spellings_of(field_name) if name in self._variables}
+        found = {name: self._variables[name] for name in variables_of(field_name) if name in self._variables}
         for value in found.values():
-            if isinstance(value, Mistake):
+            if isinstance(value, InvalidValue):
                 return value, field_name, False
         texts = {str(value) for value in found.values()}
         if len(texts) > 1:
             problem = f"{' and '.join(found)} mean the same, but have different values. Keep one of the two."
-            return Mistake(problem), field_name, False
+            return InvalidValue(problem), field_name, False
         return (SecretStr(texts.pop()) if texts else None), field_name, False
 
-    def _read_folder(self, folder: Path) -> dict[str, str | Mistake]:
+    def _read_folder(self, folder: Path) -> dict[str, str | InvalidValue]:
         """The variables that files of the folder are named after, in any case."""
         files = {path.name.upper(): path for path in folder.iterdir() if path.name.upper() in self._known}
         values = {name: _read_file(name, path) for name, path in files.items() if path.is_file()}
         return {name: value for name, value in values.items() if value}
 
-    def _warn_of_typo(self, name: str) -> None:
+    def _warn_of_unknown(self, name: str) -> None:
         (nearest,) = get_close_matches(name, sorted(self._known), n=1, cutoff=0)
         logger.warning("%s is not a setting and has no effect. Did you mean %s?", quoted(name, 80), nearest)
 
 
-def _cleaned(variables: Mapping[str, str | None]) -> dict[str, str | Mistake]:
+def _cleaned(variables: Mapping[str, str | None]) -> dict[str, str | InvalidValue]:
     """The variables by their names in upper case; those without a value are left out."""
     values = ((name.upper(), clean(value or "")) for name, value in variables.items())
     return {name: value for name, value in values if value}
 
 
-def _read_file(name: str, path: Path) -> str | Mistake:
+def _read_file(name: str, path: Path) -> str | InvalidValue:
     """The text in a secret file, or why there is none."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        return Mistake(f"{name} has a secret file that is no readable UTF-8 text. Put the bare value in it.")
+        return InvalidValue(
+            f"{name} has a secret file that is no readable UTF-8 text. Put the bare value in it."
+        )
     if len(content) > MAX_FILE_BYTES:
-        return Mistake(f"{name} has a secret file of more than {MAX_FILE_BYTES} bytes. Put the value in it.")
+        return InvalidValue(
+            f"{name} has a secret file of more than {MAX_FILE_BYTES} bytes. Put the value in it."
+        )
     return clean(text)

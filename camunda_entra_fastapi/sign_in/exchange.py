@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from secrets import token_urlsafe
 from typing import Any, Final
 
-from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.errors import (
     AccessDenied,
     EntraRefused,
@@ -24,6 +23,7 @@ from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code, red
 from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.sign_in.protocol import Attempt
 from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.token_validator import TokenValidator
 
 RENEW_BEFORE: Final = 120.0
 """Seconds before an access token expires at which it is renewed; a tenth of its life when that is less."""
@@ -36,8 +36,8 @@ _FAULTS: Final = {
     "throttled": ("entra_throttled", "Microsoft Entra ID is too busy at the moment."),
     "failed": ("entra_failed", "Microsoft Entra ID answered with an error of its own."),
 }
-_NOT_YOURS: Final = "The fault is not in your request; try again shortly."
-_OF_OURS: Final = ("invalid_client", "unauthorized_client")
+_NOT_THE_CALLERS_FAULT: Final = "The fault is not in your request; try again shortly."
+_CLIENT_ERRORS: Final = ("invalid_client", "unauthorized_client")
 """Refusals that are no verdict on the person: everybody would get them."""
 
 
@@ -48,7 +48,7 @@ class Exchange:
     Attributes:
         http: For calls to Entra.
         keys: Also knows where the token endpoint is.
-        authenticator: Verifies the tokens.
+        validator: Verifies the tokens.
         client: Who we are.
         clock: Gives seconds since 1970.
         lifetime: Seconds after which a session ends.
@@ -56,7 +56,7 @@ class Exchange:
 
     http: EntraHttp
     keys: KeySource
-    authenticator: Authenticator
+    validator: TokenValidator
     client: Client
     clock: Callable[[], float]
     lifetime: float
@@ -70,9 +70,9 @@ class Exchange:
         try:
             endpoint = (await self.keys.discovery()).authorization_endpoint
         except FetchFailed as failure:
-            raise unavailable(failure) from None
+            raise entra_unavailable(failure) from None
         if endpoint is None:
-            raise unavailable(FetchFailed("Entra's discovery document has no authorization_endpoint."))
+            raise entra_unavailable(FetchFailed("Entra's discovery document has no authorization_endpoint."))
         return endpoint
 
     async def sign_in(self, attempt: Attempt, code: str, session_state: str | None) -> Session:
@@ -99,9 +99,9 @@ class Exchange:
                 verifier=attempt.verifier,
             )
         except EntraRefused as refused:
-            raise failed(refused.message, refused.refusal) from None
+            raise sign_in_error(refused.message, refused.refusal) from None
         except FetchFailed as failure:
-            raise unavailable(failure) from None
+            raise entra_unavailable(failure) from None
         if tokens.id_token is None:
             raise _untrusted("It sent no ID token.")
         id_claims = await self._id_claims(tokens.id_token, attempt.nonce, tokens.access_token)
@@ -117,7 +117,7 @@ class Exchange:
             sid=_text(id_claims, "sid") or session_state,
             login_hint=_text(id_claims, "login_hint"),
         )
-        return await self._with(session, tokens, id_claims)
+        return await self._with_tokens(session, tokens, id_claims)
 
     async def renew(self, session: Session) -> Session:
         """The session with new tokens, and claims as they are now.
@@ -133,30 +133,32 @@ class Exchange:
             tokens = await redeem_refresh_token(self.http, endpoint, self.client, str(session.refresh_token))
         except EntraRefused as refused:
             kind = explain(refused.refusal).kind
-            if refused.refusal.error in _OF_OURS or kind in (Kind.ENTRA, Kind.REGISTRATION):
+            if refused.refusal.error in _CLIENT_ERRORS or kind in (Kind.ENTRA, Kind.REGISTRATION):
                 logger.warning("Entra refuses to renew sessions: %s", refused.message)
                 raise EntraUnavailable(
-                    "entra_failed", f"The sign-in cannot be renewed. {_NOT_YOURS}", RETRY_AFTER
+                    "entra_failed", f"The sign-in cannot be renewed. {_NOT_THE_CALLERS_FAULT}", RETRY_AFTER
                 ) from None
-            raise failed(refused.message, refused.refusal) from None
+            raise sign_in_error(refused.message, refused.refusal) from None
         except FetchFailed as failure:
-            raise unavailable(failure) from None
+            raise entra_unavailable(failure) from None
         id_claims: Mapping[str, Any] | None = None
         if tokens.id_token is not None:
             id_claims = await self._id_claims(tokens.id_token, None, tokens.access_token)
             if id_claims["sub"] != session.subject:
                 raise SignInFailed("login_refused", "Entra renewed the sign-in for somebody else.")
-        return await self._with(session, tokens, id_claims)
+        return await self._with_tokens(session, tokens, id_claims)
 
     async def _id_claims(self, token: str, nonce: str | None, access_token: str) -> dict[str, Any]:
         try:
-            return await self.authenticator.id_claims(token, nonce=nonce, access_token=access_token)
+            return await self.validator.validate_id_token(token, nonce=nonce, access_token=access_token)
         except InvalidToken as error:
             if error.code == "tenant_mismatch":  # Entra's word is good, but the settings do not let them in
                 raise AccessDenied(error.code, error.message) from None
             raise _untrusted(error.message) from None
 
-    async def _with(self, session: Session, tokens: Tokens, id_claims: Mapping[str, Any] | None) -> Session:
+    async def _with_tokens(
+        self, session: Session, tokens: Tokens, id_claims: Mapping[str, Any] | None
+    ) -> Session:
         """The session with these tokens, its user made from the access token if that is for us."""
         claims, of_access_token = await self._claims(tokens.access_token, session, id_claims)
         now = self.clock()
@@ -180,7 +182,7 @@ class Exchange:
     ) -> tuple[Mapping[str, Any], bool]:
         claims = session.claims if id_claims is None else id_claims
         try:
-            access_claims = await self.authenticator.own_access_claims(access_token)
+            access_claims = await self.validator.validate_own_access_token(access_token)
         except InvalidToken as error:
             # Not for us, and so none of our business: CAMUNDA_ENTRA_SCOPES may name another API.
             logger.info(
@@ -192,28 +194,28 @@ class Exchange:
             return claims, False
         # An ID token has no oid unless the scope profile is asked for (Learn: ID token claims). In sub, both
         # name a person alike where both are for this application, and differently where they are not.
-        who = [name for name in ("oid", "tid") if name in claims]
+        compared = [name for name in ("oid", "tid") if name in claims]
         if "oid" not in claims and access_claims["aud"] == self.client.client_id:
-            who.append("sub")
-        if any(access_claims.get(name) != claims[name] for name in who):
+            compared.append("sub")
+        if any(access_claims.get(name) != claims[name] for name in compared):
             raise _untrusted("Its ID token and its access token are of different people.")
         return access_claims, True
 
 
-def unavailable(failure: FetchFailed) -> EntraUnavailable:
+def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
     """What people are told of an exchange that failed; the log has what is for operators."""
     logger.warning("Signing in is not possible: %s", failure.message)
     if failure.code == "issuer_unexpected":
         return EntraUnavailable("issuer_unexpected", failure.message, RETRY_AFTER)
-    code, told = _FAULTS[failure.fault]
-    return EntraUnavailable(code, f"{told} {_NOT_YOURS}", failure.retry_after or RETRY_AFTER)
+    code, message = _FAULTS[failure.fault]
+    return EntraUnavailable(code, f"{message} {_NOT_THE_CALLERS_FAULT}", failure.retry_after or RETRY_AFTER)
 
 
-def failed(message: str, refusal: Refusal) -> Exception:
+def sign_in_error(message: str, refusal: Refusal) -> Exception:
     """What people are told when Entra says no."""
     if explain(refusal).kind is Kind.ENTRA:
         fault: Fault = "throttled" if refusal.error == "temporarily_unavailable" else "failed"
-        return unavailable(FetchFailed(f"Entra answered {refusal.error}: {message}", fault=fault))
+        return entra_unavailable(FetchFailed(f"Entra answered {refusal.error}: {message}", fault=fault))
     return SignInFailed("consent_required" if is_consent(refusal) else "login_refused", message, refusal)
 
 

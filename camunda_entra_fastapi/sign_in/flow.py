@@ -8,7 +8,7 @@ from typing import Final, Literal
 from camunda_entra_fastapi.errors import SignInFailed
 from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
 from camunda_entra_fastapi.sessions.sealing import Sealer
-from camunda_entra_fastapi.sign_in.exchange import Exchange, failed
+from camunda_entra_fastapi.sign_in.exchange import Exchange, sign_in_error
 from camunda_entra_fastapi.sign_in.protocol import (
     ATTEMPT_LIFETIME,
     Attempt,
@@ -18,7 +18,7 @@ from camunda_entra_fastapi.sign_in.protocol import (
     single_valued,
     with_query,
 )
-from camunda_entra_fastapi.sign_in.session_manager import SessionKeeper, SignedIn
+from camunda_entra_fastapi.sign_in.session_manager import SessionManager, UserSession
 
 MAX_SID: Final = 256
 """Characters. Entra's are GUIDs."""
@@ -29,7 +29,7 @@ MAX_ATTEMPTS_CHARACTERS: Final = 3_500
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class EntraRedirect:
     """Where the browser goes, and what it takes along."""
 
     url: str
@@ -44,7 +44,7 @@ class SignIn:
 
     Attributes:
         exchange: Talks to Entra.
-        keeper: Has the sessions.
+        session_manager: Has the sessions.
         sealer: Seals attempts for their cookies.
         clock: Gives seconds since 1970.
         scopes: What is asked for.
@@ -54,7 +54,7 @@ class SignIn:
     """
 
     exchange: Exchange
-    keeper: SessionKeeper
+    session_manager: SessionManager
     sealer: Sealer
     clock: Callable[[], float]
     scopes: tuple[str, ...]
@@ -64,7 +64,7 @@ class SignIn:
 
     async def begin(
         self, redirect_uri: str, return_to: str, more: Mapping[str, str], step: str = ""
-    ) -> Departure:
+    ) -> EntraRedirect:
         """Send somebody to Entra.
 
         Args:
@@ -79,16 +79,16 @@ class SignIn:
         endpoint = await self.exchange.authorization_endpoint()
         attempt = Attempt.begin("login", redirect_uri, return_to, self.clock(), step)
         url = authorization_url(endpoint, self.client_id, self.scopes, attempt, more)
-        return self._departure(url, attempt)
+        return self._redirect(url, attempt)
 
     async def finish(
-        self, pairs: Iterable[tuple[str, str]], sealed_of: Callable[[str], str | None]
-    ) -> tuple[SignedIn, str]:
+        self, pairs: Iterable[tuple[str, str]], sealed_attempt_of: Callable[[str], str | None]
+    ) -> tuple[UserSession, str]:
         """A new session for who comes back from Entra, and where they go.
 
         Args:
             pairs: The query's parameters.
-            sealed_of: The sealed attempt of a state, from the browser's cookies.
+            sealed_attempt_of: The sealed attempt of a state, from the browser's cookies.
 
         Raises:
             SignInFailed: The answer belongs to no sign-in under way, or Entra refuses.
@@ -97,35 +97,35 @@ class SignIn:
             SessionsUnavailable: The session cannot be kept.
         """
         parameters = single_valued(pairs)
-        attempt = await self._use_up("login", parameters, sealed_of)
+        attempt = await self._consume("login", parameters, sealed_attempt_of)
         if "error" in parameters:
             refusal = read_refusal(parameters)
             explanation = explain(refusal)
-            raise failed(f"{explanation.cause} {explanation.remedy}", refusal)
+            raise sign_in_error(f"{explanation.cause} {explanation.remedy}", refusal)
         code = parameters.get("code", "")
         if not code:
             raise SignInFailed("login_request_invalid", "Entra's answer has neither a code nor an error.")
         session_state = parameters.get("session_state", "")
         is_usable = 0 < len(session_state) <= MAX_SID
         session = await self.exchange.sign_in(attempt, code, session_state if is_usable else None)
-        return await self.keeper.create(session), attempt.return_to
+        return await self.session_manager.create(session), attempt.return_to
 
-    def sign_out_url(self, found: SignedIn | None, post_logout_redirect_uri: str) -> str:
+    def sign_out_url(self, found: UserSession | None, post_logout_redirect_uri: str) -> str:
         """Where the browser goes to sign out of Entra too (OpenID Connect RP-Initiated Logout 1.0, 2)."""
         parameters = {"post_logout_redirect_uri": post_logout_redirect_uri}
         if found is not None and found.session.login_hint is not None:
             parameters["logout_hint"] = found.session.login_hint
         return with_query(self.end_session_url, parameters)
 
-    async def end_everywhere(self, sid: str) -> int:
+    async def end_by_sid(self, sid: str) -> int:
         """End the sign-in that Entra says is over (OpenID Connect Front-Channel Logout 1.0, 2).
 
         Raises:
             SessionsUnavailable: The store cannot be asked.
         """
-        return await self.keeper.store.end_by_sid(sid)
+        return await self.session_manager.store.end_by_sid(sid)
 
-    def begin_consent(self, redirect_uri: str) -> Departure:
+    def begin_consent(self, redirect_uri: str) -> EntraRedirect:
         """Send an administrator to consent for the tenant (Learn: admin consent endpoint)."""
         attempt = Attempt.begin("admin-consent", redirect_uri, "/", self.clock())
         parameters = {
@@ -134,10 +134,10 @@ class SignIn:
             "redirect_uri": redirect_uri,
             "state": attempt.state,
         }
-        return self._departure(with_query(self.admin_consent_url, parameters), attempt)
+        return self._redirect(with_query(self.admin_consent_url, parameters), attempt)
 
     async def finish_consent(
-        self, pairs: Iterable[tuple[str, str]], sealed_of: Callable[[str], str | None]
+        self, pairs: Iterable[tuple[str, str]], sealed_attempt_of: Callable[[str], str | None]
     ) -> None:
         """Return when consent was given. Nobody is signed in by this, whatever the answer says.
 
@@ -146,7 +146,7 @@ class SignIn:
             SessionsUnavailable: The store cannot be asked.
         """
         parameters = single_valued(pairs)
-        await self._use_up("admin-consent", parameters, sealed_of)
+        await self._consume("admin-consent", parameters, sealed_attempt_of)
         # Entra says admin_consent=True in failures too, so the error counts, wherever it is.
         if "error" in parameters or parameters.get("admin_consent", "").lower() != "true":
             refusal = read_refusal(parameters)
@@ -158,28 +158,28 @@ class SignIn:
         """The application's ID."""
         return self.exchange.client.client_id
 
-    def peek(self, sealed: str | None) -> Attempt | None:
+    def read_attempt(self, sealed: str | None) -> Attempt | None:
         """The attempt in a cookie; None for what is none of ours, or has no time left."""
-        attempt = self._open(sealed)
+        attempt = self._unseal(sealed)
         return attempt if attempt is not None and attempt.is_alive(self.clock()) else None
 
-    def _departure(self, url: str, attempt: Attempt) -> Departure:
-        return Departure(url, attempt.mark(), self.sealer.seal(attempt.pack()))
+    def _redirect(self, url: str, attempt: Attempt) -> EntraRedirect:
+        return EntraRedirect(url, attempt.mark(), self.sealer.seal(attempt.pack()))
 
-    def _open(self, sealed: str | None) -> Attempt | None:
+    def _unseal(self, sealed: str | None) -> Attempt | None:
         data = self.sealer.open(sealed) if sealed is not None else None
         return Attempt.unpack(data) if data is not None else None
 
-    async def _use_up(
+    async def _consume(
         self,
         kind: Literal["login", "admin-consent"],
         parameters: Mapping[str, str],
-        sealed_of: Callable[[str], str | None],
+        sealed_attempt_of: Callable[[str], str | None],
     ) -> Attempt:
         """The attempt of this browser with that state, which counts once."""
         state = parameters.get("state", "")
-        attempt = check_attempt(self._open(sealed_of(state)), kind, state, self.clock())
+        attempt = check_attempt(self._unseal(sealed_attempt_of(state)), kind, state, self.clock())
         mark = sha256(f"attempt {state}".encode()).hexdigest()
-        if not await self.keeper.store.once(mark, 2 * ATTEMPT_LIFETIME):
+        if not await self.session_manager.store.use_once(mark, 2 * ATTEMPT_LIFETIME):
             raise expired()
         return attempt

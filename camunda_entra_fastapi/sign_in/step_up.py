@@ -30,6 +30,6 @@ def decode_claims(text: str) -> str | None:
     return json.dumps(claims, separators=(",", ":"), sort_keys=True) if isinstance(claims, dict) else None
 
 
-def mark_of(encoded: str) -> str:
+def claims_digest_of(encoded: str) -> str:
     """A short name for what was asked for."""
     return sha256(encoded.encode()).hexdigest()[:16]

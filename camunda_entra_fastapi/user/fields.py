@@ -19,7 +19,7 @@ Reader = Callable[[Claims], Any]
 
 def _claim(name: str, annotation: Any, default: Any) -> Reader:
     """Reads a claim as it stands, where it is of the kind that the base class's field declares."""
-    fits = _fit(annotation)
+    fits = _type_check(annotation)
 
     def read(claims: Claims) -> Any:
         value = claims.get(name)
@@ -28,7 +28,7 @@ def _claim(name: str, annotation: Any, default: Any) -> Reader:
     return read
 
 
-def _fit(annotation: Any) -> Callable[[object], bool]:
+def _type_check(annotation: Any) -> Callable[[object], bool]:
     """A test whether a value is of that kind."""
     optional = NoneType in get_args(annotation)
     kind = next(one for one in get_args(annotation) if one is not NoneType) if optional else annotation

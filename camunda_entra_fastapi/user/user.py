@@ -59,8 +59,8 @@ class EntraUser(User):
                     return values[name]
             if name == "access_token":
                 return self._access_token
-            if name in _PYDANTICS and (credentials := _slot(self, "_credentials")) is not None:
-                value = _PYDANTICS[name](credentials)
+            if name in _PYDANTIC_SLOTS and (credentials := _slot(self, "_credentials")) is not None:
+                value = _PYDANTIC_SLOTS[name](credentials)
                 object.__setattr__(self, name, value)
                 return value
             return super().__getattr__(name)
@@ -69,9 +69,11 @@ class EntraUser(User):
         def __dict__(self) -> dict[str, Any]:
             """All fields. Pydantic, ``pickle`` and ``copy`` come this way; reading one field does not."""
             if (claims := _slot(self, "_claims")) is not None:
-                known = _VALUES.__get__(self)
-                whole = {name: known[name] if name in known else READERS[name](claims) for name in READERS}
-                _VALUES.__set__(self, whole)
+                values = _VALUES.__get__(self)
+                all_values = {
+                    name: values[name] if name in values else READERS[name](claims) for name in READERS
+                }
+                _VALUES.__set__(self, all_values)
                 object.__setattr__(self, "_claims", None)
             return _VALUES.__get__(self)
 
@@ -82,10 +84,10 @@ class EntraUser(User):
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any], access_token: str) -> Self:
         """The user of a token whose claims were verified."""
-        return cls.of_own_claims(freeze(dict(claims)), access_token.encode())
+        return cls.from_owned_claims(freeze(dict(claims)), access_token.encode())
 
     @classmethod
-    def of_own_claims(cls, claims: dict[str, Any], credentials: bytes) -> Self:
+    def from_owned_claims(cls, claims: dict[str, Any], credentials: bytes) -> Self:
         """The same, for claims that nobody else holds, so that they need not be copied.
 
         The credentials are the access token, alone or behind ``Bearer``.
@@ -169,7 +171,7 @@ _SET_CREDENTIALS: Final[Any] = EntraUser.__dict__["_credentials"].__set__
 _FIELDS: Final = set(READERS)
 """Shared by all users: as they are frozen, nobody adds to it."""
 
-_PYDANTICS: Final[Mapping[str, Callable[[bytes], Any]]] = {
+_PYDANTIC_SLOTS: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "__pydantic_fields_set__": lambda _: _FIELDS,
     "__pydantic_extra__": lambda _: None,
     "__pydantic_private__": lambda credentials: {"_access_token": _token_of(credentials)},

@@ -1,6 +1,6 @@
 """From text to an unverified token: size, three parts, canonical base64url, the header.
 
-What comes out has no claims to read. They become readable by ``UnverifiedToken.open``,
+What comes out has no claims to read. They become readable by ``UnverifiedToken.verified_claims``,
 which takes the key and verifies the signature first.
 """
 
@@ -37,7 +37,7 @@ _TEXTS: Final = frozenset({str})
 
 
 class VerifyingKey(Protocol):
-    """What ``open`` needs of a key."""
+    """What ``verified_claims`` needs of a key."""
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Whether the signature was made over the input with the key's private half."""
@@ -69,7 +69,7 @@ class UnverifiedToken:
     def __repr__(self) -> str:
         return f"UnverifiedToken(key_id={self._key_id!r}, graph_nonce={self._graph_nonce})"
 
-    def open(self, key: VerifyingKey) -> dict[str, Any]:
+    def verified_claims(self, key: VerifyingKey) -> dict[str, Any]:
         """The claims, once the signature is verified (RFC 7515, 5.2).
 
         Raises:

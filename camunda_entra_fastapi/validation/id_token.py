@@ -32,7 +32,7 @@ def verify_id_token(
         InvalidToken: The token proves nothing to us.
         AccessDenied: It does, but guests are not let in.
     """
-    claims = token.open(key)
+    claims = token.verified_claims(key)
     text_of(claims, "sub")
     check_issuer(claims, policy, key.issuer)
     check_own_audience(claims, policy.client_id)

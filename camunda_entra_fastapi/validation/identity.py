@@ -30,14 +30,14 @@ TYPE: Final = "entra-identity+jwt"
 MAX_KEYS: Final = 16
 
 _ALGORITHM: Final = "ES256"
-_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Of P-256 (FIPS 186-5; SP 800-186, 3.2.1.3). Private keys are 1 to this less 1."""
-_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
-_EXPECTED: Final = "This is not an identity that the gateway signed"
+_HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
+_NOT_AN_IDENTITY: Final = "This is not an identity that the gateway signed"
 
 
 @dataclass(frozen=True, slots=True)
-class _OwnKey:
+class _KeyPair:
     """A key pair of ours."""
 
     pem: str = field(repr=False)
@@ -53,7 +53,7 @@ class IdentitySigner:
     """
 
     def __init__(self, secrets: Sequence[str], deployment: str) -> None:
-        self._keys = [_derive(secret, deployment) for secret in secrets]
+        self._keys = [_derive_key_pair(secret, deployment) for secret in secrets]
         self._issuer = deployment.rpartition(" ")[2]
 
     def jwks(self) -> dict[str, Any]:
@@ -72,18 +72,18 @@ class IdentitySigner:
         )
 
 
-def _derive(secret: str, deployment: str) -> _OwnKey:
+def _derive_key_pair(secret: str, deployment: str) -> _KeyPair:
     """A key pair from a secret, with 128 random bits to spare (FIPS 186-5, A.2.1)."""
     material = HKDF(SHA256(), 48, None, f"camunda_entra identity 1 {deployment}".encode()).derive(
         secret.encode()
     )
-    private = ec.derive_private_key(int.from_bytes(material) % (_ORDER - 1) + 1, ec.SECP256R1())
+    private = ec.derive_private_key(int.from_bytes(material) % (_P256_ORDER - 1) + 1, ec.SECP256R1())
     numbers = private.public_key().public_numbers()
     x, y = (_base64url(number.to_bytes(32)) for number in (numbers.x, numbers.y))
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     thumbprint = sha256(f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'.encode()).digest()  # RFC 7638, 3
     public = {"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": _ALGORITHM}
-    return _OwnKey(pem, MappingProxyType(public | {"kid": _base64url(thumbprint)}))
+    return _KeyPair(pem, MappingProxyType(public | {"kid": _base64url(thumbprint)}))
 
 
 def parse_identity_keys(document: Mapping[str, Any]) -> Mapping[str, Key]:
@@ -117,7 +117,7 @@ class UnverifiedIdentity:
     _signature: bytes = field(repr=False)
     _payload: bytes = field(repr=False)
 
-    def open(self, key: Key, audience: str, now: float) -> dict[str, Any]:
+    def verified_claims(self, key: Key, audience: str, now: float) -> dict[str, Any]:
         """The claims, once signature, audience and times are verified.
 
         Raises:
@@ -126,11 +126,11 @@ class UnverifiedIdentity:
         if len(self._signature) != 64 or not key.verify(self._signing_input, self._signature):  # noqa: PLR2004 - RFC 7518, 3.4
             raise InvalidToken("signature_invalid", "The identity's signature does not fit its content.")
         claims = parse_object(self._payload, "payload")
-        meant_for = text_of(claims, "aud")
-        if meant_for != audience:
+        token_audience = text_of(claims, "aud")
+        if token_audience != audience:
             raise InvalidToken(
                 "audience_mismatch",
-                f"The identity is for {quoted(meant_for)}; this backend is {quoted(audience)}. "
+                f"The identity is for {quoted(token_audience)}; this backend is {quoted(audience)}. "
                 "The gateway names it with identity= at its verify endpoint.",
             )
         expires, begins = time_of(claims, "exp"), max(time_of(claims, "nbf"), time_of(claims, "iat"))
@@ -154,15 +154,16 @@ def parse_identity(text: str) -> UnverifiedIdentity:
         raise InvalidToken("token_too_large", f"The identity is larger than {MAX_TOKEN_BYTES} bytes.")
     parts = text.encode("ascii", "replace").split(b".")
     if len(parts) != 3:  # noqa: PLR2004 - RFC 7515, 7.1
-        raise InvalidToken("token_malformed", f"{_EXPECTED}: it does not consist of three parts.")
+        raise InvalidToken("token_malformed", f"{_NOT_AN_IDENTITY}: it does not consist of three parts.")
     header = parse_object(decode(parts[0], "header"), "header")
     if header.get("alg") != _ALGORITHM:
         raise InvalidToken(
-            "algorithm_not_allowed", f"{_EXPECTED}: its algorithm is not {_ALGORITHM}, the only one accepted."
+            "algorithm_not_allowed",
+            f"{_NOT_AN_IDENTITY}: its algorithm is not {_ALGORITHM}, the only one accepted.",
         )
-    if header.get("typ") != TYPE or header.keys() != _MEMBERS or not isinstance(header["kid"], str):
+    if header.get("typ") != TYPE or header.keys() != _HEADER_MEMBERS or not isinstance(header["kid"], str):
         raise InvalidToken(
-            "header_not_allowed", f"{_EXPECTED}: its header has other members than typ, alg and kid."
+            "header_not_allowed", f"{_NOT_AN_IDENTITY}: its header has other members than typ, alg and kid."
         )
     payload, signature = decode(parts[1], "payload"), decode(parts[2], "signature")
     return UnverifiedIdentity(header["kid"], parts[0] + b"." + parts[1], signature, payload)

@@ -9,7 +9,9 @@ from camunda_entra_fastapi.validation.keys import SigningKey
 from camunda_entra_fastapi.validation.policy import Policy
 
 
-def verify(token: UnverifiedToken, key: SigningKey, policy: Policy, now: float) -> dict[str, Any]:
+def verify_access_token(
+    token: UnverifiedToken, key: SigningKey, policy: Policy, now: float
+) -> dict[str, Any]:
     """The claims of an access token that this API accepts; size, shape and header came before.
 
     ``now`` is in seconds since 1970. Strangers learn nothing of our rules: every verdict but the
@@ -19,7 +21,7 @@ def verify(token: UnverifiedToken, key: SigningKey, policy: Policy, now: float) 
         InvalidToken: The token is none that this API accepts.
         AccessDenied: It is, but the client or the guest is not let in.
     """
-    claims = token.open(key)
+    claims = token.verified_claims(key)
     text_of(claims, "sub")
     refuse_graph(claims)
     check_issuer(claims, policy, key.issuer)

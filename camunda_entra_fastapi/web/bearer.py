@@ -9,10 +9,10 @@ from fastapi.security import SecurityScopes
 from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.errors import CredentialsMissing, EntraError, InvalidRequest, InvalidToken
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.permissions import Permissions
@@ -21,7 +21,7 @@ _CONTROL_CHARACTERS: Final = bytes(range(0x20)) + b"\x7f"
 
 
 @dataclass(frozen=True, slots=True)
-class Scheme:
+class SecurityScheme:
     """How the scheme is shown in OpenAPI (OAuth 2.0 authorization code flow)."""
 
     name: str
@@ -33,10 +33,10 @@ class Scheme:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Authentication:
     """Who judges a token, and who says what a refused client is told."""
 
-    authenticator: Authenticator
+    validator: TokenValidator
     challenger: Challenger
 
 
@@ -52,7 +52,9 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         optional: Give None instead of 401 when no credentials came. Wrong ones are refused all the same.
     """
 
-    def __init__(self, judge: Judge, scheme: Scheme, *, optional: bool = False) -> None:
+    def __init__(
+        self, authentication: Authentication, scheme: SecurityScheme, *, optional: bool = False
+    ) -> None:
         super().__init__(
             app_client_id=scheme.client_id,
             auto_error=not optional,
@@ -63,9 +65,9 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             scheme_name=scheme.name,
         )
         self.scheme_name = scheme.name
-        self.judge = judge
+        self.authentication = authentication
 
-    def redeem_at(self, token_url: str) -> None:
+    def set_token_url(self, token_url: str) -> None:
         """Let the docs page redeem its codes there."""
         self.oauth.model.flows.authorizationCode.tokenUrl = token_url  # type: ignore[attr-defined]  # it is OAuth2
 
@@ -78,9 +80,9 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         """
         try:
             credentials = read_credentials(request)
-            user = self.recall(request, credentials)
+            user = self.cached(request, credentials)
             if user is None:
-                user = await self._identify(request, credentials)
+                user = await self._authenticate(request, credentials)
             if user is None and self.auto_error:
                 raise CredentialsMissing
             if user is not None and security_scopes.scopes:
@@ -93,7 +95,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """The exception to raise for the error, which is logged in one line."""
         self.log(error)
-        return self.judge.challenger.refusal(error, request)
+        return self.authentication.challenger.refusal(error, request)
 
     def log(self, error: EntraError) -> None:
         """One line for who runs this service."""
@@ -111,31 +113,31 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         token = read_bearer_token(request)
         return None if token is None else token.decode("latin-1")
 
-    async def identify(self, request: HTTPConnection) -> EntraUser | None:
+    async def authenticate(self, request: HTTPConnection) -> EntraUser | None:
         """The user; None when no credentials came.
 
         Raises:
             EntraError: The credentials are wrong, or cannot be judged.
         """
         credentials = read_credentials(request)
-        return self.recall(request, credentials) or await self._identify(request, credentials)
+        return self.cached(request, credentials) or await self._authenticate(request, credentials)
 
-    def recall(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:  # noqa: ARG002
+    def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:  # noqa: ARG002
         """The user of what the request brings, if that was judged before; else None, and nothing is said."""
-        return None if credentials is None else self.judge.authenticator.recall(credentials)
+        return None if credentials is None else self.authentication.validator.cached(credentials)
 
-    async def _identify(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
+    async def _authenticate(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
         """The user of credentials that are not remembered."""
-        token = token_of(credentials) if credentials else None
+        token = parse_bearer_token(credentials) if credentials else None
         if token is None or credentials is None:
-            return await self.identify_without_token(request)
+            return await self.authenticate_without_token(request)
         try:
-            return await self.judge.authenticator.judge(token, credentials)
+            return await self.authentication.validator.validate(token, credentials)
         except InvalidToken:
             refuse_control_characters(token)  # looked for here, as no token that passes has any
             raise
 
-    async def identify_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
+    async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
         """Nobody: here the header alone counts."""
         return None
 
@@ -157,7 +159,7 @@ def read_credentials(request: HTTPConnection) -> bytes | None:
     return credentials
 
 
-def token_of(credentials: bytes) -> bytes | None:
+def parse_bearer_token(credentials: bytes) -> bytes | None:
     """The bearer token among the credentials, unverified; None when they are of another scheme.
 
     Raises:
@@ -178,11 +180,11 @@ def read_bearer_token(request: HTTPConnection) -> bytes | None:
     """The bearer token in the Authorization header, unverified; None without header or with another scheme.
 
     Raises:
-        InvalidRequest: As ``read_credentials`` and ``token_of`` do.
-        InvalidToken: As ``token_of`` does.
+        InvalidRequest: As ``read_credentials`` and ``parse_bearer_token`` do.
+        InvalidToken: As ``parse_bearer_token`` does.
     """
     credentials = read_credentials(request)
-    return None if credentials is None else token_of(credentials)
+    return None if credentials is None else parse_bearer_token(credentials)
 
 
 def refuse_control_characters(text: bytes) -> None:

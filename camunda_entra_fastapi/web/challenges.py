@@ -54,7 +54,7 @@ POLICY_VIOLATION: Final = 1008
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ErrorResponse:
     """What a client is told."""
 
     status: int
@@ -86,7 +86,7 @@ class Challenger:
         answer = self.answer(error)
         return HTTPException(answer.status, answer.detail, answer.headers)
 
-    def answer(self, error: EntraError) -> Answer:
+    def answer(self, error: EntraError) -> ErrorResponse:
         """Status, body and headers for the error."""
         status, name = _STATUS_OF_CODE.get(error.code) or _STATUS[type(error)]
         detail: dict[str, Any] = {"error": name, "code": error.code, "message": error.message}
@@ -94,7 +94,7 @@ class Challenger:
             said = asdict(error.refusal)
             detail |= {"error": said.pop("error")}
             detail["entra"] = {name: value for name, value in said.items() if value is not None}
-        return Answer(status, detail, self._headers(error, name))
+        return ErrorResponse(status, detail, self._headers(error, name))
 
     def _headers(self, error: EntraError, name: str) -> dict[str, str]:
         if isinstance(error, EntraUnavailable | SessionsUnavailable):

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.web.public_url import Site
+from camunda_entra_fastapi.web.public_url import PublicUrl
 
 MAX_CHUNK: Final = 3_800
 """Characters of a value. Browsers drop cookies of more than 4096 bytes, names and flags included."""
@@ -28,7 +28,7 @@ class Cookies:
 
     name: str
     domain: str | None
-    site: Site
+    public_url: PublicUrl
     _secure_name: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -37,7 +37,7 @@ class Cookies:
     def session(self, connection: HTTPConnection) -> str | None:
         """The session's handle, put together from its chunks; None without one."""
         cookies = connection.cookies
-        name = self._secure_name if self.site.is_secure(connection) else self.name
+        name = self._secure_name if self.public_url.is_secure(connection) else self.name
         first = cookies.get(name)
         if not first:
             return None
@@ -46,7 +46,7 @@ class Cookies:
         others = [cookies.get(f"{name}-{number}", "") for number in range(1, int(match[1]))]
         return "".join((match[2], *others))
 
-    def keep_session(self, connection: HTTPConnection, handle: str, seconds: float) -> list[str]:
+    def set_session(self, connection: HTTPConnection, handle: str, seconds: float) -> list[str]:
         """``Set-Cookie`` values that keep the handle for so long, and drop chunks of a longer one."""
         name = self._prefixed(connection, self.name)
         chunks = list(_chunks(handle))
@@ -59,7 +59,7 @@ class Cookies:
             *(self._set(connection, name, "", 0) for name in sorted(left)),
         ]
 
-    def drop_session(self, connection: HTTPConnection) -> list[str]:
+    def delete_session(self, connection: HTTPConnection) -> list[str]:
         """``Set-Cookie`` values after which the browser has no session, whether or not it has one."""
         names = self._session_names(connection) | {self._prefixed(connection, self.name)}
         return [self._set(connection, name, "", 0) for name in sorted(names)]
@@ -77,11 +77,11 @@ class Cookies:
             if found.startswith(name)
         }
 
-    def keep_attempt(self, connection: HTTPConnection, attempt_id: str, sealed: str, seconds: int) -> str:
+    def set_attempt(self, connection: HTTPConnection, attempt_id: str, sealed: str, seconds: int) -> str:
         """The ``Set-Cookie`` value that keeps an attempt."""
         return self._set(connection, self._attempt_name(connection) + attempt_id, sealed, seconds)
 
-    def drop_attempt(self, connection: HTTPConnection, attempt_id: str) -> str:
+    def delete_attempt(self, connection: HTTPConnection, attempt_id: str) -> str:
         """The ``Set-Cookie`` value that drops an attempt."""
         return self._set(connection, self._attempt_name(connection) + attempt_id, "", 0)
 
@@ -89,7 +89,7 @@ class Cookies:
         """The mark of the claims that a sign-in of a moment ago was about."""
         return connection.cookies.get(self._prefixed(connection, f"{self.name}_step"))
 
-    def keep_step(self, connection: HTTPConnection, mark: str, seconds: int) -> str:
+    def set_step_up(self, connection: HTTPConnection, mark: str, seconds: int) -> str:
         """The ``Set-Cookie`` value that keeps it for a moment."""
         return self._set(connection, self._prefixed(connection, f"{self.name}_step"), mark, seconds)
 
@@ -103,14 +103,14 @@ class Cookies:
 
     def _prefixed(self, connection: HTTPConnection, name: str) -> str:
         """With the prefix by which browsers see to it that no other host set the cookie."""
-        return self._with_prefix(name) if self.site.is_secure(connection) else name
+        return self._with_prefix(name) if self.public_url.is_secure(connection) else name
 
     def _with_prefix(self, name: str) -> str:
         return f"__Host-{name}" if self.domain is None else f"__Secure-{name}"
 
     def _set(self, connection: HTTPConnection, name: str, value: str, seconds: float) -> str:
         domain = "" if self.domain is None else f"; Domain={self.domain}"
-        secure = "; Secure" if self.site.is_secure(connection) else ""
+        secure = "; Secure" if self.public_url.is_secure(connection) else ""
         return (
             f"{name}={value}; Max-Age={max(0, int(seconds))}; Path=/{domain}{secure}; HttpOnly; SameSite=Lax"
         )

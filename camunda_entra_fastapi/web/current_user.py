@@ -9,9 +9,9 @@ from fastapi import HTTPException, Security
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, InsufficientClaims
-from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, encode_claims, mark_of
+from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, claims_digest_of, encode_claims
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.bearer import EntraBearer, Judge, Scheme
+from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer, SecurityScheme
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
 from camunda_entra_fastapi.web.sessions import Sessions
@@ -23,7 +23,7 @@ GroupLookup = Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]
 class Check(Protocol):
     """What a user must have."""
 
-    def __call__(self, user: EntraUser, *, all_listed: bool = False) -> None:
+    def __call__(self, user: EntraUser, *, groups_complete: bool = False) -> None:
         """Raise ``AccessDenied`` or another ``EntraError`` if it is not so."""
 
 
@@ -32,7 +32,7 @@ _FOUND: Final = 302
 
 
 @dataclass(frozen=True, slots=True)
-class Browsers:
+class BrowserLogin:
     """How people come in who have no token: by their session, or by way of the login page.
 
     Attributes:
@@ -43,22 +43,22 @@ class Browsers:
     sessions: Sessions
     login_path: str
 
-    def to_login(self, request: HTTPConnection, claims: str = "") -> HTTPException:
+    def redirect_to_login(self, request: HTTPConnection, claims: str = "") -> HTTPException:
         """Send a navigation to sign in and come back; to the page it came from if it changes something.
 
         Args:
             request: The navigation.
             claims: What the sign-in must bring, encoded.
         """
-        site = self.sessions.site
+        public_url = self.sessions.public_url
         if request.scope["method"] in SAFE_METHODS:
-            status, return_to = _FOUND, site.asked_for(request)
+            status, return_to = _FOUND, public_url.requested_path(request)
         else:
             referer = request.headers.get("referer", "")
-            origin = site.origin(request) + "/"
-            path = urlsplit(referer).path if referer.startswith(origin) else site.path(request, "/")
+            origin = public_url.origin(request) + "/"
+            path = urlsplit(referer).path if referer.startswith(origin) else public_url.path(request, "/")
             status, return_to = _SEE_OTHER, path
-        location = f"{site.url(request, self.login_path)}?return_to={quote(return_to, safe='/')}"
+        location = f"{public_url.url(request, self.login_path)}?return_to={quote(return_to, safe='/')}"
         location += f"&claims={claims}" if claims else ""
         return HTTPException(
             status,
@@ -76,9 +76,11 @@ class CurrentUser(EntraBearer):
         optional: Give None instead of 401 when no credentials came.
     """
 
-    def __init__(self, judge: Judge, scheme: Scheme, *, optional: bool = False) -> None:
-        super().__init__(judge, scheme, optional=optional)
-        self.browsers: Browsers | None = None
+    def __init__(
+        self, authentication: Authentication, scheme: SecurityScheme, *, optional: bool = False
+    ) -> None:
+        super().__init__(authentication, scheme, optional=optional)
+        self.browser_login: BrowserLogin | None = None
         """None as long as nobody can sign in with a browser."""
         self.look_up_groups: GroupLookup | None = None
         """Gives the user with all groups, where a token lists none; None where they are not looked up."""
@@ -97,43 +99,47 @@ class CurrentUser(EntraBearer):
         else:
             return user
         user = await self.look_up_groups(request, user)
-        check(user, all_listed=True)
+        check(user, groups_complete=True)
         return user
 
-    def recall(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
+    def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
         """As for bearer tokens; without an Authorization header by the session cookie."""
         if credentials is not None:
-            return self.judge.authenticator.recall(credentials)
-        return None if self.browsers is None else self.browsers.sessions.recall(request)
+            return self.authentication.validator.cached(credentials)
+        return None if self.browser_login is None else self.browser_login.sessions.cached(request)
 
-    async def identify_without_token(self, request: HTTPConnection) -> EntraUser | None:
+    async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:
         """The user of the session cookie."""
-        return None if self.browsers is None else await self.browsers.sessions.user(request)
+        return None if self.browser_login is None else await self.browser_login.sessions.user(request)
 
     async def access_token(self, request: HTTPConnection, user: EntraUser) -> str:
-        """The access token of the user whom ``identify`` gave for this request.
+        """The access token of the user whom ``authenticate`` gave for this request.
 
         Raises:
             EntraError: The session has none, and none can be had.
         """
-        if user.access_token or self.browsers is None:
+        if user.access_token or self.browser_login is None:
             return user.access_token
-        found = await self.browsers.sessions.user(request, with_access_token=True)
+        found = await self.browser_login.sessions.user(request, with_access_token=True)
         if found is None:  # ended meanwhile
             raise CredentialsMissing
         return found.access_token
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """As for bearer tokens; but people who want a page are sent to sign in, or to do so once more."""
-        if self.browsers is not None and request.scope["type"] == "http" and is_navigation(request.headers):
+        if (
+            self.browser_login is not None
+            and request.scope["type"] == "http"
+            and is_navigation(request.headers)
+        ):
             if isinstance(error, CredentialsMissing):
-                return self.browsers.to_login(request)
+                return self.browser_login.redirect_to_login(request)
             if isinstance(error, InsufficientClaims) and "authorization" not in request.headers:
                 claims = encode_claims(error.claims)
                 # Who has just signed in so, and still lacks the claims, would be sent round and round.
-                is_news = self.browsers.sessions.cookies.step(request) != mark_of(claims)
+                is_news = self.browser_login.sessions.cookies.step(request) != claims_digest_of(claims)
                 if is_news and len(claims) <= MAX_CLAIMS:
-                    return self.browsers.to_login(request, claims)
+                    return self.browser_login.redirect_to_login(request, claims)
         return super().refuse(error, request)
 
 

@@ -11,7 +11,7 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.challenges import Challenger
 
 
-def answer_faults(app: FastAPI, challenger: Callable[[], Challenger]) -> None:
+def add_exception_handlers(app: FastAPI, challenger: Callable[[], Challenger]) -> None:
     """Answer 503 where Entra was away, and 502 where it refused this service, if a route does not itself."""
 
     async def unavailable(_: Request, error: Exception) -> JSONResponse:

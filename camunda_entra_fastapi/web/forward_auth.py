@@ -26,10 +26,10 @@ from camunda_entra_fastapi.sign_in.protocol import safe_return_to
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import read_bearer_token
-from camunda_entra_fastapi.web.current_user import Browsers, CurrentUser
+from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
 from camunda_entra_fastapi.web.permissions import Permissions
-from camunda_entra_fastapi.web.public_url import SAFE_METHODS, Site, is_navigation
+from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl, is_navigation
 from camunda_entra_fastapi.web.same_origin import require_same_origin
 from camunda_entra_fastapi.web.sessions import PENDING
 from camunda_entra_fastapi.web.signed_identity import IDENTITY, SignedIdentities
@@ -53,7 +53,7 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class VerifyOptions:
     """What a gateway asks for."""
 
     all_of: Permissions = _NO_PERMISSIONS
@@ -69,21 +69,21 @@ class Demand:
     refusal: bool = False
     """Whether the gateway was refused a moment ago, and asks for the words: then nothing passes any more."""
 
-    def check(self, user: EntraUser, *, all_listed: bool = False) -> None:
+    def check(self, user: EntraUser, *, groups_complete: bool = False) -> None:
         """The user has what is demanded.
 
         Args:
             user: Who asks.
-            all_listed: Whether the groups are all there are, whatever the token says.
+            groups_complete: Whether the groups are all there are, whatever the token says.
 
         Raises:
             AccessDenied: It is not so.
         """
-        self.all_of.check(user, all_listed=all_listed)
+        self.all_of.check(user, groups_complete=groups_complete)
         if self.one_of != _NO_PERMISSIONS:
-            self.one_of.check_any(user, all_listed=all_listed)
+            self.one_of.check_any(user, groups_complete=groups_complete)
 
-    def with_query(self, request: Request) -> "Demand":
+    def with_query(self, request: Request) -> "VerifyOptions":
         """This, and what the query demands besides.
 
         Raises:
@@ -106,7 +106,7 @@ class Demand:
                     "a backend. "
                     "The original request's query does not belong here.",
                 )
-        return Demand(
+        return VerifyOptions(
             all_of=Permissions(
                 (*self.all_of.scopes, *named["scope"]),
                 (*self.all_of.roles, *named["role"]),
@@ -134,7 +134,7 @@ class ForwardAuth:
     """
 
     def __init__(
-        self, current_user: CurrentUser, identities: SignedIdentities, demand: Demand, prefix: str
+        self, current_user: CurrentUser, identities: SignedIdentities, demand: VerifyOptions, prefix: str
     ) -> None:
         self._current_user = current_user
         self._identities = identities
@@ -186,13 +186,13 @@ class ForwardAuth:
                 response.headers.append("Set-Cookie", value)
         return response
 
-    async def _headers(self, request: Request, demand: Demand, methods: list[str]) -> dict[str, str]:
-        user = await self._current_user.identify(request)
+    async def _headers(self, request: Request, demand: VerifyOptions, methods: list[str]) -> dict[str, str]:
+        user = await self._current_user.authenticate(request)
         if user is None:
             raise CredentialsMissing
-        browsers = self._current_user.browsers
-        if browsers is not None and _may_change(request, methods) and read_bearer_token(request) is None:
-            require_same_origin(request, browsers.sessions.site)
+        browser_login = self._current_user.browser_login
+        if browser_login is not None and _may_change(request, methods) and read_bearer_token(request) is None:
+            require_same_origin(request, browser_login.sessions.public_url)
         headers = identity_headers(await self._current_user.permitted(request, user, demand.check))
         if headers[INCOMPLETE]:
             logger.info("The identity headers of a user do not hold everything: %s", headers[INCOMPLETE])
@@ -205,36 +205,36 @@ class ForwardAuth:
         return headers
 
     def _refuse(
-        self, request: Request, demand: Demand, error: EntraError, methods: list[str], address: str
+        self, request: Request, demand: VerifyOptions, error: EntraError, methods: list[str], address: str
     ) -> Response:
-        browsers = self._current_user.browsers
+        browser_login = self._current_user.browser_login
         if (
             demand.redirect
-            and browsers is not None
+            and browser_login is not None
             and isinstance(error, CredentialsMissing)
             and is_navigation(request.headers)
         ):
-            return _to_login(request, browsers, methods, address)
+            return _to_login(request, browser_login, methods, address)
         self._current_user.log(error)
-        answer = self._current_user.judge.challenger.answer(error)
+        answer = self._current_user.authentication.challenger.answer(error)
         return JSONResponse({"detail": answer.detail}, answer.status, answer.headers | _NO_STORE)
 
 
-def _to_login(request: Request, browsers: Browsers, methods: list[str], address: str) -> Response:
+def _to_login(request: Request, browser_login: BrowserLogin, methods: list[str], address: str) -> Response:
     """Send a person to sign in and come back; to the page it came from if the request changes something."""
-    site = browsers.sessions.site
+    public_url = browser_login.sessions.public_url
     if any(method.upper() not in SAFE_METHODS for method in methods):
         address = request.headers.get("referer", "/")
-    return_to = safe_return_to(_path_of(request, site, address), browsers.login_path)
+    return_to = safe_return_to(_path_of(request, public_url, address), browser_login.login_path)
     # Without a base URL the gateway alone knows its address, and a browser takes a path as one of its own.
-    path = site.path(request, browsers.login_path)
-    login_url = path if site.base_url is None else site.origin(request) + path
+    path = public_url.path(request, browser_login.login_path)
+    login_url = path if public_url.base_url is None else public_url.origin(request) + path
     response = RedirectResponse("", headers=_NO_STORE, status_code=302)
     response.headers["Location"] = f"{login_url}?return_to={quote(return_to, safe='/')}"
     return response
 
 
-def _path_of(request: Request, site: Site, address: str) -> str:
+def _path_of(request: Request, public_url: PublicUrl, address: str) -> str:
     """Path and query of an address of ours, given in whole or without the host; else the root."""
     if address.startswith("/"):
         return address
@@ -242,7 +242,7 @@ def _path_of(request: Request, site: Site, address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return "/"
-    if f"{parts.scheme}://{parts.netloc}".lower() != site.origin(request):
+    if f"{parts.scheme}://{parts.netloc}".lower() != public_url.origin(request):
         return "/"
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 

@@ -8,7 +8,6 @@ import httpx
 from jose.backends.base import Key
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.authenticator import Clock
 from camunda_entra_fastapi.errors import (
     CredentialsMissing,
     EntraError,
@@ -18,8 +17,9 @@ from camunda_entra_fastapi.errors import (
     InvalidToken,
 )
 from camunda_entra_fastapi.remote.http import EntraHttp
-from camunda_entra_fastapi.remote.refresh import Refreshed
+from camunda_entra_fastapi.remote.refresh import RefreshedValue
 from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.urls import is_usable
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.identity import parse_identity, parse_identity_keys
@@ -70,7 +70,7 @@ class GatewayIdentity:
         self._http = EntraHttp(client=http_client)
         self._clock = clock
         self._challenger = Challenger(audience, "", "", scheme="EntraIdentity")
-        self._keys: Refreshed[Mapping[str, Key]] = Refreshed(
+        self._keys: RefreshedValue[Mapping[str, Key]] = RefreshedValue(
             "identity keys", self._load, lifetime=KEYS_LIFETIME, monotonic=clock.monotonic
         )
 
@@ -82,12 +82,12 @@ class GatewayIdentity:
                 cannot send an answer.
         """
         try:
-            return await self._identify(request)
+            return await self._authenticate(request)
         except EntraError as error:
             logger.info("Request refused: %s: %s", error.code, error.message)
             raise self._challenger.refusal(error, request) from None
 
-    async def _identify(self, request: HTTPConnection) -> EntraUser:
+    async def _authenticate(self, request: HTTPConnection) -> EntraUser:
         values = request.headers.getlist(IDENTITY)
         if not values:
             raise CredentialsMissing(f"This needs {IDENTITY}, which the gateway sets. Ask by way of it.")
@@ -95,7 +95,7 @@ class GatewayIdentity:
             raise InvalidRequest("authorization_repeated", f"The request has more than one {IDENTITY}.")
         identity = parse_identity(values[0])
         key = await self._find(identity.key_id)
-        claims = identity.open(key, self._audience, self._clock.time())
+        claims = identity.verified_claims(key, self._audience, self._clock.time())
         return EntraUser.from_claims(claims, "")
 
     async def _find(self, key_id: str) -> Key:
@@ -110,7 +110,7 @@ class GatewayIdentity:
                 self._keys.due_in,
             ) from None
         if key_id not in keys:
-            await self._keys.force(lambda fetched: key_id in fetched)
+            await self._keys.force_refresh(lambda fetched: key_id in fetched)
             keys = self._keys.current() or keys
         if key_id not in keys:
             raise InvalidToken("key_unknown", "The identity is signed with a key that is not the gateway's.")

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from camunda_entra_fastapi.errors import EntraError
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.sessions.store import SessionStore
-from camunda_entra_fastapi.web.bearer import Judge
+from camunda_entra_fastapi.web.bearer import Authentication
 
 
 class Judging(Protocol):
@@ -20,7 +20,7 @@ class Judging(Protocol):
         """Entra's keys."""
 
     @property
-    def judge(self) -> Judge:
+    def authentication(self) -> Authentication:
         """Words answers."""
 
     @property
@@ -50,7 +50,7 @@ class Health:
             if judging.store is not None:
                 await judging.store.check()
         except EntraError as error:
-            answer = judging.judge.challenger.answer(error)
+            answer = judging.authentication.challenger.answer(error)
             headers = answer.headers | {"Cache-Control": "no-store"}
             return JSONResponse({"status": "unavailable", "detail": answer.detail}, answer.status, headers)
         return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})

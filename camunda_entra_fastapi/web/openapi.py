@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from camunda_entra_fastapi.web.bearer import EntraBearer, Scheme
+from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -42,7 +43,24 @@ _REFUSALS: Final = {
 }
 
 
-def fill_swagger_ui(app: FastAPI, scheme: Scheme) -> None:
+def security_scheme_of(settings: EntraSettings, name: str) -> SecurityScheme:
+    """What OpenAPI and Swagger UI show."""
+    descriptions = {
+        "openid": "Sign in",
+        "profile": "See the name",
+        "email": "See the e-mail address",
+        "offline_access": "Stay signed in",
+    }
+    return SecurityScheme(
+        name=name,
+        client_id=settings.client_id,
+        authorization_url=settings.authorization_url,
+        token_url=settings.token_url,
+        scopes={scope: descriptions.get(scope, "Call this API") for scope in settings.scopes},
+    )
+
+
+def configure_swagger_ui(app: FastAPI, scheme: SecurityScheme) -> None:
     """Let Swagger UI sign in without anything to type: client ID and scopes filled in, PKCE on.
 
     What the application set itself stays.
@@ -55,7 +73,7 @@ def fill_swagger_ui(app: FastAPI, scheme: Scheme) -> None:
     }
 
 
-def document_refusals(app: FastAPI, scheme: Scheme) -> None:
+def document_error_responses(app: FastAPI, scheme: SecurityScheme) -> None:
     """Show 401 and 403 on every operation that the scheme protects and that does not show its own."""
     generate = app.openapi
 
@@ -70,7 +88,7 @@ def document_refusals(app: FastAPI, scheme: Scheme) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
 
 
-def redeem_codes_at(app: FastAPI, scheme: Scheme, path_of: Callable[[Request], str]) -> None:
+def set_docs_token_url(app: FastAPI, scheme: SecurityScheme, path_of: Callable[[Request], str]) -> None:
     """Let the docs page redeem its codes at a path of ours, which may stand behind a proxy's prefix.
 
     The prefix is known with each request only. Swagger UI takes the path as one of its own origin.
@@ -91,7 +109,7 @@ def redeem_codes_at(app: FastAPI, scheme: Scheme, path_of: Callable[[Request], s
     _replace(app, {app.openapi_url}, rewrite)
 
 
-def guard_docs(app: FastAPI, current_user: EntraBearer) -> None:
+def require_sign_in_for_docs(app: FastAPI, current_user: EntraBearer) -> None:
     """Put docs pages and the OpenAPI document behind sign-in; what receives codes for them stays open."""
 
     def guard(page: Page) -> Page:

@@ -43,12 +43,12 @@ class Permissions:
                 raise TypeError(f"{argument} takes a list, for example {argument}=[{names!r}].")
         return cls(tuple(scopes), tuple(roles), tuple(groups), auth_context)
 
-    def check(self, user: EntraUser, *, all_listed: bool = False) -> None:
+    def check(self, user: EntraUser, *, groups_complete: bool = False) -> None:
         """The user has all of it.
 
         Args:
             user: Who asks.
-            all_listed: Whether the groups are all there are, whatever the token says.
+            groups_complete: Whether the groups are all there are, whatever the token says.
 
         Raises:
             AccessDenied: ``scope_missing``, ``role_missing``, ``group_missing`` or ``groups_not_listed``.
@@ -60,19 +60,19 @@ class Permissions:
             hint = "Assign it in Entra (Enterprise applications, Users and groups) and request a new token."
             raise AccessDenied("role_missing", f"{_lack('role', missing)} {hint}", self.scopes)
         if missing := [group for group in self.groups if group not in user.groups]:
-            raise self._group_missing(user, missing, all_listed=all_listed)
+            raise self._group_missing(user, missing, groups_complete=groups_complete)
         if self.auth_context is not None and self.auth_context not in texts_of(user.claims, "acrs"):
             raise InsufficientClaims(
                 f"This needs a sign-in with the authentication context {self.auth_context}.",
                 {"access_token": {"acrs": {"essential": True, "value": self.auth_context}}},
             )
 
-    def check_any(self, user: EntraUser, *, all_listed: bool = False) -> None:
+    def check_any(self, user: EntraUser, *, groups_complete: bool = False) -> None:
         """The user has at least one of it.
 
         Args:
             user: Who asks.
-            all_listed: As for ``check``.
+            groups_complete: As for ``check``.
 
         Raises:
             AccessDenied: ``permission_missing`` or, where groups are asked for, ``groups_not_listed``.
@@ -83,8 +83,8 @@ class Permissions:
             for wanted in names
         ):
             return
-        if self.groups and has_group_overage(user.claims) and not all_listed:
-            raise self._group_missing(user, self.groups, all_listed=False)
+        if self.groups and has_group_overage(user.claims) and not groups_complete:
+            raise self._group_missing(user, self.groups, groups_complete=False)
         wanted = ", ".join(
             f"{kind} {quoted(name)}"
             for kind, names in (("scope", self.scopes), ("role", self.roles), ("group", self.groups))
@@ -94,9 +94,11 @@ class Permissions:
             "permission_missing", f"The token has none of these, and one is needed: {wanted}.", self.scopes
         )
 
-    def _group_missing(self, user: EntraUser, missing: Iterable[str], *, all_listed: bool) -> AccessDenied:
+    def _group_missing(
+        self, user: EntraUser, missing: Iterable[str], *, groups_complete: bool
+    ) -> AccessDenied:
         """Not a member, or unknown: above 200 groups a token lists none (Learn: groups overage claim)."""
-        if has_group_overage(user.claims) and not all_listed:
+        if has_group_overage(user.claims) and not groups_complete:
             return AccessDenied(
                 "groups_not_listed",
                 "The user has more groups than a token lists, so membership cannot be told. Set "

@@ -18,7 +18,7 @@ INSTALLED_AT: Final = "camunda_entra_fastapi.installed_at"
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class PublicUrl:
     """The public addresses of this service.
 
     Attributes:
@@ -67,7 +67,7 @@ class Site:
         root = str(scope.get("root_path", ""))
         return root + _inside(str(scope["path"]), root).removesuffix(own_path)
 
-    def asked_for(self, connection: HTTPConnection) -> str:
+    def requested_path(self, connection: HTTPConnection) -> str:
         """The path and query that the browser asked for, percent-encoded."""
         scope = connection.scope
         outer = _outermost(scope)

@@ -7,10 +7,10 @@ plain http in ``Origin`` (RFC 6454, 7). Neither can be set by a page's script.
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import CrossOrigin
-from camunda_entra_fastapi.web.public_url import SAFE_METHODS, Site
+from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl
 
 
-def check_same_origin(connection: HTTPConnection, site: Site) -> None:
+def check_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> None:
     """Return for requests that change nothing, and for those of our own pages. WebSockets always count.
 
     Raises:
@@ -18,38 +18,38 @@ def check_same_origin(connection: HTTPConnection, site: Site) -> None:
     """
     if connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS:
         return
-    require_same_origin(connection, site)
+    require_same_origin(connection, public_url)
 
 
-def require_same_origin(connection: HTTPConnection, site: Site) -> None:
+def require_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> None:
     """Return for requests of our own pages.
 
     Raises:
         CrossOrigin: Another site's page made it, or nothing tells whose it is.
     """
-    if not is_same_origin(connection, site):
+    if not is_same_origin(connection, public_url):
         raise CrossOrigin(
             "A request that changes something and is authenticated by the session cookie must come from "
-            f"a page of {site.origin(connection)}, and say so in Sec-Fetch-Site or Origin. "
+            f"a page of {public_url.origin(connection)}, and say so in Sec-Fetch-Site or Origin. "
             "Programs send a bearer token instead. Behind a proxy, set CAMUNDA_ENTRA_BASE_URL."
         )
 
 
-def is_same_origin(connection: HTTPConnection, site: Site) -> bool:
+def is_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> bool:
     """Whether the request says that a page of our own made it."""
     fetch_site = connection.headers.get("sec-fetch-site")
     if fetch_site is not None:
         return fetch_site == "same-origin"
-    return connection.headers.get("origin") == site.origin(connection)
+    return connection.headers.get("origin") == public_url.origin(connection)
 
 
-def is_cross_site(connection: HTTPConnection, site: Site) -> bool:
+def is_cross_site(connection: HTTPConnection, public_url: PublicUrl) -> bool:
     """Whether the request says that another site made it. Addresses typed and bookmarks are no site's."""
     fetch_site = connection.headers.get("sec-fetch-site")
     if fetch_site is not None:
         return fetch_site == "cross-site"
     origin = connection.headers.get("origin")
     if origin is not None:
-        return origin != site.origin(connection)
+        return origin != public_url.origin(connection)
     referer = connection.headers.get("referer")
-    return referer is not None and not referer.startswith(site.origin(connection) + "/")
+    return referer is not None and not referer.startswith(public_url.origin(connection) + "/")

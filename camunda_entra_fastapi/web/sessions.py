@@ -9,10 +9,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from camunda_entra_fastapi.sign_in.session_manager import SessionKeeper, SignedIn
+from camunda_entra_fastapi.sign_in.session_manager import SessionManager, UserSession
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.cookies import Cookies
-from camunda_entra_fastapi.web.public_url import INSTALLED_AT, Site
+from camunda_entra_fastapi.web.public_url import INSTALLED_AT, PublicUrl
 from camunda_entra_fastapi.web.same_origin import check_same_origin
 
 PENDING: Final = "camunda_entra_fastapi.set_cookie"
@@ -29,21 +29,21 @@ class Sessions:
         site: Tells which pages are ours.
     """
 
-    keeper: SessionKeeper
+    manager: SessionManager
     cookies: Cookies
-    site: Site
+    public_url: PublicUrl
 
-    def recall(self, connection: HTTPConnection) -> EntraUser | None:
+    def cached(self, connection: HTTPConnection) -> EntraUser | None:
         """The user of a cookie that was found before, if nobody must be asked and nothing renewed; else None.
 
         Raises:
             CrossOrigin: The cookie is good, but another site's page sent it.
         """
         handle = self.cookies.session(connection)
-        known = None if handle is None else self.keeper.recall(handle)
+        known = None if handle is None else self.manager.cached(handle)
         if known is None:
             return None
-        check_same_origin(connection, self.site)
+        check_same_origin(connection, self.public_url)
         return known.user
 
     async def user(self, connection: HTTPConnection, *, with_access_token: bool = False) -> EntraUser | None:
@@ -62,36 +62,36 @@ class Sessions:
         handle = self.cookies.session(connection)
         if handle is None:
             return None
-        found = await self.keeper.find(handle)
+        found = await self.manager.find(handle)
         if found is None:
             return None
-        check_same_origin(connection, self.site)
-        fresh = await self.keeper.fresh(found)
-        if fresh is not None and with_access_token:
-            fresh = await self.keeper.with_access_token(fresh)
-        if fresh is None:
+        check_same_origin(connection, self.public_url)
+        renewed = await self.manager.renew_if_due(found)
+        if renewed is not None and with_access_token:
+            renewed = await self.manager.with_access_token(renewed)
+        if renewed is None:
             return None
-        if fresh.handle != handle and (pending := connection.scope.get(PENDING)) is not None:
-            pending[self.cookies.name] = self.keep(connection, fresh)
-        return fresh.user
+        if renewed.handle != handle and (pending := connection.scope.get(PENDING)) is not None:
+            pending[self.cookies.name] = self.keep(connection, renewed)
+        return renewed.user
 
-    async def found(self, connection: HTTPConnection) -> SignedIn | None:
+    async def found(self, connection: HTTPConnection) -> UserSession | None:
         """The session as it is, whether or not its claims still count.
 
         Raises:
             SessionsUnavailable: The store cannot be asked.
         """
         handle = self.cookies.session(connection)
-        return None if handle is None else await self.keeper.find(handle)
+        return None if handle is None else await self.manager.find(handle)
 
-    def keep(self, connection: HTTPConnection, signed_in: SignedIn) -> list[str]:
+    def keep(self, connection: HTTPConnection, signed_in: UserSession) -> list[str]:
         """``Set-Cookie`` values that keep the session as long as it lasts."""
-        return self.cookies.keep_session(
-            connection, signed_in.handle, self.keeper.seconds_left(signed_in.session)
+        return self.cookies.set_session(
+            connection, signed_in.handle, self.manager.seconds_left(signed_in.session)
         )
 
 
-class SessionCookies:
+class SessionCookieMiddleware:
     """ASGI middleware: brings renewed sessions to the browser, whatever kind of answer a route gives.
 
     A dependency's own response is merged into JSON answers alone, and people see pages.

@@ -6,16 +6,16 @@ from typing import Any, Final, Protocol
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from camunda_entra_fastapi.authenticator import Clock
 from camunda_entra_fastapi.errors import InvalidRequest
+from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.entra import has_group_overage
 from camunda_entra_fastapi.validation.identity import IdentitySigner
 
 IDENTITY: Final = "X-Entra-Identity"
-REUSED: Final = 30.0
+CACHE_SECONDS: Final = 30.0
 """Seconds that an identity is handed out for; it is good for as long again, and signing takes a while."""
-KEPT: Final = 1_000
+MAX_CACHED: Final = 1_000
 MAX_LIST: Final = 4_096
 """Characters of all members of a list together."""
 
@@ -46,7 +46,7 @@ class SignedIdentities:
 
     def __init__(self, signing: Callable[[], Signing]) -> None:
         self._signing = signing
-        self._kept: dict[tuple[int, str], tuple[EntraUser, IdentitySigner, float, str]] = {}
+        self._cache: dict[tuple[int, str], tuple[EntraUser, IdentitySigner, float, str]] = {}
 
     def sign(self, user: EntraUser, audience: str) -> str:
         """The user's identity, for that backend alone.
@@ -63,14 +63,14 @@ class SignedIdentities:
                 "set CAMUNDA_ENTRA_SESSION_SECRET or CAMUNDA_IDENTITY_CLIENT_SECRET on this service.",
             )
         now = signing.clock.time()
-        kept = self._kept.get((id(user), audience))
-        if kept is not None and kept[0] is user and kept[1] is signer and now < kept[2]:
-            return kept[3]
+        cached = self._cache.get((id(user), audience))
+        if cached is not None and cached[0] is user and cached[1] is signer and now < cached[2]:
+            return cached[3]
         text = signer.sign(_claims(user), audience, now, float(user.exp))
-        if len(self._kept) >= KEPT:
-            self._kept.clear()
-        until = min(now + REUSED, float(user.exp))
-        self._kept[id(user), audience] = (user, signer, until, text)
+        if len(self._cache) >= MAX_CACHED:
+            self._cache.clear()
+        until = min(now + CACHE_SECONDS, float(user.exp))
+        self._cache[id(user), audience] = (user, signer, until, text)
         return text
 
     async def keys(self, _: Request) -> Response:

@@ -473,7 +473,7 @@ async def test_secrets_and_tokens_are_shown_nowhere(
         shown += [
             repr(each) for each in (auth, tokens, tokens._client, tokens._client.credential, entra.settings)
         ]
-        shown.append(repr(tokens._held))
+        shown.append(repr(tokens._cached))
     secrets = wire.secrets() - {"None"}
     assert len(secrets) > 5
     said = caplog.text + "".join(shown)

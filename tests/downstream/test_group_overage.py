@@ -153,7 +153,7 @@ async def test_what_is_remembered_is_bounded(
     site: Site, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who was not looked up for longest is forgotten first."""
-    monkeypatch.setattr("camunda_entra_fastapi.downstream.graph.MAX_KEPT", 500)
+    monkeypatch.setattr("camunda_entra_fastapi.downstream.graph.MAX_CACHED", 500)
     overage: dict[str, Any] = {"_claim_names": {"groups": "src1"}}
     people = [str(uuid.UUID(int=number)) for number in range(3)]
 

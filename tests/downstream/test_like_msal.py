@@ -12,7 +12,7 @@ import httpx
 import msal  # type: ignore[import-untyped]
 
 from camunda_entra_fastapi import CamundaEntra
-from camunda_entra_fastapi.downstream.user_token import Source
+from camunda_entra_fastapi.downstream.user_token import UserGrant
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import UNRELATED
 from tests.conftest import FakeClock
@@ -126,9 +126,9 @@ def test_a_token_in_somebodys_name_is_the_same_by_the_same_request(
         wire = Wire(emulator)
         async with httpx.AsyncClient(transport=wire) as client:
             entra = CamundaEntra(emulator.settings(), http_client=client, clock=clock)
-            tokens = entra._joined[-1].user_tokens
+            tokens = entra._runtimes[-1].user_tokens
             assert tokens
-            token = await tokens.of(Source("digest", 1e12, assertion=assertion), ON).get()
+            token = await tokens.of(UserGrant("digest", 1e12, assertion=assertion), ON).get()
         await wire.aclose()
         return token, dict(wire.forms[0])
 

@@ -191,7 +191,7 @@ async def test_kept_tokens_are_bounded(
     site: Site, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that was not used for longest makes place."""
-    monkeypatch.setattr("camunda_entra_fastapi.downstream.user_token.MAX_KEPT", 2)
+    monkeypatch.setattr("camunda_entra_fastapi.downstream.user_token.MAX_CACHED", 2)
     tokens = [emulator.token(user=ADA, marker=number) for number in range(3)]
     for number in (0, 1, 0, 2, 0):
         await ask(site, tokens[number])
@@ -301,9 +301,9 @@ async def test_two_that_are_refused_at_once_do_not_drop_the_new_token(
     await ask(site, token, "/auth")
     await ask(site, token, "/auth")
     first, second = (auth._tokens() for auth in auths)
-    assert first.give_up(old, None)
+    assert first.invalidate(old, None)
     new = await first.get()
-    assert second.give_up(old, None)
+    assert second.invalidate(old, None)
     assert await second.get() == new != old
 
 
@@ -327,8 +327,8 @@ async def test_a_sign_in_that_ends_meanwhile_is_no_error(site: Site, monkeypatch
     async def gone(*_: Any) -> None:
         return None
 
-    assert site.entra.current_user.browsers
-    monkeypatch.setattr(type(site.entra.current_user.browsers.sessions), "found", gone)
+    assert site.entra.current_user.browser_login
+    monkeypatch.setattr(type(site.entra.current_user.browser_login.sessions), "found", gone)
     assert (await browser.http.get("/async")).status_code == 401
 
 
@@ -349,13 +349,13 @@ async def test_tokens_are_shown_nowhere(
             site.wire.answer("/token", 400, json=said)
             fresh = emulator.token(user=ADA, marker=str(said))
             answers.append(await ask(site, fresh))
-    tokens = site.entra._joined[-1].user_tokens
+    tokens = site.entra._runtimes[-1].user_tokens
     assert tokens
     assertions = {form["assertion"] for form in exchanges(site) if "assertion" in form}
     secrets = site.wire.secrets() | assertions | set(api.tokens)
     # The browser's own log has the address that Entra sent it back to.
     logged = [record.getMessage() for record in caplog.records if "login-callback" not in record.getMessage()]
     said_all = "".join(logged) + "".join(answer.text + str(answer.headers) for answer in answers)
-    said_all += "".join(repr(each) for each in (*tokens._held.values(), *answers))
+    said_all += "".join(repr(each) for each in (*tokens._cached.values(), *answers))
     assert len(secrets) > 10
     assert not [secret for secret in secrets if secret in said_all]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from camunda_entra_fastapi import CamundaEntra, EntraUnavailable
-from camunda_entra_fastapi.downstream.user_token import Source
+from camunda_entra_fastapi.downstream.user_token import UserGrant
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import UNRELATED
 from tests.conftest import FakeClock
@@ -50,16 +50,16 @@ async def replica(
 
         yield make
         for entra in made:
-            parts = entra._joined[-1].parts
-            assert parts
-            await parts.sessions.keeper.store.close()
+            login_context = entra._runtimes[-1].login_context
+            assert login_context
+            await login_context.sessions.manager.store.close()
 
 
 async def in_a_name(entra: CamundaEntra, assertion: str, until: float = 1e12) -> str:
     """A token in somebody's name."""
-    tokens = entra._joined[-1].user_tokens
+    tokens = entra._runtimes[-1].user_tokens
     assert tokens
-    return await tokens.of(Source("digest", until, assertion=assertion), ON).get()
+    return await tokens.of(UserGrant("digest", until, assertion=assertion), ON).get()
 
 
 async def test_the_next_replica_finds_what_the_first_has_fetched(
@@ -145,20 +145,20 @@ async def test_a_token_that_an_api_refused_is_not_taken_from_there(
 ) -> None:
     """The new one takes its place, for other replicas as well."""
     entra = replica()
-    tokens = entra._joined[-1].app_tokens
+    tokens = entra._runtimes[-1].app_tokens
     assert tokens
     own = tokens.of(SCOPE)
     old = await own.get()
-    assert own.give_up(old, None)
+    assert own.invalidate(old, None)
     new = await own.get()
     assert new != old
     assert await replica().client_credentials(SCOPE).token() == new
     assertion = emulator.token()
-    theirs = entra._joined[-1].user_tokens
+    theirs = entra._runtimes[-1].user_tokens
     assert theirs
-    token = theirs.of(Source("digest", 1e12, assertion=assertion), ON)
+    token = theirs.of(UserGrant("digest", 1e12, assertion=assertion), ON)
     old = await token.get()
-    assert token.give_up(old, None)
+    assert token.invalidate(old, None)
     new = await token.get()
     assert await in_a_name(replica(), assertion) == new != old
     assert len(wire.forms) == 4

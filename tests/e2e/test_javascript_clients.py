@@ -24,10 +24,10 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
-from camunda_entra_fastapi.authenticator import Clock
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, Platform
 from camunda_entra_fastapi.testing.serving.server import serving
+from camunda_entra_fastapi.token_validator import Clock
 from tests.conftest import FakeClock
 from tests.e2e import npm
 from tests.waiting import PATIENCE

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed
 from camunda_entra_fastapi.remote.keysource import KeySource
-from camunda_entra_fastapi.remote.refresh import FIRST_PAUSE, FORCED_LOADS
+from camunda_entra_fastapi.remote.refresh import FIRST_BACKOFF, FORCED_LOADS
 from camunda_entra_fastapi.validation.keys import KeySet
 from tests.conftest import FakeClock
 from tests.remote.scripted import LIFETIME, ScriptedEntra
@@ -172,7 +172,7 @@ async def test_without_any_keys_the_answer_is_that_entra_is_unavailable(
     """With the time after which asking again makes sense, and nothing of our network in the message."""
     entra.down()
     error = await unavailable(source)
-    assert (error.code, error.retry_after) == ("keys_unavailable", FIRST_PAUSE)
+    assert (error.code, error.retry_after) == ("keys_unavailable", FIRST_BACKOFF)
     assert "not in your request" in error.message
     assert "No route" not in error.message
     assert "http" not in error.message
@@ -186,7 +186,7 @@ async def test_within_the_pause_entra_is_not_asked_again(
     for _ in range(100):
         await unavailable(source)
     assert entra.asked == ["discovery"]
-    clock.advance(FIRST_PAUSE)
+    clock.advance(FIRST_BACKOFF)
     entra.discovery, entra.keys = ScriptedEntra().discovery, ScriptedEntra().keys
     assert await knows(source, KEY_ID)
     assert entra.asked == ["discovery", "discovery", "keys"]
@@ -198,7 +198,7 @@ async def test_a_document_of_another_issuer_gives_no_keys(source: KeySource, ent
     error = await unavailable(source)
     assert error.code == "issuer_unexpected"
     assert f"'{ISSUER}/'" in error.message
-    assert error.retry_after == FIRST_PAUSE
+    assert error.retry_after == FIRST_BACKOFF
     assert entra.asked == ["discovery"]
 
 

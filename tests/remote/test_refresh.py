@@ -1,4 +1,4 @@
-"""``Refreshed``: when a value is loaded, by whom, and what happens when that fails."""
+"""``RefreshedValue``: when a value is loaded, by whom, and what happens when that fails."""
 
 import asyncio
 import gc
@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.remote.refresh import (
-    FIRST_PAUSE,
+    FIRST_BACKOFF,
     FORCED_LOADS,
     FORCED_WINDOW,
     FRUITLESS_LOADS,
     FRUITLESS_PAUSE,
-    LONGEST_PAUSE,
-    Refreshed,
+    MAX_BACKOFF,
+    RefreshedValue,
 )
 from tests.conftest import FakeClock
 from tests.remote.virtual_time import now, run
@@ -72,19 +72,19 @@ def loads() -> Loads:
 
 
 @pytest.fixture
-def value(loads: Loads, clock: FakeClock) -> Refreshed[str]:
+def value(loads: Loads, clock: FakeClock) -> RefreshedValue[str]:
     """The value under test; nothing is loaded yet."""
-    return Refreshed("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
+    return RefreshedValue("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
 
 
-async def loaded(value: Refreshed[str], loads: Loads, text: str = "first") -> None:
+async def loaded(value: RefreshedValue[str], loads: Loads, text: str = "first") -> None:
     """Let it have a value."""
     (task,) = await start(value.refresh())
     await loads.succeed(text)
     assert await task == text
 
 
-async def failed(value: Refreshed[str], loads: Loads, error: Exception | None = None) -> FetchFailed:
+async def failed(value: RefreshedValue[str], loads: Loads, error: Exception | None = None) -> FetchFailed:
     """Let a load fail, and give the error that who waited for it got."""
     (task,) = await start(value.refresh())
     await loads.fail(error)
@@ -106,7 +106,7 @@ def nothing(_: str) -> bool:
 # --- one load at a time ---------------------------------------------------------------------
 
 
-async def test_is_loaded_on_first_use_and_kept(value: Refreshed[str], loads: Loads) -> None:
+async def test_is_loaded_on_first_use_and_kept(value: RefreshedValue[str], loads: Loads) -> None:
     """Who asks later waits for nothing."""
     assert (value.current(), loads.count) == (None, 0)
     (task,) = await start(value.get())
@@ -116,7 +116,7 @@ async def test_is_loaded_on_first_use_and_kept(value: Refreshed[str], loads: Loa
     assert (value.current(), loads.count) == ("first", 1)
 
 
-async def test_three_hundred_waiters_share_one_load(value: Refreshed[str], loads: Loads) -> None:
+async def test_three_hundred_waiters_share_one_load(value: RefreshedValue[str], loads: Loads) -> None:
     """However many ask at once, Entra is asked once."""
     tasks = await start(*(value.get() for _ in range(300)))
     assert loads.count == 1
@@ -125,7 +125,7 @@ async def test_three_hundred_waiters_share_one_load(value: Refreshed[str], loads
     assert loads.count == 1
 
 
-async def test_a_failure_is_shared_by_all_who_wait(value: Refreshed[str], loads: Loads) -> None:
+async def test_a_failure_is_shared_by_all_who_wait(value: RefreshedValue[str], loads: Loads) -> None:
     """Nobody queues up to see for himself that Entra is away."""
     tasks = await start(*(value.get() for _ in range(300)))
     await loads.fail(FetchFailed("It is of another.", "issuer_unexpected"))
@@ -138,7 +138,7 @@ async def test_a_failure_is_shared_by_all_who_wait(value: Refreshed[str], loads:
 
 @pytest.mark.parametrize("leaving", [0, 1, 2], ids=["who began it", "who joined", "who came last"])
 async def test_who_gives_up_waiting_cancels_nothing(
-    leaving: int, value: Refreshed[str], loads: Loads
+    leaving: int, value: RefreshedValue[str], loads: Loads
 ) -> None:
     """A client that goes away does not take the load of the others with it."""
     tasks = await start(*(value.get() for _ in range(3)))
@@ -150,7 +150,7 @@ async def test_who_gives_up_waiting_cancels_nothing(
 
 
 async def test_a_load_that_nobody_waits_for_any_more_still_counts(
-    value: Refreshed[str], loads: Loads
+    value: RefreshedValue[str], loads: Loads
 ) -> None:
     """The last client leaves; the value is there for the next."""
     (task,) = await start(value.get())
@@ -160,7 +160,7 @@ async def test_a_load_that_nobody_waits_for_any_more_still_counts(
     assert value.current() == "first"
 
 
-async def test_refresh_joins_the_load_under_way(value: Refreshed[str], loads: Loads) -> None:
+async def test_refresh_joins_the_load_under_way(value: RefreshedValue[str], loads: Loads) -> None:
     """Start-up and first requests at once are one load."""
     tasks = await start(value.get(), value.refresh(), value.refresh())
     assert loads.count == 1
@@ -171,7 +171,7 @@ async def test_refresh_joins_the_load_under_way(value: Refreshed[str], loads: Lo
 # --- failures -------------------------------------------------------------------------------
 
 
-async def test_the_last_good_value_stays_when_loading_fails(value: Refreshed[str], loads: Loads) -> None:
+async def test_the_last_good_value_stays_when_loading_fails(value: RefreshedValue[str], loads: Loads) -> None:
     """Entra's outage is not ours."""
     await loaded(value, loads)
     await failed(value, loads)
@@ -179,25 +179,27 @@ async def test_the_last_good_value_stays_when_loading_fails(value: Refreshed[str
     assert await value.get() == "first"
 
 
-async def test_pauses_double_up_to_a_limit(value: Refreshed[str], loads: Loads, clock: FakeClock) -> None:
+async def test_pauses_double_up_to_a_limit(
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
+) -> None:
     """From a second to a quarter of a minute, however often it fails."""
     pauses = []
     for _ in range(40):
         await failed(value, loads)
         pauses.append(value.due_in)
         clock.advance(value.due_in)
-    assert pauses[:5] == [FIRST_PAUSE, 2, 4, 8, LONGEST_PAUSE]
-    assert set(pauses[5:]) == {LONGEST_PAUSE}
+    assert pauses[:5] == [FIRST_BACKOFF, 2, 4, 8, MAX_BACKOFF]
+    assert set(pauses[5:]) == {MAX_BACKOFF}
 
 
 async def test_within_the_pause_nothing_is_tried(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """Who asks then gets the same failure at once, in an error of its own."""
     first = await failed(value, loads, FetchFailed("It is of another.", "issuer_unexpected"))
     errors = []
     for _ in range(100):
-        clock.advance(FIRST_PAUSE / 101)
+        clock.advance(FIRST_BACKOFF / 101)
         with pytest.raises(FetchFailed) as caught:
             await value.get()
         errors.append(caught.value)
@@ -208,7 +210,7 @@ async def test_within_the_pause_nothing_is_tried(
 
 
 async def test_after_the_pause_the_next_who_asks_loads(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """Recovery needs no restart, and the next outage begins with a short pause again."""
     for _ in range(4):
@@ -219,11 +221,11 @@ async def test_after_the_pause_the_next_who_asks_loads(
     assert await task == "back"
     clock.advance(LIFETIME)
     await failed(value, loads)
-    assert value.due_in == FIRST_PAUSE
+    assert value.due_in == FIRST_BACKOFF
 
 
 async def test_an_unexpected_exception_is_a_failure_told_with_its_traceback(
-    value: Refreshed[str], loads: Loads, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A defect of ours must neither pass unseen nor end the refreshing."""
     error = await failed(value, loads, KeyError("kid"))
@@ -233,12 +235,12 @@ async def test_an_unexpected_exception_is_a_failure_told_with_its_traceback(
     assert record.levelno == logging.WARNING
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], KeyError)
-    clock.advance(FIRST_PAUSE)
+    clock.advance(FIRST_BACKOFF)
     await loaded(value, loads)
 
 
 async def test_an_expected_failure_is_told_without_a_traceback(
-    value: Refreshed[str], loads: Loads, caplog: pytest.LogCaptureFixture
+    value: RefreshedValue[str], loads: Loads, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line says what, what follows from it, and when it is tried again."""
     await failed(value, loads)
@@ -256,7 +258,7 @@ async def test_an_expected_failure_is_told_without_a_traceback(
 
 
 async def test_an_ordinary_refresh_is_told_quietly(
-    value: Refreshed[str], loads: Loads, caplog: pytest.LogCaptureFixture
+    value: RefreshedValue[str], loads: Loads, caplog: pytest.LogCaptureFixture
 ) -> None:
     """INFO, unless it is the end of an outage; that is told once."""
     caplog.set_level(logging.INFO, LOGGER)
@@ -271,7 +273,7 @@ async def test_an_ordinary_refresh_is_told_quietly(
 
 
 async def test_failures_that_nobody_waits_for_are_not_reported_by_asyncio(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """Neither one in the background nor one whose only waiter went away."""
     complaints: list[dict[str, Any]] = []
@@ -297,7 +299,7 @@ async def test_failures_that_nobody_waits_for_are_not_reported_by_asyncio(
 
 
 async def test_an_old_value_is_given_at_once_and_refreshed_behind(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """No request waits for a planned refresh, and there is only one however many ask."""
     await loaded(value, loads)
@@ -310,7 +312,9 @@ async def test_an_old_value_is_given_at_once_and_refreshed_behind(
     assert (value.current(), loads.count) == ("second", 2)
 
 
-async def test_a_young_value_is_left_alone(value: Refreshed[str], loads: Loads, clock: FakeClock) -> None:
+async def test_a_young_value_is_left_alone(
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
+) -> None:
     """Nine tenths of the lifetime pass in peace."""
     await loaded(value, loads)
     clock.advance(0.9 * LIFETIME - 1)
@@ -320,7 +324,7 @@ async def test_a_young_value_is_left_alone(value: Refreshed[str], loads: Loads, 
 
 
 async def test_failing_background_refreshes_keep_to_the_pauses(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """A stale value is no reason to ask more often."""
     await loaded(value, loads)
@@ -341,7 +345,7 @@ async def test_replicas_do_not_ask_together(loads: Loads, clock: FakeClock) -> N
     """Each lifetime is shortened by chance, by a tenth at most, and never lengthened."""
     dues = []
     for _ in range(200):
-        value = Refreshed("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
+        value = RefreshedValue("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
         await loaded(value, loads)
         dues.append(value.due_in)
     assert 0.9 * LIFETIME <= min(dues) < 0.92 * LIFETIME
@@ -361,7 +365,7 @@ def test_kept_fresh_without_anybody_asking() -> None:
         return f"value {len(begun)}"
 
     async def scenario() -> str | None:
-        value = Refreshed("keys", load, lifetime=LIFETIME, monotonic=now)
+        value = RefreshedValue("keys", load, lifetime=LIFETIME, monotonic=now)
         task = asyncio.create_task(value.keep_fresh())
         await asyncio.sleep(4 * LIFETIME)
         task.cancel()
@@ -384,10 +388,10 @@ def test_keeping_fresh_does_not_repeat_what_a_request_just_did() -> None:
         return "value"
 
     async def scenario() -> None:
-        value = Refreshed("keys", load, lifetime=LIFETIME, monotonic=now)
+        value = RefreshedValue("keys", load, lifetime=LIFETIME, monotonic=now)
         task = asyncio.create_task(value.keep_fresh())
         await asyncio.sleep(LIFETIME / 2)
-        assert await value.force(anything)
+        assert await value.force_refresh(anything)
         await asyncio.sleep(LIFETIME)
         task.cancel()
 
@@ -400,46 +404,48 @@ def test_keeping_fresh_does_not_repeat_what_a_request_just_did() -> None:
 # --- forced loads ---------------------------------------------------------------------------
 
 
-async def test_forced_loads_begin_at_once(value: Refreshed[str], loads: Loads) -> None:
+async def test_forced_loads_begin_at_once(value: RefreshedValue[str], loads: Loads) -> None:
     """An unknown key does not wait for the value to grow old."""
     await loaded(value, loads)
-    (task,) = await start(value.force(lambda text: text == "second"))
+    (task,) = await start(value.force_refresh(lambda text: text == "second"))
     assert loads.count == 2
     await loads.succeed("second")
     assert await task is True
     assert value.current() == "second"
 
 
-async def test_forced_loads_do_not_wait_for_the_pause(value: Refreshed[str], loads: Loads) -> None:
+async def test_forced_loads_do_not_wait_for_the_pause(value: RefreshedValue[str], loads: Loads) -> None:
     """A failed attempt a moment ago may have been bad luck."""
     await loaded(value, loads)
     await failed(value, loads)
-    (task,) = await start(value.force(anything))
+    (task,) = await start(value.force_refresh(anything))
     await loads.succeed("second")
     assert await task is True
 
 
-async def test_what_was_looked_for_may_not_exist(value: Refreshed[str], loads: Loads) -> None:
+async def test_what_was_looked_for_may_not_exist(value: RefreshedValue[str], loads: Loads) -> None:
     """The load succeeds, the search does not."""
     await loaded(value, loads)
-    (task,) = await start(value.force(nothing))
+    (task,) = await start(value.force_refresh(nothing))
     await loads.succeed("second")
     assert await task is False
 
 
-async def test_a_forced_load_that_fails_is_no_error(value: Refreshed[str], loads: Loads) -> None:
+async def test_a_forced_load_that_fails_is_no_error(value: RefreshedValue[str], loads: Loads) -> None:
     """Who looks for a key gets an answer; the old value stays."""
     await loaded(value, loads)
-    (task,) = await start(value.force(anything))
+    (task,) = await start(value.force_refresh(anything))
     await loads.fail()
     assert await task is False
     assert value.current() == "first"
 
 
-async def test_all_who_look_for_the_same_share_a_forced_load(value: Refreshed[str], loads: Loads) -> None:
+async def test_all_who_look_for_the_same_share_a_forced_load(
+    value: RefreshedValue[str], loads: Loads
+) -> None:
     """A rollover under load is one fetch."""
     await loaded(value, loads)
-    tasks = await start(*(value.force(lambda text: text == "second") for _ in range(300)))
+    tasks = await start(*(value.force_refresh(lambda text: text == "second") for _ in range(300)))
     assert loads.count == 2
     await loads.succeed("second")
     assert await asyncio.gather(*tasks) == [True] * 300
@@ -447,12 +453,12 @@ async def test_all_who_look_for_the_same_share_a_forced_load(value: Refreshed[st
 
 
 async def test_a_load_that_began_before_the_question_is_followed_by_one_more(
-    value: Refreshed[str], loads: Loads
+    value: RefreshedValue[str], loads: Loads
 ) -> None:
     """It may bring what was true before; the one more is shared by all, too."""
     await loaded(value, loads)
     (planned,) = await start(value.refresh())
-    tasks = await start(*(value.force(lambda text: text == "third") for _ in range(300)))
+    tasks = await start(*(value.force_refresh(lambda text: text == "third") for _ in range(300)))
     assert loads.count == 2
     await loads.succeed("second")
     await planned
@@ -463,12 +469,12 @@ async def test_a_load_that_began_before_the_question_is_followed_by_one_more(
 
 
 async def test_a_failed_load_that_began_before_the_question_is_followed_by_one_more(
-    value: Refreshed[str], loads: Loads
+    value: RefreshedValue[str], loads: Loads
 ) -> None:
     """Bad luck of another's attempt is not the last word."""
     await loaded(value, loads)
     (planned,) = await start(value.refresh())
-    (task,) = await start(value.force(anything))
+    (task,) = await start(value.force_refresh(anything))
     await loads.fail()
     with pytest.raises(FetchFailed):
         await planned
@@ -476,21 +482,21 @@ async def test_a_failed_load_that_began_before_the_question_is_followed_by_one_m
     assert await task is True
 
 
-async def test_a_planned_load_that_finds_it_is_enough(value: Refreshed[str], loads: Loads) -> None:
+async def test_a_planned_load_that_finds_it_is_enough(value: RefreshedValue[str], loads: Loads) -> None:
     """Nothing of the budget is spent."""
     await loaded(value, loads)
     for _ in range(FORCED_LOADS + 1):
         (planned,) = await start(value.refresh())
-        (task,) = await start(value.force(anything))
+        (task,) = await start(value.force_refresh(anything))
         await loads.succeed("second")
         assert list(await asyncio.gather(planned, task)) == ["second", True]
     assert loads.count == FORCED_LOADS + 2
 
 
-async def force_once(value: Refreshed[str], loads: Loads, found: Callable[[str], bool]) -> bool:
+async def force_once(value: RefreshedValue[str], loads: Loads, found: Callable[[str], bool]) -> bool:
     """Force a load if that is allowed, let it succeed, and say whether there was one."""
     before = loads.count
-    (task,) = await start(value.force(found))
+    (task,) = await start(value.force_refresh(found))
     if loads.count == before:
         assert await task is False
         return False
@@ -499,7 +505,9 @@ async def force_once(value: Refreshed[str], loads: Loads, found: Callable[[str],
     return True
 
 
-async def test_no_more_than_five_in_a_minute(value: Refreshed[str], loads: Loads, clock: FakeClock) -> None:
+async def test_no_more_than_five_in_a_minute(
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
+) -> None:
     """Even where each finds something; the sixth waits until the first is a minute ago."""
     await loaded(value, loads)
     begun = [await force_once(value, loads, anything) for _ in range(10)]
@@ -510,11 +518,11 @@ async def test_no_more_than_five_in_a_minute(value: Refreshed[str], loads: Loads
     assert await force_once(value, loads, anything)
 
 
-async def test_failing_forced_loads_count_as_well(value: Refreshed[str], loads: Loads) -> None:
+async def test_failing_forced_loads_count_as_well(value: RefreshedValue[str], loads: Loads) -> None:
     """An Entra that is away is not asked more often than one that answers."""
     await loaded(value, loads)
     for _ in range(20):
-        (task,) = await start(value.force(anything))
+        (task,) = await start(value.force_refresh(anything))
         if loads.waiting:
             await loads.fail()
         assert await task is False
@@ -522,7 +530,7 @@ async def test_failing_forced_loads_count_as_well(value: Refreshed[str], loads: 
 
 
 async def test_loads_that_find_nothing_are_spread_over_the_minute(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """After five of them each further one waits, so that a minute has no moment in which all are spent."""
     await loaded(value, loads)
@@ -537,7 +545,7 @@ async def test_loads_that_find_nothing_are_spread_over_the_minute(
         clock.advance(0.01)
 
 
-async def test_a_find_releases_the_brake(value: Refreshed[str], loads: Loads, clock: FakeClock) -> None:
+async def test_a_find_releases_the_brake(value: RefreshedValue[str], loads: Loads, clock: FakeClock) -> None:
     """A real rollover in the middle of a flood makes the next ones quick again."""
     await loaded(value, loads)
     for _ in range(FRUITLESS_LOADS):
@@ -548,27 +556,27 @@ async def test_a_find_releases_the_brake(value: Refreshed[str], loads: Loads, cl
 
 
 async def test_a_find_by_somebody_who_joined_releases_the_brake_too(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """A load that an invented key began and a real one used was not fruitless."""
     await loaded(value, loads)
     for _ in range(FRUITLESS_LOADS):
         assert await force_once(value, loads, nothing)
     clock.advance(FORCED_WINDOW)
-    (invented,) = await start(value.force(nothing))
-    (real,) = await start(value.force(lambda text: text == "new"))
+    (invented,) = await start(value.force_refresh(nothing))
+    (real,) = await start(value.force_refresh(lambda text: text == "new"))
     await loads.succeed("new")
     assert list(await asyncio.gather(invented, real)) == [False, True]
     assert await force_once(value, loads, nothing)
 
 
 async def test_going_away_does_not_evade_the_brake(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """Who asks for an invented key and hangs up has made a fruitless load all the same."""
     await loaded(value, loads)
     for _ in range(FRUITLESS_LOADS):
-        (task,) = await start(value.force(nothing))
+        (task,) = await start(value.force_refresh(nothing))
         task.cancel()
         await turn()
         await loads.succeed("again")
@@ -578,7 +586,7 @@ async def test_going_away_does_not_evade_the_brake(
 
 
 async def test_a_flood_does_not_starve_planned_loads(
-    value: Refreshed[str], loads: Loads, clock: FakeClock
+    value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
     """With the forced budget spent, the value is refreshed in the background as ever."""
     await loaded(value, loads)
@@ -592,7 +600,7 @@ async def test_a_flood_does_not_starve_planned_loads(
     assert value.current() == "planned"
 
 
-async def test_planned_loads_do_not_spend_the_forced_budget(value: Refreshed[str], loads: Loads) -> None:
+async def test_planned_loads_do_not_spend_the_forced_budget(value: RefreshedValue[str], loads: Loads) -> None:
     """An unknown key is looked up at once, however often was refreshed before."""
     for _ in range(20):
         await loaded(value, loads)
@@ -635,16 +643,16 @@ def test_whatever_happens_five_forced_loads_a_minute_are_the_most(
             raise FetchFailed("Entra is away.")
         return fruitful
 
-    async def ask(value: Refreshed[bool]) -> None:
+    async def ask(value: RefreshedValue[bool]) -> None:
         try:
             async with asyncio.timeout(patience):
-                await value.force(lambda fruitful: fruitful)
+                await value.force_refresh(lambda fruitful: fruitful)
         except TimeoutError:
             pass
 
     async def scenario() -> None:
         nonlocal plan
-        value = Refreshed("keys", load, lifetime=86_400, monotonic=now)
+        value = RefreshedValue("keys", load, lifetime=86_400, monotonic=now)
         await value.get()
         begun.clear()
         tasks = []
@@ -664,7 +672,7 @@ def test_whatever_happens_five_forced_loads_a_minute_are_the_most(
 
 def test_one_value_serves_one_event_loop_after_another(loads: Loads, clock: FakeClock) -> None:
     """As with a test client for each test, or a command after a command."""
-    value = Refreshed("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
+    value = RefreshedValue("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
 
     async def use(expected: str) -> None:
         (task,) = await start(value.refresh())
@@ -679,7 +687,7 @@ def test_one_value_serves_one_event_loop_after_another(loads: Loads, clock: Fake
 
 def test_a_load_that_its_loop_took_with_it_is_begun_anew(loads: Loads, clock: FakeClock) -> None:
     """A loop that ends cancels what is under way; the next does not wait for it."""
-    value = Refreshed("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
+    value = RefreshedValue("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
 
     async def leave() -> None:
         await start(value.get())
@@ -699,7 +707,7 @@ def test_a_load_left_hanging_in_a_dead_loop_is_begun_anew(
     loads: Loads, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A loop that was closed without cancelling anything leaves a load that never ends."""
-    value = Refreshed("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
+    value = RefreshedValue("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
 
     async def leave() -> None:
         await start(value.refresh())
@@ -708,7 +716,7 @@ def test_a_load_left_hanging_in_a_dead_loop_is_begun_anew(
         loads.waiting.clear()
         (task,) = await start(value.get())
         await loads.succeed("second")
-        (forced,) = await start(value.force(anything))
+        (forced,) = await start(value.force_refresh(anything))
         await loads.succeed("third")
         return await task, await forced
 

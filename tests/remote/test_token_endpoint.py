@@ -10,7 +10,7 @@ from camunda_entra_fastapi.remote.credentials import Client, ClientSecret
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.token_endpoint import (
     MAX_TOKEN_CHARACTERS,
-    read_refused,
+    read_error,
     read_tokens,
     redeem_code,
     redeem_refresh_token,
@@ -122,7 +122,7 @@ def test_what_makes_no_sense_is_entras_fault(changes: dict[str, Any], name: str)
 @pytest.mark.parametrize("document", [{}, {"error": None}, {"error": 7}, {"message": "no"}])
 def test_a_refusal_without_an_error_is_none(document: dict[str, Any]) -> None:
     """It comes from a proxy, or from nobody we know."""
-    assert isinstance(read_refused(document, URL), FetchFailed)
+    assert isinstance(read_error(document, URL), FetchFailed)
 
 
 def test_secrets_and_tokens_are_in_no_repr() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from camunda_entra_fastapi.sessions.cookie import CookieStore
 from camunda_entra_fastapi.sessions.memory import MemoryStore
-from camunda_entra_fastapi.sessions.redis import LOCK_PATIENCE, RedisStore
+from camunda_entra_fastapi.sessions.redis import LOCK_WAIT, RedisStore
 from camunda_entra_fastapi.sessions.store import Session, SessionStore, pack, unpack
 from tests.conftest import FakeClock
 from tests.sessions.conftest import SID, make_session, sealer
@@ -214,7 +214,7 @@ async def test_a_renewed_session_ends_by_sid(store: SessionStore, clock: FakeClo
 
 async def test_a_mark_is_new_once(store: SessionStore) -> None:
     """The second who shows it is told so."""
-    assert [await store.once(mark, 60) for mark in ("a", "a", "b", "a", "Zoë\ud800")] == [
+    assert [await store.use_once(mark, 60) for mark in ("a", "a", "b", "a", "Zoë\ud800")] == [
         True,
         False,
         True,
@@ -225,7 +225,7 @@ async def test_a_mark_is_new_once(store: SessionStore) -> None:
 
 async def test_a_mark_is_new_for_one_of_many(store: SessionStore) -> None:
     """Of those who show it at the same time, one is the first."""
-    assert sum(await asyncio.gather(*(store.once("mark", 60) for _ in range(20)))) == 1
+    assert sum(await asyncio.gather(*(store.use_once("mark", 60) for _ in range(20)))) == 1
 
 
 async def test_renewals_follow_each_other(store: SessionStore, clock: FakeClock) -> None:
@@ -259,7 +259,7 @@ async def test_a_renewal_that_fails_stands_in_nobodys_way(store: SessionStore, c
 async def test_sessions_renew_side_by_side(store: SessionStore, clock: FakeClock) -> None:
     """One session's renewal does not wait for another's."""
     first, second = [await store.create(make_session(clock)) for _ in range(2)]
-    async with asyncio.timeout(LOCK_PATIENCE / 2), store.renewing(first), store.renewing(second):
+    async with asyncio.timeout(LOCK_WAIT / 2), store.renewing(first), store.renewing(second):
         pass
 
 

@@ -100,7 +100,7 @@ async def test_what_is_remembered_opened_is_bounded(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More sessions than that are opened again, and are right all the same."""
-    monkeypatch.setattr(cookie, "OPENED", 3)
+    monkeypatch.setattr(cookie, "MAX_CACHED", 3)
     store = CookieStore(sealer(), clock.time)
     sessions = [make_session(clock, id=str(number)) for number in range(10)]
     handles = [await store.create(session) for session in sessions]

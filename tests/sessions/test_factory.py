@@ -8,7 +8,7 @@ import pytest
 
 from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.sessions.cookie import CookieStore
-from camunda_entra_fastapi.sessions.factory import open_store
+from camunda_entra_fastapi.sessions.factory import create_store
 from camunda_entra_fastapi.sessions.memory import MemoryStore
 from camunda_entra_fastapi.sessions.redis import RedisStore
 from tests.conftest import FakeClock
@@ -25,7 +25,7 @@ from tests.conftest import FakeClock
 )
 async def test_the_setting_names_the_store(location: str, kind: type, clock: FakeClock) -> None:
     """Nothing is connected for it."""
-    assert isinstance(open_store(location, ["s" * 32], "issuer client", clock.time), kind)
+    assert isinstance(create_store(location, ["s" * 32], "issuer client", clock.time), kind)
 
 
 def test_a_redis_without_its_package_is_told(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,4 +41,4 @@ def test_a_redis_without_its_package_is_told(clock: FakeClock, monkeypatch: pyte
 
     monkeypatch.setattr(builtins, "__import__", without_redis)
     with pytest.raises(SettingsError, match=r"pip install 'camunda-entra-fastapi\[redis\]'"):
-        open_store("redis://127.0.0.1:1", ["s" * 32], "issuer client", clock.time)
+        create_store("redis://127.0.0.1:1", ["s" * 32], "issuer client", clock.time)

@@ -86,8 +86,8 @@ async def test_ended_sessions_leave_nothing(clock: FakeClock) -> None:
 async def test_marks_grow_old(clock: FakeClock) -> None:
     """When its time is over, a mark is new again."""
     store = MemoryStore(clock.time)
-    assert await store.once("mark", 60)
+    assert await store.use_once("mark", 60)
     clock.advance(59)
-    assert not await store.once("mark", 60)
+    assert not await store.use_once("mark", 60)
     clock.advance(1)
-    assert await store.once("mark", 60)
+    assert await store.use_once("mark", 60)

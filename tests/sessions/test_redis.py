@@ -15,8 +15,8 @@ import pytest
 from pytest_socket import socket_allow_hosts
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
-from camunda_entra_fastapi.sessions.redis import LOCK_PATIENCE, RedisStore
-from camunda_entra_fastapi.sessions.redis_client import AT_ONCE
+from camunda_entra_fastapi.sessions.redis import LOCK_WAIT, RedisStore
+from camunda_entra_fastapi.sessions.redis_client import MAX_CONCURRENT_COMMANDS
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import pack
 from camunda_entra_fastapi.testing.serving.certificates import make_tls
@@ -68,7 +68,7 @@ def everything(server: RedisServer) -> str:
 async def test_every_key_expires(store: RedisStore, redis_server: RedisServer, clock: FakeClock) -> None:
     """Redis drops sessions, the index of sids, marks and locks by itself when their time is over."""
     handle = await store.create(make_session(clock))
-    assert await store.once("mark", 60.5)
+    assert await store.use_once("mark", 60.5)
     async with store.renewing(handle):
         for kind, seconds in (("session", 28_800), ("sid", 28_800), ("mark", 60.5), ("renewing", 30)):
             assert seconds * 1000 - 5_000 < milliseconds_left(redis_server, kind) <= seconds * 1000
@@ -126,7 +126,7 @@ async def test_nothing_can_be_read_at_rest(
     """Who reads all of Redis finds no token, no claim, no sid, no mark, and neither half of a handle."""
     session = make_session(clock)
     handle = await store.create(session)
-    await store.once("state-of-a-sign-in", 60)
+    await store.use_once("state-of-a-sign-in", 60)
     name, key = handle.split(".")
     secrets = (
         REFRESH_TOKEN,
@@ -222,8 +222,8 @@ async def test_replicas_share_sessions(make_store: Make, redis_server: RedisServ
     renewed = replace(session, refresh_token="1.another")
     assert await there.replace(handle, renewed) == handle
     assert await here.read(handle) == renewed
-    assert await here.once("mark", 60)
-    assert not await there.once("mark", 60)
+    assert await here.use_once("mark", 60)
+    assert not await there.use_once("mark", 60)
     assert await there.end_by_sid(SID) == 1
     assert await here.read(handle) is None
 
@@ -283,10 +283,10 @@ async def test_a_lock_that_is_not_let_go_is_not_waited_for(
     make_store: Make, redis_server: RedisServer, clock: FakeClock
 ) -> None:
     """When the lock cannot be had in time, the renewal goes on, and leaves the other's lock alone."""
-    here, there = make_store(redis_server.url), make_store(redis_server.url, lock_patience=0.1)
+    here, there = make_store(redis_server.url), make_store(redis_server.url, lock_wait=0.1)
     handle = await here.create(make_session(clock))
     async with here.renewing(handle):
-        async with asyncio.timeout(LOCK_PATIENCE / 2), there.renewing(handle):
+        async with asyncio.timeout(LOCK_WAIT / 2), there.renewing(handle):
             pass
         assert milliseconds_left(redis_server, "renewing") > 0
 
@@ -298,7 +298,7 @@ async def test_a_lock_may_expire_while_it_is_held(
     here = make_store(redis_server.url, lock_lifetime=0.05)
     there = make_store(redis_server.url)
     handle = await here.create(make_session(clock))
-    async with asyncio.timeout(LOCK_PATIENCE / 2), here.renewing(handle):
+    async with asyncio.timeout(LOCK_WAIT / 2), here.renewing(handle):
         holding = there.renewing(handle)
         await holding.__aenter__()
     assert milliseconds_left(redis_server, "renewing") > 20_000
@@ -323,7 +323,7 @@ CALLS: dict[str, Callable[[RedisStore, FakeClock], Awaitable[object]]] = {
     "replace": lambda store, clock: store.replace("n" * 43 + "." + "k" * 43, make_session(clock)),
     "end": lambda store, _: store.end("n" * 43 + "." + "k" * 43),
     "end_by_sid": lambda store, _: store.end_by_sid(SID),
-    "once": lambda store, _: store.once("mark", 60),
+    "once": lambda store, _: store.use_once("mark", 60),
     "renewing": lambda store, _: store.renewing("n" * 43 + "." + "k" * 43).__aenter__(),
     "check": lambda store, _: store.check(),
 }
@@ -437,7 +437,7 @@ async def test_connections_are_few(store: RedisStore, redis_server: RedisServer,
     handle = await store.create(make_session(clock))
     assert all(await asyncio.gather(*(store.read(handle) for _ in range(300))))
     with redis_server.client() as client:
-        assert 2 <= len(client.client_list()) <= AT_ONCE + 1
+        assert 2 <= len(client.client_list()) <= MAX_CONCURRENT_COMMANDS + 1
         await store.close()
         wait_for(lambda: len(client.client_list()) == 1)
 
@@ -457,7 +457,7 @@ def test_every_event_loop_has_its_own_connections(redis_server: RedisServer, clo
 
     async def use_second() -> None:
         assert await store.read(handles[0])
-        assert len(store._connected) == 2
+        assert len(store._clients) == 2
         await store.close()
 
     thread = threading.Thread(target=asyncio.run, args=(use_first(),))
@@ -467,7 +467,7 @@ def test_every_event_loop_has_its_own_connections(redis_server: RedisServer, clo
     may_end.set()
     thread.join()
     assert len(handles) == 2
-    assert not store._connected
+    assert not store._clients
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -481,14 +481,14 @@ def test_loops_that_are_over_leave_nothing(redis_server: RedisServer, clock: Fak
 
     for _ in range(3):
         asyncio.run(use())
-        assert len(store._connected) == 1
+        assert len(store._clients) == 1
 
     async def use_and_close() -> None:
         await store.check()
         await store.close()
 
     asyncio.run(use_and_close())
-    assert not store._connected
+    assert not store._clients
     gc.collect()  # now, as the warnings about what nobody closed are expected here
 
 
@@ -645,8 +645,8 @@ async def test_a_cluster_keeps_sessions(
         assert await store.read(handle) == session
         async with store.renewing(handle):
             assert await store.replace(handle, session) == handle
-    assert await store.once("mark", 60)
-    assert not await store.once("mark", 60)
+    assert await store.use_once("mark", 60)
+    assert not await store.use_once("mark", 60)
     for node in cluster:
         with node.client() as client:
             assert len(client.keys("*:session:*")) > 0

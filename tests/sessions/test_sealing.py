@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from camunda_entra_fastapi.sessions.sealing import Sealer, derive
+from camunda_entra_fastapi.sessions.sealing import Sealer, derive_key
 
 OLD, NEW = "o" * 32, "n" * 32
 TEXT = b'{"refresh_token":"1.AXoA"}'
@@ -122,7 +122,7 @@ def test_another_implementation_opens_it() -> None:
     salt = b"salt"
     version, nonce, ciphertext, tag = Sealer([NEW], "session").seal(TEXT, salt).split(".")
     header = urlsafe_b64encode(b'{"alg":"dir","enc":"A256GCM"}').rstrip(b"=").decode()
-    key = OctKey.import_key(derive(NEW.encode(), "camunda_entra session", salt))
+    key = OctKey.import_key(derive_key(NEW.encode(), "camunda_entra session", salt))
     assert version == "1"
     assert jwe.decrypt_compact(f"{header}..{nonce}.{ciphertext}.{tag}", key).plaintext == TEXT
 
@@ -130,13 +130,13 @@ def test_another_implementation_opens_it() -> None:
 def test_keys_are_derived_as_the_rfc_says() -> None:
     """Test case 3 of RFC 5869, appendix A.3: neither salt nor info."""
     expected = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
-    assert derive(b"\x0b" * 22, "").hex() == expected
+    assert derive_key(b"\x0b" * 22, "").hex() == expected
 
 
 def test_derived_keys_differ() -> None:
     """Other secrets, purposes and salts give other keys."""
     keys = {
-        derive(secret, purpose, salt)
+        derive_key(secret, purpose, salt)
         for secret in (b"a", b"b")
         for purpose in ("a", "b")
         for salt in (b"", b"a", b"b")

@@ -14,7 +14,7 @@ from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.sessions.memory import MemoryStore
 from camunda_entra_fastapi.sign_in import session_manager
 from camunda_entra_fastapi.sign_in.exchange import RENEW_BEFORE
-from camunda_entra_fastapi.sign_in.session_manager import PAUSE, SessionKeeper, SignedIn
+from camunda_entra_fastapi.sign_in.session_manager import RENEWAL_PAUSE, SessionManager, UserSession
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
 from camunda_entra_fastapi.testing.directory.default import FABRIKAM
@@ -31,8 +31,8 @@ from tests.site import (
     Wire,
     code_of,
     guarded,
-    keeper_of,
     kept_cookies,
+    session_manager_of,
     set_cookies,
     texts_in,
 )
@@ -283,14 +283,14 @@ async def test_after_a_failure_renewing_is_tried_again_after_a_pause(make_site: 
     for _ in range(3):
         assert await browser.status() == 200
     assert site.renewals() == 1
-    site.clock.advance(PAUSE - 1)
+    site.clock.advance(RENEWAL_PAUSE - 1)
     assert await browser.status() == 200
     assert site.renewals() == 1
     site.clock.advance(1)
     assert await browser.status() == 200
     assert site.renewals() == 2
     site.wire.heal()
-    site.clock.advance(PAUSE)
+    site.clock.advance(RENEWAL_PAUSE)
     assert await browser.status() == 200
     assert site.renewals() == 3
     site.clock.advance(RENEW_BEFORE)
@@ -315,7 +315,7 @@ async def test_a_hanging_entra_delays_nobody_whose_token_is_good(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
     """But for the patience of one request; what is under way may still succeed."""
-    monkeypatch.setattr(session_manager, "PATIENCE", 0.02)
+    monkeypatch.setattr(session_manager, "RENEWAL_TIMEOUT", 0.02)
     site = make_site(session_store=store)
     browser = await site.browser().signed_in()
     answers = site.wire.hang("/token")
@@ -338,7 +338,7 @@ async def test_who_has_to_wait_joins_the_renewal_under_way(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
     """One that others had no patience for, when the token expires meanwhile."""
-    monkeypatch.setattr(session_manager, "PATIENCE", 0.02)
+    monkeypatch.setattr(session_manager, "RENEWAL_TIMEOUT", 0.02)
     site = make_site(session_store=store)
     browser = await site.browser().signed_in()
     answers = site.wire.hang("/token")
@@ -386,7 +386,7 @@ async def test_renewals_leave_nothing_behind(make_site: MakeSite, store: str) ->
 
     def remembered() -> int:
         gc.collect()
-        return sum(isinstance(each, SignedIn) for each in gc.get_objects())
+        return sum(isinstance(each, UserSession) for each in gc.get_objects())
 
     site = make_site(session_store=store)
     browser = await site.browser().signed_in()
@@ -607,31 +607,31 @@ async def test_another_person_of_the_same_browser_is_another_session(make_site: 
     for _ in range(3):
         assert (await ada.http.get("/api")).json()["name"] == ADA
         assert (await ben.http.get("/api")).json()["name"] == BEN
-    assert len(keeper_of(site)._known) == 1
+    assert len(session_manager_of(site)._by_id) == 1
 
 
-async def found_by(keeper: SessionKeeper, browser: Browser) -> SignedIn:
+async def found_by(manager: SessionManager, browser: Browser) -> UserSession:
     """The session of the browser's cookie."""
-    found = await keeper.find(browser.session)
+    found = await manager.find(browser.session)
     assert found is not None
     return found
 
 
-def replica_of(site: Site) -> SessionKeeper:
+def replica_of(site: Site) -> SessionManager:
     """Another process with the same store."""
-    keeper = keeper_of(site)
-    return SessionKeeper(keeper.store, keeper._exchange, site.clock.time, remember=10)
+    manager = session_manager_of(site)
+    return SessionManager(manager.store, manager._exchange, site.clock.time, cache_size=10)
 
 
 async def test_replicas_that_share_a_store_renew_once(make_site: MakeSite) -> None:
     """Who finds the session renewed by another takes it as it is."""
     site = make_site(session_store="memory")
     browser = await site.browser().signed_in()
-    keeper, replica = keeper_of(site), replica_of(site)
+    manager, replica = session_manager_of(site), replica_of(site)
     found = await found_by(replica, browser)
     site.clock.advance(HOUR)
-    first = await keeper.fresh(await found_by(keeper, browser))
-    second = await replica.fresh(found)
+    first = await manager.renew_if_due(await found_by(manager, browser))
+    second = await replica.renew_if_due(found)
     assert site.renewals() == 1
     assert first is not None
     assert second is not None
@@ -643,11 +643,11 @@ async def test_a_session_that_another_replica_ended_is_not_renewed(make_site: Ma
     """Entra is not even asked."""
     site = make_site(session_store="memory")
     browser = await site.browser().signed_in()
-    keeper, replica = keeper_of(site), replica_of(site)
+    manager, replica = session_manager_of(site), replica_of(site)
     found = await found_by(replica, browser)
     site.clock.advance(HOUR)
-    await keeper.end(await found_by(keeper, browser))
-    assert await replica.fresh(found) is None
+    await manager.end(await found_by(manager, browser))
+    assert await replica.renew_if_due(found) is None
     assert site.renewals() == 0
 
 
@@ -655,26 +655,26 @@ async def test_a_session_that_another_replica_ends_meanwhile_stays_ended(make_si
     """The renewal comes too late."""
     site = make_site(session_store="memory")
     browser = await site.browser().signed_in()
-    keeper, replica = keeper_of(site), replica_of(site)
+    manager, replica = session_manager_of(site), replica_of(site)
     site.clock.advance(HOUR)
     answers = site.wire.hang("/token")
-    renewing = asyncio.create_task(replica.fresh(await found_by(replica, browser)))
+    renewing = asyncio.create_task(replica.renew_if_due(await found_by(replica, browser)))
     await settle(lambda: site.renewals() == 1)
-    await keeper.end(await found_by(keeper, browser))
+    await manager.end(await found_by(manager, browser))
     answers.set()
     assert await renewing is None
-    assert await keeper.find(browser.session) is None
+    assert await manager.find(browser.session) is None
 
 
 async def test_what_another_replica_renewed_is_seen(make_site: MakeSite) -> None:
     """The store's state counts, not what was remembered of it."""
     site = make_site(session_store="memory")
     browser = await site.browser().signed_in()
-    keeper, replica = keeper_of(site), replica_of(site)
+    manager, replica = session_manager_of(site), replica_of(site)
     before = await found_by(replica, browser)
     change_user(site.emulator, ADA, roles={})
     site.clock.advance(HOUR)
-    await keeper.fresh(await found_by(keeper, browser))
+    await manager.renew_if_due(await found_by(manager, browser))
     after = await found_by(replica, browser)
     assert (before.user.roles, after.user.roles) == (["Operate.Admin"], [])
 
@@ -686,37 +686,37 @@ def test_event_loops_do_not_wait_for_each_other(clock: FakeClock) -> None:
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
     try:
         site, found = first.run_until_complete(_signed_in(emulator, wire, clock))
-        keeper = keeper_of(site)
+        manager = session_manager_of(site)
         clock.advance(EXPIRES - RENEW_BEFORE)
         answers = wire.hang("/token")
-        waiting = first.create_task(keeper.fresh(found))
+        waiting = first.create_task(manager.renew_if_due(found))
         first.run_until_complete(settle(lambda: site.renewals() == 1))
         wire.heal()
-        renewed = second.run_until_complete(keeper.fresh(found))
+        renewed = second.run_until_complete(manager.renew_if_due(found))
         assert renewed is not None
         assert renewed.session.access_expires_at > found.session.access_expires_at
         assert site.renewals() == 2
 
-        async def finish() -> SignedIn | None:
+        async def finish() -> UserSession | None:
             answers.set()
             return await waiting
 
         assert first.run_until_complete(finish()) is not None
-        assert second.run_until_complete(keeper.find(found.handle)) is not None
+        assert second.run_until_complete(manager.find(found.handle)) is not None
     finally:
         for loop in (first, second):
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
 
-async def _signed_in(emulator: EntraEmulator, wire: Wire, clock: FakeClock) -> tuple[Site, SignedIn]:
+async def _signed_in(emulator: EntraEmulator, wire: Wire, clock: FakeClock) -> tuple[Site, UserSession]:
     client = httpx.AsyncClient(transport=wire)
     entra = CamundaEntra(emulator.settings(session_store="memory"), http_client=client, clock=clock)
     app = guarded(entra, FastAPI())
     entra.install(app)
     site = Site(app, entra, emulator, wire, clock)
     browser = await site.browser().signed_in()
-    return site, await found_by(keeper_of(site), browser)
+    return site, await found_by(session_manager_of(site), browser)
 
 
 async def test_a_renewal_that_is_cut_off_leaves_nothing_behind(make_site: MakeSite) -> None:
@@ -732,12 +732,12 @@ async def test_a_renewal_that_is_cut_off_leaves_nothing_behind(make_site: MakeSi
     await asyncio.gather(waiting, renewal, return_exceptions=True)
     site.wire.heal()
     assert await browser.status() == 200
-    assert not keeper_of(site)._flights
+    assert not session_manager_of(site)._renewals
 
 
 async def test_the_store_in_memory_is_what_the_setting_names(make_site: MakeSite) -> None:
     """The tests of this module are about two different stores."""
-    stores = [type(keeper_of(make_site(session_store=name)).store) for name in ("memory", "cookie")]
+    stores = [type(session_manager_of(make_site(session_store=name)).store) for name in ("memory", "cookie")]
     assert stores[0] is MemoryStore
     assert stores[1] is not MemoryStore
 
@@ -746,8 +746,8 @@ async def test_the_user_of_a_renewed_session_has_the_new_token(site: Site) -> No
     """What routes pass on is never an expired one."""
     browser = await site.browser().signed_in()
     site.clock.advance(HOUR)
-    found = await found_by(keeper_of(site), browser)
-    fresh = await keeper_of(site).fresh(found)
+    found = await found_by(session_manager_of(site), browser)
+    fresh = await session_manager_of(site).renew_if_due(found)
     assert fresh is not None
     assert fresh.user.access_token == site.wire.tokens[-1]["access_token"]
     assert fresh.session.id == found.session.id

@@ -6,7 +6,7 @@ from typing import Any, Final
 from camunda_entra_fastapi.validation.compact import parse
 from camunda_entra_fastapi.validation.keys import SigningKey, parse_keys
 from camunda_entra_fastapi.validation.policy import Policy
-from camunda_entra_fastapi.validation.verifier import verify
+from camunda_entra_fastapi.validation.verifier import verify_access_token
 from tests.tokens import CLIENT_ID, HEADER, ISSUER, KEY_ID, NOW, TENANT, V1_ISSUER, jwk, token
 
 POLICY: Final = Policy(
@@ -44,4 +44,4 @@ def judge(
     header: object = HEADER,
 ) -> dict[str, Any]:
     """The verified claims of a token that is signed rightly and says what is given."""
-    return verify(parse(token(claims, header)), key or signing_key(), policy, now)
+    return verify_access_token(parse(token(claims, header)), key or signing_key(), policy, now)

@@ -61,7 +61,7 @@ def wrong_member(names: str) -> tuple[str, str]:
 def refusal(text: str, key: PublicKey | None = None) -> tuple[str, str]:
     """How the text is refused, by ``parse`` or else by ``open``."""
     with pytest.raises(InvalidToken) as caught:
-        parse(text).open(key or PublicKey())
+        parse(text).verified_claims(key or PublicKey())
     return caught.value.code, caught.value.message
 
 
@@ -80,14 +80,14 @@ def test_good_token_opens_to_its_claims() -> None:
     unverified = parse(token(user_claims()))
     assert unverified.key_id == KEY_ID
     assert unverified.graph_nonce is False
-    assert unverified.open(PublicKey()) == user_claims()
+    assert unverified.verified_claims(PublicKey()) == user_claims()
 
 
 def test_unverified_token_has_no_way_to_its_claims() -> None:
     """Of an unverified token only the key's ID and Graph's mark can be read."""
     unverified = parse(token(user_claims()))
     public = {name for name in dir(unverified) if not name.startswith("_")}
-    assert public == {"key_id", "graph_nonce", "open"}
+    assert public == {"key_id", "graph_nonce", "verified_claims"}
 
 
 def test_repr_of_an_unverified_token_holds_neither_token_nor_claims() -> None:
@@ -105,7 +105,7 @@ def test_payload_is_not_looked_at_before_the_signature() -> None:
     assert refusal(text, key) == malformed("has a payload that is not well-formed JSON in UTF-8")
     assert key.asked == 1
     with pytest.raises(InvalidToken) as caught:
-        unverified.open(PublicKey("another-key"))
+        unverified.verified_claims(PublicKey("another-key"))
     assert (caught.value.code, caught.value.message) == UNFIT
 
 
@@ -175,14 +175,14 @@ def test_same_header_is_judged_the_same_every_time() -> None:
     good = token(user_claims())
     for _ in range(3):
         assert refusal(bad) == wrong_member("jku")
-        assert parse(good).open(PublicKey()) == user_claims()
+        assert parse(good).verified_claims(PublicKey()) == user_claims()
         assert refusal(token(user_claims(), name="another-key")) == UNFIT
 
 
 def test_other_header_members_do_no_harm() -> None:
     """What RS256 tokens may carry besides is no reason to refuse (RFC 7515, 4)."""
     text = token(user_claims(), header(typ="at+jwt", cty="x", x5t=KEY_ID, extra={"jwk": 1}))
-    assert parse(text).open(PublicKey()) == user_claims()
+    assert parse(text).verified_claims(PublicKey()) == user_claims()
 
 
 def test_hmac_with_the_public_key_as_secret_is_refused() -> None:
@@ -365,7 +365,7 @@ def test_payload_is_a_json_object(payload: str) -> None:
 )
 def test_unusual_json_is_read_as_it_is_meant(data: bytes, value: object) -> None:
     """Escaped pairs of surrogates, escaped backslashes and huge numbers are well-formed."""
-    assert parse(signed(GOOD, base64url(data))).open(PublicKey()) == {"a": value}
+    assert parse(signed(GOOD, base64url(data))).verified_claims(PublicKey()) == {"a": value}
 
 
 BLANK = st.sampled_from(["", "", "", " ", "\n\t"])
@@ -421,9 +421,9 @@ def test_a_payload_is_read_as_the_standard_library_reads_it(text: str) -> None:
     unverified, expected = parse(signed(GOOD, base64url(text.encode()))), _read(text)
     if expected is None:
         with pytest.raises(InvalidToken, match="not well-formed JSON"):
-            unverified.open(PublicKey())
+            unverified.verified_claims(PublicKey())
     else:
-        assert repr(unverified.open(PublicKey())) == repr(expected)
+        assert repr(unverified.verified_claims(PublicKey())) == repr(expected)
 
 
 @pytest.mark.parametrize("where", ["header", "payload"])
@@ -434,7 +434,7 @@ def test_nesting_is_bounded(where: str) -> None:
         data = f'{{"alg":"RS256","kid":"{KEY_ID}","deep":{nested(depth)},"flat":[[],[]]}}'
         text = token(user_claims(), data) if where == "header" else token(data)
         try:
-            parse(text).open(PublicKey())
+            parse(text).verified_claims(PublicKey())
             depths[depth] = ("read", "")
         except InvalidToken as error:
             depths[depth] = (error.code, error.message)
@@ -445,7 +445,7 @@ def test_nesting_is_bounded(where: str) -> None:
 def test_many_lists_side_by_side_are_not_deep() -> None:
     """Only depth is bounded: a flat payload may hold any number of lists, and brackets in texts."""
     claims = {"flat": [[] for _ in range(500)], "text": "{[" * 500, "objects": [{} for _ in range(500)]}
-    assert parse(token(claims)).open(PublicKey()) == claims
+    assert parse(token(claims)).verified_claims(PublicKey()) == claims
 
 
 def test_size_is_limited_to_16_kib_exactly() -> None:
@@ -458,7 +458,7 @@ def test_size_is_limited_to_16_kib_exactly() -> None:
         if payload_size % 4 != 1:
             filler = "x" * (payload_size * 3 // 4 - len('{"a":""}'))
             text = token(f'{{"a":"{filler}"}}')
-            sizes[len(text)] = parse(text).open(PublicKey()) == {"a": filler}
+            sizes[len(text)] = parse(text).verified_claims(PublicKey()) == {"a": filler}
     assert sizes[MAX_TOKEN_BYTES] is True
     too_large = ("token_too_large", "The token is larger than 16384 bytes.")
     assert refusal(token(user_claims()).ljust(MAX_TOKEN_BYTES + 1, "A")) == too_large
@@ -520,7 +520,7 @@ def test_graph_token_is_recognised_by_its_nonce_when_the_signature_fails() -> No
 
 def test_nonce_in_the_header_does_no_harm_where_the_signature_fits() -> None:
     """The mark of Graph's tokens explains a failing signature; it is no reason to refuse by itself."""
-    assert parse(token(user_claims(), header(nonce="n"))).open(PublicKey()) == user_claims()
+    assert parse(token(user_claims(), header(nonce="n"))).verified_claims(PublicKey()) == user_claims()
 
 
 def test_unverified_token_cannot_be_changed() -> None:
@@ -552,7 +552,7 @@ def test_changed_token_is_refused_and_nothing_else(place: int, length: int, inst
     text = token(user_claims())
     changed = text[: place % len(text)] + instead + text[place % len(text) + length :]
     if changed == text:
-        assert parse(changed).open(PublicKey()) == user_claims()
+        assert parse(changed).verified_claims(PublicKey()) == user_claims()
     else:
         refusal(changed)
 
@@ -572,4 +572,4 @@ def test_any_json_in_header_and_payload_is_read_or_refused_and_nothing_else(
     """Values of all kinds in header and payload lead to claims or to InvalidToken."""
     for text in (token(claims, head), token(claims, HEADER)):
         with suppress(InvalidToken):
-            assert isinstance(parse(text).open(PublicKey()), dict)
+            assert isinstance(parse(text).verified_claims(PublicKey()), dict)

@@ -93,7 +93,7 @@ def test_rfc_7520_signature_is_verified() -> None:
     key = parse_keys({"keys": [RFC7520_KEY]}).find(unverified.key_id)
     assert key is not None
     with pytest.raises(InvalidToken, match="has a payload that is not well-formed JSON") as caught:
-        unverified.open(key)
+        unverified.verified_claims(key)
     assert caught.value.code == "token_malformed"
 
 
@@ -105,7 +105,7 @@ def test_entra_key_is_read_with_everything_around_it() -> None:
     key = keys.find(KEY_ID)
     assert key is not None
     assert (key.key_id, key.issuer, keys.skipped) == (KEY_ID, issuer, ())
-    assert parse(token(user_claims())).open(key) == user_claims()
+    assert parse(token(user_claims())).verified_claims(key) == user_claims()
     assert keys.find("other") is None
 
 
@@ -186,7 +186,7 @@ def test_private_members_are_not_read() -> None:
     }
     key = parse_keys({"keys": [jwk(**private, dp="AQ", dq="AQ", qi="AQ", oth=[])]}).find(KEY_ID)
     assert key is not None
-    assert parse(token(user_claims())).open(key) == user_claims()
+    assert parse(token(user_claims())).verified_claims(key) == user_claims()
     assert private["d"] not in repr(key)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from camunda_entra_fastapi.errors import EntraError
 from camunda_entra_fastapi.validation.compact import parse
-from camunda_entra_fastapi.validation.verifier import verify
+from camunda_entra_fastapi.validation.verifier import verify_access_token
 from tests.tokens import (
     ABSENT,
     CALLER,
@@ -49,7 +49,7 @@ def test_strangers_learn_nothing_but_that_the_signature_is_wrong(claims: object)
     """Whatever a wrongly signed token says, it is refused for its signature, never with a 403."""
     policy = replace(POLICY, allow_guests=False, allowed_clients=frozenset({CALLER}))
     with pytest.raises(EntraError) as caught:
-        verify(parse(token(claims, name="another-key")), signing_key(), policy, NOW)
+        verify_access_token(parse(token(claims, name="another-key")), signing_key(), policy, NOW)
     assert caught.value.code == "signature_invalid"
 
 
@@ -99,7 +99,7 @@ def test_checks_come_in_a_fixed_order() -> None:
         head = {name: value for name, value in header.items() if value is not ABSENT}
         text = ".".join([token(shown, head, options["name"]), *["AAAA"] * (options["parts"] - 3)])
         try:
-            verify(parse(text), signing_key(**options["key"]), policy, NOW)
+            verify_access_token(parse(text), signing_key(**options["key"]), policy, NOW)
         except EntraError as error:
             return error.code
         return "accepted"

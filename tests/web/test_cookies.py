@@ -7,7 +7,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.web.cookies import MAX_CHUNK, MAX_CHUNKS, Cookies
-from camunda_entra_fastapi.web.public_url import Site
+from camunda_entra_fastapi.web.public_url import PublicUrl
 
 HANDLE = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789._-", k=10_000))
 
@@ -25,7 +25,7 @@ def with_cookies(header: str, scheme: str = "https") -> HTTPConnection:
 
 def cookies(domain: str | None = None) -> Cookies:
     """Ours, on a site whose address is the request's."""
-    return Cookies("entra_session", domain, Site(None))
+    return Cookies("entra_session", domain, PublicUrl(None))
 
 
 def sent_back(lines: list[str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def test_flags_and_prefixes_are_as_strict_as_the_address_allows(
 ) -> None:
     """Scripts never see it, other sites never send it, and no other host can set it."""
     ours, request = cookies(domain), connection(scheme)
-    assert ours.keep_session(request, "handle", 90.7) == [line]
+    assert ours.set_session(request, "handle", 90.7) == [line]
     assert ours.session(with_cookies(line.partition(";")[0], scheme)) == "handle"
 
 
@@ -75,7 +75,7 @@ def test_a_cookie_of_the_other_kind_of_address_is_not_read() -> None:
 def test_large_handles_come_in_chunks_that_browsers_keep(size: int) -> None:
     """Each line stays below 4096 bytes, and together they are the handle again."""
     ours, request = cookies(), connection()
-    lines = ours.keep_session(request, HANDLE[:size], 60)
+    lines = ours.set_session(request, HANDLE[:size], 60)
     assert max(map(len, lines)) < 4096
     assert len(lines) == -(-size // MAX_CHUNK)
     assert ours.session(with_cookies(header_of(sent_back(lines)))) == HANDLE[:size]
@@ -84,8 +84,8 @@ def test_large_handles_come_in_chunks_that_browsers_keep(size: int) -> None:
 def test_chunks_of_a_longer_session_are_dropped() -> None:
     """What is left over would be in every request."""
     ours = cookies()
-    before = sent_back(ours.keep_session(connection(), HANDLE, 60))
-    lines = ours.keep_session(with_cookies(header_of(before)), "short", 60)
+    before = sent_back(ours.set_session(connection(), HANDLE, 60))
+    lines = ours.set_session(with_cookies(header_of(before)), "short", 60)
     dropped = {line.partition("=")[0] for line in lines if "Max-Age=0;" in line}
     assert dropped == {"__Host-entra_session-1", "__Host-entra_session-2"}
     assert sent_back(lines) == {"__Host-entra_session": "short"}
@@ -94,11 +94,11 @@ def test_chunks_of_a_longer_session_are_dropped() -> None:
 def test_signing_out_drops_all_there_are() -> None:
     """And the first one also where the browser sent none."""
     ours = cookies()
-    before = sent_back(ours.keep_session(connection(), HANDLE, 60))
-    lines = ours.drop_session(with_cookies(header_of(before)))
+    before = sent_back(ours.set_session(connection(), HANDLE, 60))
+    lines = ours.delete_session(with_cookies(header_of(before)))
     assert {line.partition("=")[0] for line in lines} == before.keys()
     assert all(line.partition("=")[2].startswith("; Max-Age=0;") for line in lines)
-    assert len(ours.drop_session(connection())) == 1
+    assert len(ours.delete_session(connection())) == 1
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_counts_that_cannot_be_are_none(first: str) -> None:
 def test_attempts_have_cookies_of_their_own() -> None:
     """Named by their IDs, told from sessions, and dropped one by one."""
     ours = cookies()
-    lines = [ours.keep_attempt(connection(), name, f"sealed-{name}", 600) for name in ("a1", "b2")]
+    lines = [ours.set_attempt(connection(), name, f"sealed-{name}", 600) for name in ("a1", "b2")]
     request = with_cookies(header_of(sent_back(lines)) + "; __Host-entra_session=handle")
     assert ours.attempts(request) == {"a1": "sealed-a1", "b2": "sealed-b2"}
     assert ours.attempt(request, "b2") == "sealed-b2"
     assert ours.attempt(request, "c3") is None
     assert ours.session(request) == "handle"
-    assert ours.drop_attempt(request, "a1").startswith("__Host-entra_session_attempt_a1=; Max-Age=0;")
+    assert ours.delete_attempt(request, "a1").startswith("__Host-entra_session_attempt_a1=; Max-Age=0;")

@@ -26,7 +26,7 @@ from tests.site import (
     Site,
     Store,
     code_of,
-    keeper_of,
+    session_manager_of,
     set_cookies,
 )
 from tests.tokens import user_claims
@@ -296,7 +296,7 @@ async def test_tokens_that_are_kept_for_small_cookies_are_bounded(
     site: Site, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two sessions for one place, each gets its own token, obtained anew when it was given up."""
-    monkeypatch.setattr("camunda_entra_fastapi.sign_in.session_manager.MAX_WITH_TOKEN", 1)
+    monkeypatch.setattr("camunda_entra_fastapi.sign_in.session_manager.MAX_ACCESS_TOKENS", 1)
     a_lot(emulator, groups=190)
     browsers = [await site.browser().signed_in() for _ in range(2)]
     tokens = [told(await each.http.get(f"{VERIFY}?token=true"))["access-token"] for each in browsers]
@@ -307,10 +307,10 @@ async def test_tokens_that_are_kept_for_small_cookies_are_bounded(
 async def test_a_token_that_is_there_is_not_obtained_anew(site: Site) -> None:
     """Another request may have renewed the session a moment ago."""
     browser = await site.browser().signed_in()
-    keeper = keeper_of(site)
-    found = await keeper.find(browser.session)
+    manager = session_manager_of(site)
+    found = await manager.find(browser.session)
     assert found is not None
-    assert await keeper.with_access_token(found) is found
+    assert await manager.with_access_token(found) is found
     assert site.renewals() == 0
 
 
@@ -644,7 +644,7 @@ async def test_health_says_no_while_the_session_store_is_away(
     async def check() -> None:
         raise SessionsUnavailable("The store is away.", 5)
 
-    monkeypatch.setattr(keeper_of(site).store, "check", check)
+    monkeypatch.setattr(session_manager_of(site).store, "check", check)
     answer = await site.browser().http.get("/auth/health")
     assert (answer.status_code, code_of(answer)) == (503, "sessions_unavailable")
     assert answer.headers["retry-after"] == "5"

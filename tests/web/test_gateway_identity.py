@@ -209,7 +209,7 @@ async def test_many_users_are_kept_within_bounds(
     emulator: EntraEmulator, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is signed for all the same."""
-    monkeypatch.setattr("camunda_entra_fastapi.web.signed_identity.KEPT", 2)
+    monkeypatch.setattr("camunda_entra_fastapi.web.signed_identity.MAX_CACHED", 2)
     async with emulator.http_client() as client:
         entra = CamundaEntra(emulator.settings(), http_client=client, clock=clock)
         gate = FastAPI()

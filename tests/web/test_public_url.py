@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.web.public_url import Site, is_navigation
+from camunda_entra_fastapi.web.public_url import PublicUrl, is_navigation
 
 
 def connection(path: str = "/", **scope: Any) -> HTTPConnection:
@@ -36,9 +36,9 @@ def test_the_origin_is_written_as_browsers_write_it(
     base_url: str | None, scope: dict[str, Any], origin: str
 ) -> None:
     """Lower case, without the scheme's own port; the base URL counts more than the request."""
-    site = Site(base_url)
-    assert site.origin(connection(**scope)) == origin
-    assert site.is_secure(connection(**scope)) is origin.startswith("https:")
+    public_url = PublicUrl(base_url)
+    assert public_url.origin(connection(**scope)) == origin
+    assert public_url.is_secure(connection(**scope)) is origin.startswith("https:")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_addresses_of_ours_have_what_stands_before_them(
     base_url: str | None, scope: dict[str, Any], expected: str
 ) -> None:
     """A proxy's prefix is in all of them, a mounted application's is not."""
-    assert Site(base_url).url(connection(**scope), "/auth/login") == expected
+    assert PublicUrl(base_url).url(connection(**scope), "/auth/login") == expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_addresses_of_ours_have_what_stands_before_them(
 )
 def test_the_root_is_what_stands_before_an_own_path(path: str, root_path: str, root: str) -> None:
     """Whether servers leave a proxy's prefix in the path or take it out, and wherever the router is."""
-    assert Site(None).root_of(connection(path, root_path=root_path), "/auth/login") == root
+    assert PublicUrl(None).root_of(connection(path, root_path=root_path), "/auth/login") == root
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_what_was_asked_for_is_told_as_the_browser_asked(
     base_url: str | None, path: str, scope: dict[str, Any], expected: str
 ) -> None:
     """Percent-encoded, with query, and with the public prefix in place of the inner one."""
-    assert Site(base_url).asked_for(connection(path, **scope)) == expected
+    assert PublicUrl(base_url).requested_path(connection(path, **scope)) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import CrossOrigin
-from camunda_entra_fastapi.web.public_url import Site
+from camunda_entra_fastapi.web.public_url import PublicUrl
 from camunda_entra_fastapi.web.same_origin import check_same_origin, is_cross_site
 
 OURS = "https://operate.example.com"
-SITE = Site(OURS)
+SITE = PublicUrl(OURS)
 
 
 def connection(method: str | None, **headers: str) -> HTTPConnection:

@@ -12,7 +12,7 @@ from camunda_entra_fastapi.cli.fetching import entra_http
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import EntraRefused, FetchFailed, SettingsError
 from camunda_entra_fastapi.remote.aadsts import Kind, explain
-from camunda_entra_fastapi.remote.claims_request import merged
+from camunda_entra_fastapi.remote.claims_request import claims_parameter
 from camunda_entra_fastapi.remote.credentials import Client, ClientCertificate, ClientSecret
 from camunda_entra_fastapi.remote.token_endpoint import request_app_token
 from camunda_entra_fastapi.runtime import client_of, policy_of
@@ -65,7 +65,7 @@ async def credential(context: DoctorContext) -> AsyncIterator[Finding]:
     http = entra_http(context.settings, context.probe.client)
     try:
         tokens = await request_app_token(
-            http, context.discovery.token_endpoint, client, scope=scope, claims=merged(None)
+            http, context.discovery.token_endpoint, client, scope=scope, claims=claims_parameter(None)
         )
     except EntraRefused as error:
         policy = explain(error.refusal).kind in (Kind.POLICY, Kind.CONSENT)

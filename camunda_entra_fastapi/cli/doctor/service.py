@@ -10,7 +10,7 @@ from camunda_entra_fastapi.cli.doctor.context import ContextClock, DoctorContext
 from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
-from camunda_entra_fastapi.runtime import join
+from camunda_entra_fastapi.runtime import build_runtime
 from camunda_entra_fastapi.settings.urls import masked
 from camunda_entra_fastapi.urls import is_loopback
 
@@ -28,11 +28,11 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
     """The session store answers."""
     setting = context.settings.session_store
     try:
-        joined = join(context.settings, context.probe.client, ContextClock(context))
+        runtime = build_runtime(context.settings, context.probe.client, ContextClock(context))
     except SettingsError as error:
         yield wrong("sessions", error.problems[0], "settings_invalid")
         return
-    if joined.parts is None:
+    if runtime.login_context is None:
         yield skipped("sessions", "there is no secret to seal them with, so nobody signs in with a browser")
         return
     if setting == "cookie":
@@ -46,7 +46,7 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
             "memory_store",
         )
     else:
-        store = joined.parts.sessions.keeper.store
+        store = runtime.login_context.sessions.manager.store
         host = urlsplit(masked(setting)).netloc.rpartition("@")[2]
         try:
             await store.check()

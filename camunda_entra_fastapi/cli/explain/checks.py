@@ -160,7 +160,7 @@ class _TokenChecker:
         if key is None:
             yield Finding("signature", State.SKIPPED, "not looked at, as there is no key for it")
         else:
-            yield self._check("signature", lambda: unverified.open(key))
+            yield self._check("signature", lambda: unverified.verified_claims(key))
 
     def _without_keys(self, *, is_well_formed: bool) -> Iterator[Finding]:
         if not is_well_formed:

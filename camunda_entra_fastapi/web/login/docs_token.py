@@ -19,9 +19,9 @@ from camunda_entra_fastapi.errors import (
     FetchFailed,
     SignInFailed,
 )
-from camunda_entra_fastapi.sign_in.exchange import unavailable
+from camunda_entra_fastapi.sign_in.exchange import entra_unavailable
 from camunda_entra_fastapi.sign_in.protocol import single_valued
-from camunda_entra_fastapi.web.login.parts import Parts, Paths
+from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.same_origin import is_same_origin
 
 MAX_FORM: Final = 16 * 1024
@@ -31,7 +31,7 @@ _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _HEADERS: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-class DocsToken:
+class DocsTokenEndpoint:
     """Redeems codes and refresh tokens for the docs page, and for nobody else.
 
     Args:
@@ -39,46 +39,46 @@ class DocsToken:
         paths: Where this is, and where the docs page receives codes.
     """
 
-    def __init__(self, parts: Callable[[], Parts], paths: Paths) -> None:
-        self._parts = parts
+    def __init__(self, context: Callable[[], LoginContext], paths: LoginPaths) -> None:
+        self._context = context
         self._paths = paths
 
     async def token(self, request: Request) -> Response:
         """What Entra answers to the form, with the client secret added."""
-        parts = self._parts()
-        exchange = parts.sign_in.exchange
+        context = self._context()
+        exchange = context.sign_in.exchange
         try:
-            grant = await self._grant(request, parts)
+            grant = await self._grant(request, context)
             status, document = await exchange.http.post_form(
                 await exchange.keys.token_endpoint(), {**await exchange.client.form(), **grant}
             )
         except FetchFailed as failure:
-            return _oauth_error(parts, unavailable(failure))
+            return _oauth_error(context, entra_unavailable(failure))
         except EntraError as error:
-            return _oauth_error(parts, error)
+            return _oauth_error(context, error)
         try:
             return JSONResponse(document, status, _HEADERS)
         except ValueError:  # half a character, or a number without end, which Python's JSON lets in
             garbled = FetchFailed("The token endpoint answered with something that JSON cannot hold.")
-            return _oauth_error(parts, unavailable(garbled))
+            return _oauth_error(context, entra_unavailable(garbled))
 
-    async def _grant(self, request: Request, parts: Parts) -> dict[str, str]:
+    async def _grant(self, request: Request, context: LoginContext) -> dict[str, str]:
         """The fields that are passed on.
 
         Raises:
             CrossOrigin: No page of ours asks.
             SignInFailed: The form is not one that the docs page sends.
         """
-        site = parts.sessions.site
-        if not is_same_origin(request, site):
+        public_url = context.sessions.public_url
+        if not is_same_origin(request, public_url):
             raise CrossOrigin("Tokens are given here to this service's own docs page only.")
         form = await _read_form(request)
-        if form.get("client_id", parts.sign_in.client_id) != parts.sign_in.client_id:
+        if form.get("client_id", context.sign_in.client_id) != context.sign_in.client_id:
             raise _wrong("client_id must be this service's.")
         match form.get("grant_type"):
             case "authorization_code":
-                root = site.root_of(request, self._paths.of("token"))
-                redirect_uri = site.url(request, self._paths.docs_redirect, root)
+                root = public_url.root_of(request, self._paths.of("token"))
+                redirect_uri = public_url.url(request, self._paths.docs_redirect, root)
                 if form.get("redirect_uri") != redirect_uri:
                     raise _wrong(f"redirect_uri must be {redirect_uri}.")
                 if not _VERIFIER.fullmatch(form.get("code_verifier", "")):
@@ -117,9 +117,9 @@ def _wrong(message: str) -> SignInFailed:
     return SignInFailed("login_request_invalid", message)
 
 
-def _oauth_error(parts: Parts, error: EntraError) -> Response:
+def _oauth_error(context: LoginContext, error: EntraError) -> Response:
     """In the shape that OAuth clients read (RFC 6749, 5.2)."""
-    answer = parts.challenger.answer(error)
+    answer = context.challenger.answer(error)
     body = {"error": answer.detail["error"], "error_description": error.message, "code": error.code}
     retry = answer.headers if isinstance(error, EntraUnavailable) else {}
     return JSONResponse(body, answer.status, {**retry, **_HEADERS})

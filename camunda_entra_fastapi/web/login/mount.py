@@ -15,7 +15,7 @@ _FOUND: Final = "camunda_entra_fastapi.route"
 """Member of the scope: the route that matched."""
 
 
-class FixedPaths(BaseRoute):
+class LoginMount(BaseRoute):
     """Behaves as its routes would one by one; a path that is none of theirs goes on to the next route.
 
     Args:

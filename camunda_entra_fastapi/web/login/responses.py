@@ -14,7 +14,7 @@ from camunda_entra_fastapi.errors import (
     SignInFailed,
 )
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.challenges import Answer, Challenger
+from camunda_entra_fastapi.web.challenges import Challenger, ErrorResponse
 from camunda_entra_fastapi.web.login.pages import Page, render, texts
 from camunda_entra_fastapi.web.public_url import is_navigation
 
@@ -44,7 +44,7 @@ def plain(status: int, text: str) -> Response:
     return PlainTextResponse(text, status, _PRIVATE)
 
 
-def as_json(answer: Answer) -> Response:
+def as_json(answer: ErrorResponse) -> Response:
     """What programs get, in the shape of FastAPI's errors."""
     return JSONResponse({"detail": answer.detail}, answer.status, {**answer.headers, **_PRIVATE})
 

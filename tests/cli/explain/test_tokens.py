@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camunda_entra_fastapi import AccessDenied, EntraSettings, InvalidToken
-from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.cli.explain.explanation import explain_token
 from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.remedies import REMEDIES
@@ -21,6 +20,7 @@ from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.runtime import policy_of, provider_of
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, UNRELATED
+from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.validation.keys import KeySet, parse_keys
 from tests.cli.conftest import Ran
 from tests.testing.browsing import change_application
@@ -262,9 +262,9 @@ async def verdict_of(token: str, settings: EntraSettings, emulator: EntraEmulato
         keys = KeySource(
             EntraHttp(client=client), provider_of(settings), lifetime=3600, monotonic=time.monotonic
         )
-        authenticator = Authenticator(keys, policy_of(settings), remember=0, clock=time)
+        validator = TokenValidator(keys, policy_of(settings), cache_size=0, clock=time)
         try:
-            await authenticator.authenticate(token)
+            await validator.validate_text(token)
         except (InvalidToken, AccessDenied) as error:
             return error.code
     return ""

@@ -32,10 +32,10 @@ from tests.site import (
     Store,
     code_of,
     guarded,
-    keeper_of,
     kept_cookies,
     query_of,
     register,
+    session_manager_of,
     set_cookies,
     texts_in,
 )
@@ -362,7 +362,7 @@ async def test_a_session_state_that_is_none_is_left_out(
     back = await browser.come_back()
     given = "s" * size
     assert (await browser.open(back.replace(query_of(back)["session_state"], given))).status_code == 303
-    found = await keeper_of(site).find(browser.session)
+    found = await session_manager_of(site).find(browser.session)
     assert found is not None
     assert found.session.sid == (given if is_kept else None)
 

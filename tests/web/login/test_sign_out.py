@@ -24,10 +24,10 @@ from tests.site import (
     Site,
     Store,
     code_of,
-    keeper_of,
     kept_cookies,
     query_of,
     register,
+    session_manager_of,
     set_cookies,
     texts_in,
 )
@@ -252,7 +252,7 @@ class Away:
         """Fail."""
         raise SessionsUnavailable("The session store cannot be reached.")
 
-    async def once(self, mark: str, seconds: float) -> bool:
+    async def use_once(self, key: str, seconds: float) -> bool:
         """Fail."""
         raise SessionsUnavailable("The session store cannot be reached.")
 
@@ -273,7 +273,7 @@ async def stranded(make_site: MakeSite) -> Browser:
     """Somebody signed in whose session store is away; at a site of its own."""
     site = make_site(session_store="memory")
     browser = await site.browser().signed_in()
-    keeper_of(site).store = Away()
+    session_manager_of(site).store = Away()
     return browser
 
 

@@ -5,14 +5,14 @@ from typing import Any, Protocol
 
 from camunda_entra_fastapi.errors import EntraError, InvalidToken
 from camunda_entra_fastapi.remote.keysource import KeySource
-from camunda_entra_fastapi.telemetry import remembered_hits, validation_seconds, validations
+from camunda_entra_fastapi.telemetry import cache_hits, validation_seconds, validations
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import UnverifiedToken, parse
 from camunda_entra_fastapi.validation.id_token import verify_id_token
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey
 from camunda_entra_fastapi.validation.policy import Policy
-from camunda_entra_fastapi.validation.token_cache import RememberedTokens
-from camunda_entra_fastapi.validation.verifier import verify
+from camunda_entra_fastapi.validation.token_cache import TokenCache
+from camunda_entra_fastapi.validation.verifier import verify_access_token
 
 
 class Clock(Protocol):
@@ -25,7 +25,7 @@ class Clock(Protocol):
         """Seconds since some moment, never going back, to measure how long things take."""
 
 
-class Authenticator:
+class TokenValidator:
     """Judges tokens by a policy and the provider's keys.
 
     Args:
@@ -35,26 +35,26 @@ class Authenticator:
         clock: What time it is.
     """
 
-    def __init__(self, keys: KeySource, policy: Policy, *, remember: int, clock: Clock) -> None:
+    def __init__(self, keys: KeySource, policy: Policy, *, cache_size: int, clock: Clock) -> None:
         self._keys = keys
         self._policy = policy
         # What we asked for ourselves names us as its client, whichever other clients are let in.
-        ours = policy.allowed_clients and policy.allowed_clients | {policy.client_id.lower()}
-        self._own_policy = replace(policy, allowed_clients=ours)
-        self._remembered: RememberedTokens[EntraUser] = RememberedTokens(remember)
+        allowed_clients = policy.allowed_clients and policy.allowed_clients | {policy.client_id.lower()}
+        self._own_policy = replace(policy, allowed_clients=allowed_clients)
+        self._cache: TokenCache[EntraUser] = TokenCache(cache_size)
         self._clock = clock
         self._time = clock.time
         self._current_keys = keys.current
 
-    def recall(self, credentials: bytes) -> EntraUser | None:
+    def cached(self, credentials: bytes) -> EntraUser | None:
         """The user whose credentials, to the letter, were judged before and would pass again; else None."""
         keys = self._current_keys()
-        user = None if keys is None else self._remembered.find(credentials, keys, self._time())
+        user = None if keys is None else self._cache.get(credentials, keys, self._time())
         if user is not None:
-            remembered_hits.count += 1
+            cache_hits.count += 1
         return user
 
-    async def judge(self, token: bytes, credentials: bytes) -> EntraUser:
+    async def validate(self, token: bytes, credentials: bytes) -> EntraUser:
         """The user of an access token, who is remembered by the credentials that brought it.
 
         Args:
@@ -70,10 +70,10 @@ class Authenticator:
         outcome = "failed"
         try:
             unverified = parse(token)
-            key, keys = self._key_at_hand(unverified) or await self._find_key(unverified)
-            claims = verify(unverified, key, self._policy, self._time())
-            user = EntraUser.of_own_claims(claims, credentials)
-            self._remembered.remember(credentials, user, key, keys, claims["exp"] + self._policy.clock_skew)
+            key, keys = self._known_key(unverified) or await self._fetch_key(unverified)
+            claims = verify_access_token(unverified, key, self._policy, self._time())
+            user = EntraUser.from_owned_claims(claims, credentials)
+            self._cache.put(credentials, user, key, keys, claims["exp"] + self._policy.clock_skew)
             outcome = "accepted"
         except EntraError as error:
             outcome = error.code
@@ -84,16 +84,16 @@ class Authenticator:
             validation_seconds.record(self._clock.monotonic() - began, attributes)
         return user
 
-    async def authenticate(self, token: str) -> EntraUser:
+    async def validate_text(self, token: str) -> EntraUser:
         """The user of an access token, remembered or judged.
 
         Raises:
-            EntraError: As ``judge`` does.
+            EntraError: As ``validate`` does.
         """
         credentials = b"Bearer " + token.encode()
-        return self.recall(credentials) or await self.judge(token.encode(), credentials)
+        return self.cached(credentials) or await self.validate(token.encode(), credentials)
 
-    async def own_access_claims(self, token: str) -> dict[str, Any]:
+    async def validate_own_access_token(self, token: str) -> dict[str, Any]:
         """The claims of an access token that this service was given when somebody signed in.
 
         Raises:
@@ -102,10 +102,10 @@ class Authenticator:
             EntraUnavailable: No keys to judge it by could be fetched yet.
         """
         unverified = parse(token)
-        key, _ = self._key_at_hand(unverified) or await self._find_key(unverified)
-        return verify(unverified, key, self._own_policy, self._time())
+        key, _ = self._known_key(unverified) or await self._fetch_key(unverified)
+        return verify_access_token(unverified, key, self._own_policy, self._time())
 
-    async def id_claims(self, token: str, *, nonce: str | None, access_token: str) -> dict[str, Any]:
+    async def validate_id_token(self, token: str, *, nonce: str | None, access_token: str) -> dict[str, Any]:
         """The claims of an ID token that came together with the access token.
 
         Args:
@@ -119,18 +119,18 @@ class Authenticator:
             EntraUnavailable: No keys to judge it by could be fetched yet.
         """
         unverified = parse(token)
-        key, _ = self._key_at_hand(unverified) or await self._find_key(unverified)
+        key, _ = self._known_key(unverified) or await self._fetch_key(unverified)
         return verify_id_token(
             unverified, key, self._policy, self._time(), nonce=nonce, access_token=access_token
         )
 
-    def _key_at_hand(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet] | None:
+    def _known_key(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet] | None:
         """The token's key, and the set that it is in; None when Entra must be asked."""
         keys = self._current_keys()
         key = None if keys is None else keys.find(unverified.key_id)
         return None if keys is None or key is None else (key, keys)
 
-    async def _find_key(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet]:
+    async def _fetch_key(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet]:
         """The same, by asking Entra."""
         key, keys = await self._keys.find(unverified.key_id)
         if key is None:

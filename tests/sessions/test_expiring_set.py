@@ -1,12 +1,12 @@
 """What counts once: bounded, and forgotten in time."""
 
-from camunda_entra_fastapi.sessions.replay import Marks
+from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
 from tests.conftest import FakeClock
 
 
 def test_a_mark_counts_once_until_its_time_is_over(clock: FakeClock) -> None:
     """The second time it is refused, and afterwards it is new again."""
-    marks = Marks(clock.time)
+    marks = ExpiringSet(clock.time)
     assert marks.add("a", 10)
     assert not marks.add("a", 10)
     assert "a" in marks
@@ -17,7 +17,7 @@ def test_a_mark_counts_once_until_its_time_is_over(clock: FakeClock) -> None:
 
 def test_no_more_are_kept_than_the_limit(clock: FakeClock) -> None:
     """A flood drives out the oldest, never the newest."""
-    marks = Marks(clock.time, limit=10)
+    marks = ExpiringSet(clock.time, limit=10)
     for number in range(100):
         assert marks.add(str(number), 60)
         assert str(number) in marks
@@ -26,7 +26,7 @@ def test_no_more_are_kept_than_the_limit(clock: FakeClock) -> None:
 
 def test_expired_ones_are_swept_first(clock: FakeClock) -> None:
     """What still counts is kept when there is room for it."""
-    marks = Marks(clock.time, limit=10)
+    marks = ExpiringSet(clock.time, limit=10)
     for number in range(5):
         marks.add(f"long {number}", 100)
     for number in range(5):

@@ -1,4 +1,4 @@
-"""``Authenticator``: the one way that every token goes, and what is remembered of it."""
+"""``TokenValidator``: the one way that every token goes, and what is remembered of it."""
 
 import asyncio
 from base64 import urlsafe_b64encode
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from camunda_entra_fastapi.authenticator import Authenticator
 from camunda_entra_fastapi.errors import AccessDenied, EntraError, EntraUnavailable, InvalidToken
 from camunda_entra_fastapi.remote.keysource import KeySource
+from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.validation.keys import SigningKey
 from camunda_entra_fastapi.validation.policy import Policy
 from tests.conftest import FakeClock
@@ -51,7 +51,7 @@ def source(entra: ScriptedEntra, clock: FakeClock) -> KeySource:
 
 
 @pytest.fixture
-def authenticator(source: KeySource, clock: FakeClock) -> Authenticator:
+def validator(source: KeySource, clock: FakeClock) -> TokenValidator:
     """What is under test."""
     return made(source, clock)
 
@@ -71,10 +71,10 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def made(
-    source: KeySource, clock: FakeClock, policy: Policy = POLICY, *, remember: int = 100
-) -> Authenticator:
-    """An authenticator with that policy."""
-    return Authenticator(source, policy, remember=remember, clock=clock)
+    source: KeySource, clock: FakeClock, policy: Policy = POLICY, *, cache_size: int = 100
+) -> TokenValidator:
+    """A validator with that policy."""
+    return TokenValidator(source, policy, cache_size=cache_size, clock=clock)
 
 
 def signed_by(name: str, **claims: Any) -> str:
@@ -82,10 +82,10 @@ def signed_by(name: str, **claims: Any) -> str:
     return token(user_claims(**claims), dict(HEADER) | {"kid": name}, name)
 
 
-async def verdict(authenticator: Authenticator, text: str) -> str:
+async def verdict(validator: TokenValidator, text: str) -> str:
     """The code of the refusal, or ``accepted``."""
     try:
-        await authenticator.authenticate(text)
+        await validator.validate_text(text)
     except EntraError as error:
         return error.code
     return "accepted"
@@ -99,10 +99,10 @@ async def refreshed(source: KeySource, clock: FakeClock) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_good_token_gives_its_user(authenticator: Authenticator) -> None:
+async def test_a_good_token_gives_its_user(validator: TokenValidator) -> None:
     """Everything that the token says of who is asking, and the token itself for calling on."""
     text = token(user_claims())
-    user = await authenticator.authenticate(text)
+    user = await validator.validate_text(text)
     assert (user.subject, user.name, user.scopes) == (
         "pairwise-subject",
         "Ada Example",
@@ -110,80 +110,80 @@ async def test_a_good_token_gives_its_user(authenticator: Authenticator) -> None
     )
     assert user.access_token == text
     assert not user.is_app
-    assert (await authenticator.authenticate(token(app_claims()))).is_app
+    assert (await validator.validate_text(token(app_claims()))).is_app
 
 
 async def test_a_token_seen_before_is_not_verified_again(
-    authenticator: Authenticator, entra: ScriptedEntra, verified: list[str]
+    validator: TokenValidator, entra: ScriptedEntra, verified: list[str]
 ) -> None:
     """The same user comes back, without a verification and without asking Entra."""
     text = token(user_claims())
-    first = await authenticator.authenticate(text)
-    again = [await authenticator.authenticate(text) for _ in range(10)]
+    first = await validator.validate_text(text)
+    again = [await validator.validate_text(text) for _ in range(10)]
     assert all(user is first for user in again)
     assert verified == [KEY_ID]
     assert entra.asked == ["discovery", "keys"]
 
 
-async def test_another_spelling_is_another_token(authenticator: Authenticator, verified: list[str]) -> None:
+async def test_another_spelling_is_another_token(validator: TokenValidator, verified: list[str]) -> None:
     """What was verified is the whole text, the signature included."""
     text = token(user_claims())
-    await authenticator.authenticate(text)
+    await validator.validate_text(text)
     head, _, signature = text.rpartition(".")
     forged = f"{head}.{'A' * len(signature)}"
-    assert await verdict(authenticator, forged[:-1] + "A") == "signature_invalid"
+    assert await verdict(validator, forged[:-1] + "A") == "signature_invalid"
     assert len(verified) == 2
 
 
-async def test_refused_tokens_are_not_remembered(authenticator: Authenticator, verified: list[str]) -> None:
+async def test_refused_tokens_are_not_remembered(validator: TokenValidator, verified: list[str]) -> None:
     """Neither as good nor as bad: each time it is judged anew."""
     text = token(user_claims(aud="api://other"))
-    assert [await verdict(authenticator, text) for _ in range(3)] == ["audience_mismatch"] * 3
+    assert [await verdict(validator, text) for _ in range(3)] == ["audience_mismatch"] * 3
     assert len(verified) == 3
 
 
-@pytest.mark.parametrize("remember", [0, 100], ids=["never remembered", "remembered"])
+@pytest.mark.parametrize("cache_size", [0, 100], ids=["never remembered", "remembered"])
 @pytest.mark.parametrize("lifetime", [3600, 3600.5])
 async def test_expiry_is_the_same_to_the_second_for_remembered_tokens(
-    remember: int, lifetime: float, source: KeySource, clock: FakeClock, verified: list[str]
+    cache_size: int, lifetime: float, source: KeySource, clock: FakeClock, verified: list[str]
 ) -> None:
     """``exp`` and the clock skew decide, not how often a token was seen."""
-    authenticator = made(source, clock, remember=remember)
+    validator = made(source, clock, cache_size=cache_size)
     text = token(user_claims(exp=NOW + lifetime))
-    assert await verdict(authenticator, text) == "accepted"
+    assert await verdict(validator, text) == "accepted"
     clock.now = NOW + lifetime + SKEW - 0.001
-    assert await verdict(authenticator, text) == "accepted"
-    assert len(verified) == (1 if remember else 2)
+    assert await verdict(validator, text) == "accepted"
+    assert len(verified) == (1 if cache_size else 2)
     clock.now = NOW + lifetime + SKEW
-    assert [await verdict(authenticator, text) for _ in range(2)] == ["token_expired"] * 2
+    assert [await verdict(validator, text) for _ in range(2)] == ["token_expired"] * 2
 
 
 async def test_a_rotated_out_key_takes_its_remembered_tokens_with_it(
-    authenticator: Authenticator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
+    validator: TokenValidator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
 ) -> None:
     """Until the next refresh they are good, afterwards they are not; those of other keys stay."""
     entra.publish(KEY_ID, "new")
     old, new = signed_by(KEY_ID, exp=NOW + 90_000), signed_by("new", exp=NOW + 90_000)
-    assert [await verdict(authenticator, text) for text in (old, new)] == ["accepted"] * 2
+    assert [await verdict(validator, text) for text in (old, new)] == ["accepted"] * 2
     entra.publish("new")
-    assert await verdict(authenticator, old) == "accepted"
+    assert await verdict(validator, old) == "accepted"
     await refreshed(source, clock)
-    assert [await verdict(authenticator, text) for text in (old, new)] == ["key_unknown", "accepted"]
+    assert [await verdict(validator, text) for text in (old, new)] == ["key_unknown", "accepted"]
 
 
 async def test_a_key_that_was_exchanged_under_its_id_takes_its_tokens_with_it(
-    authenticator: Authenticator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
+    validator: TokenValidator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
 ) -> None:
     """The ID is a name; the key is what verified."""
     text = token(user_claims(exp=NOW + 90_000))
-    assert await verdict(authenticator, text) == "accepted"
+    assert await verdict(validator, text) == "accepted"
     entra.publish(jwk("another", kid=KEY_ID))
     await refreshed(source, clock)
-    assert await verdict(authenticator, text) == "signature_invalid"
+    assert await verdict(validator, text) == "signature_invalid"
 
 
 async def test_a_refresh_that_changes_nothing_forgets_nothing(
-    authenticator: Authenticator,
+    validator: TokenValidator,
     entra: ScriptedEntra,
     source: KeySource,
     clock: FakeClock,
@@ -191,13 +191,13 @@ async def test_a_refresh_that_changes_nothing_forgets_nothing(
 ) -> None:
     """Nor does one that adds a key or fails."""
     text = token(user_claims(exp=NOW + 90_000))
-    await authenticator.authenticate(text)
+    await validator.validate_text(text)
     await refreshed(source, clock)
     entra.publish("new", KEY_ID)
     await refreshed(source, clock)
     entra.down()
     await refreshed(source, clock)
-    assert await verdict(authenticator, text) == "accepted"
+    assert await verdict(validator, text) == "accepted"
     assert verified == [KEY_ID]
     assert entra.asked.count("keys") == 4
 
@@ -219,29 +219,29 @@ async def test_no_more_is_remembered_than_was_said(
     source: KeySource, clock: FakeClock, verified: list[str]
 ) -> None:
     """The oldest leaves for the newest; it is verified again when it comes back."""
-    authenticator = made(source, clock, remember=2)
+    validator = made(source, clock, cache_size=2)
     texts = [token(user_claims(uti=str(number))) for number in range(3)]
     for text in texts:
-        await authenticator.authenticate(text)
+        await validator.validate_text(text)
     for text in reversed(texts):
-        await authenticator.authenticate(text)
+        await validator.validate_text(text)
     assert len(verified) == 4
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "x" * 20_000, "a.b.c.d.e", "ö.ö.ö"])
 async def test_what_is_no_token_is_refused_without_asking_entra(
-    text: str, authenticator: Authenticator, entra: ScriptedEntra
+    text: str, validator: TokenValidator, entra: ScriptedEntra
 ) -> None:
     """A stranger's nonsense costs no request."""
     with pytest.raises(InvalidToken):
-        await authenticator.authenticate(text)
+        await validator.validate_text(text)
     assert entra.asked == []
 
 
-async def test_an_unknown_key_is_a_bad_token(authenticator: Authenticator, entra: ScriptedEntra) -> None:
+async def test_an_unknown_key_is_a_bad_token(validator: TokenValidator, entra: ScriptedEntra) -> None:
     """After Entra was asked once more; the message says what may be the matter."""
     with pytest.raises(InvalidToken) as caught:
-        await authenticator.authenticate(signed_by("foreign"))
+        await validator.validate_text(signed_by("foreign"))
     assert caught.value.code == "key_unknown"
     assert "another tenant or cloud" in caught.value.message
     assert entra.asked == ["discovery", "keys", "keys"]
@@ -249,32 +249,32 @@ async def test_an_unknown_key_is_a_bad_token(authenticator: Authenticator, entra
 
 async def test_a_guest_who_is_not_let_in_is_not_remembered(source: KeySource, clock: FakeClock) -> None:
     """A refusal by policy is one each time."""
-    authenticator = made(source, clock, replace(POLICY, allow_guests=False))
+    validator = made(source, clock, replace(POLICY, allow_guests=False))
     text = token(user_claims(acct=1))
     for _ in range(2):
         with pytest.raises(AccessDenied) as caught:
-            await authenticator.authenticate(text)
+            await validator.validate_text(text)
         assert caught.value.code == "guest_not_allowed"
 
 
-async def test_without_keys_nobody_can_be_judged(authenticator: Authenticator, entra: ScriptedEntra) -> None:
+async def test_without_keys_nobody_can_be_judged(validator: TokenValidator, entra: ScriptedEntra) -> None:
     """That is told as such, never as a bad token; all is well as soon as Entra is back."""
     entra.down()
     with pytest.raises(EntraUnavailable):
-        await authenticator.authenticate(token(user_claims()))
+        await validator.validate_text(token(user_claims()))
 
 
 async def test_an_outage_later_changes_nothing_for_known_keys(
-    authenticator: Authenticator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
+    validator: TokenValidator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
 ) -> None:
     """Tokens seen before and tokens never seen: as long as the key is known, they are judged."""
     seen = token(user_claims(exp=NOW + 90_000))
-    await authenticator.authenticate(seen)
+    await validator.validate_text(seen)
     entra.down()
     await refreshed(source, clock)
     unseen = token(user_claims(exp=NOW + 90_000, uti="another"))
     foreign = token(user_claims(exp=NOW + 90_000, aud="api://other"))
-    assert [await verdict(authenticator, text) for text in (seen, unseen, foreign)] == [
+    assert [await verdict(validator, text) for text in (seen, unseen, foreign)] == [
         "accepted",
         "accepted",
         "audience_mismatch",
@@ -282,12 +282,12 @@ async def test_an_outage_later_changes_nothing_for_known_keys(
 
 
 async def test_three_hundred_first_tokens_at_once_are_one_fetch(
-    authenticator: Authenticator, entra: ScriptedEntra
+    validator: TokenValidator, entra: ScriptedEntra
 ) -> None:
     """Good and bad ones together, each with its own verdict."""
     good = [token(user_claims(uti=str(number))) for number in range(3)] * 50
     bad = [token(user_claims(aud=CLIENT_ID[::-1]))] * 150
-    verdicts = await asyncio.gather(*(verdict(authenticator, text) for text in good + bad))
+    verdicts = await asyncio.gather(*(verdict(validator, text) for text in good + bad))
     assert verdicts == ["accepted"] * 150 + ["audience_mismatch"] * 150
     assert entra.asked == ["discovery", "keys"]
 
@@ -300,25 +300,25 @@ def id_token(**changes: Any) -> str:
     return token(user_claims(**{"azp": ABSENT, "azpacr": ABSENT, "scp": ABSENT, "nonce": "n"} | changes))
 
 
-async def refused(authenticator: Authenticator, text: str, *, is_id_token: bool = False) -> str:
+async def refused(validator: TokenValidator, text: str, *, is_id_token: bool = False) -> str:
     """The code of the refusal of what came with a sign-in, or ``accepted``."""
     try:
         if is_id_token:
-            await authenticator.id_claims(text, nonce="n", access_token="a.b.c")
+            await validator.validate_id_token(text, nonce="n", access_token="a.b.c")
         else:
-            await authenticator.own_access_claims(text)
+            await validator.validate_own_access_token(text)
     except EntraError as error:
         return error.code
     return "accepted"
 
 
 async def test_an_access_token_of_our_own_gives_its_claims(
-    authenticator: Authenticator, entra: ScriptedEntra, verified: list[str]
+    validator: TokenValidator, entra: ScriptedEntra, verified: list[str]
 ) -> None:
     """It is verified as others are, and not remembered: sessions have their own memory."""
     claims = user_claims(azp=CLIENT_ID)
     for _ in range(2):
-        assert await authenticator.own_access_claims(token(claims)) == claims
+        assert await validator.validate_own_access_token(token(claims)) == claims
     assert len(verified) == 2
     assert entra.asked == ["discovery", "keys"]
 
@@ -330,11 +330,11 @@ async def test_our_own_client_is_let_in_beside_those_that_are_listed(
     """A list of clients is about bearer tokens, and who signs in here comes by this client."""
     listed = "dddddddd-1111-4222-8333-444444444444"
     policy = replace(POLICY, client_id=client_id, allowed_clients=frozenset({listed}))
-    authenticator = made(source, clock, policy)
+    validator = made(source, clock, policy)
     own = token(user_claims(azp=CLIENT_ID))
-    assert await refused(authenticator, own) == "accepted"
-    assert await refused(authenticator, token(user_claims(azp=CALLER))) == "client_not_allowed"
-    assert await verdict(authenticator, own) == "client_not_allowed"
+    assert await refused(validator, own) == "accepted"
+    assert await refused(validator, token(user_claims(azp=CALLER))) == "client_not_allowed"
+    assert await verdict(validator, own) == "client_not_allowed"
 
 
 @pytest.mark.parametrize(
@@ -350,53 +350,53 @@ async def test_our_own_access_token_is_judged_like_any_other(
     source: KeySource, clock: FakeClock, changes: dict[str, Any], code: str
 ) -> None:
     """The policy is the same for people with a token and people with a session."""
-    authenticator = made(source, clock, replace(POLICY, allow_guests=False))
-    assert await refused(authenticator, token(user_claims(**changes))) == code
+    validator = made(source, clock, replace(POLICY, allow_guests=False))
+    assert await refused(validator, token(user_claims(**changes))) == code
 
 
-async def test_an_id_token_gives_its_claims(authenticator: Authenticator, entra: ScriptedEntra) -> None:
+async def test_an_id_token_gives_its_claims(validator: TokenValidator, entra: ScriptedEntra) -> None:
     """By the same keys, with the nonce and the access token that it belongs to."""
     at_hash = urlsafe_b64encode(sha256(b"a.b.c").digest()[:16]).rstrip(b"=").decode()
-    claims = await authenticator.id_claims(id_token(at_hash=at_hash), nonce="n", access_token="a.b.c")
+    claims = await validator.validate_id_token(id_token(at_hash=at_hash), nonce="n", access_token="a.b.c")
     assert claims["name"] == "Ada Example"
     assert entra.asked == ["discovery", "keys"]
     with pytest.raises(InvalidToken) as caught:
-        await authenticator.id_claims(id_token(at_hash=at_hash), nonce="n", access_token="a.b.d")
+        await validator.validate_id_token(id_token(at_hash=at_hash), nonce="n", access_token="a.b.d")
     assert caught.value.code == "at_hash_mismatch"
     renewed = id_token(nonce=ABSENT)
-    assert await authenticator.id_claims(renewed, nonce=None, access_token="a.b.c")
-    assert await refused(authenticator, renewed, is_id_token=True) == "claim_missing"
+    assert await validator.validate_id_token(renewed, nonce=None, access_token="a.b.c")
+    assert await refused(validator, renewed, is_id_token=True) == "claim_missing"
 
 
 async def test_an_id_token_is_judged_at_the_time_that_it_is(
-    authenticator: Authenticator, clock: FakeClock
+    validator: TokenValidator, clock: FakeClock
 ) -> None:
     """One that has expired says nothing of who is there now."""
-    assert await refused(authenticator, id_token(), is_id_token=True) == "accepted"
+    assert await refused(validator, id_token(), is_id_token=True) == "accepted"
     clock.advance(3600 + SKEW)
-    assert await refused(authenticator, id_token(), is_id_token=True) == "token_expired"
+    assert await refused(validator, id_token(), is_id_token=True) == "token_expired"
 
 
 @pytest.mark.parametrize("is_id_token", [False, True])
 async def test_a_key_that_entra_has_just_changed_is_fetched_at_sign_in(
-    authenticator: Authenticator, entra: ScriptedEntra, *, is_id_token: bool
+    validator: TokenValidator, entra: ScriptedEntra, *, is_id_token: bool
 ) -> None:
     """Whoever signs in after a change of keys does not wait for the next refresh."""
     claims = user_claims(azp=CLIENT_ID, nonce="n")
-    assert await refused(authenticator, token(claims), is_id_token=is_id_token) == "accepted"
+    assert await refused(validator, token(claims), is_id_token=is_id_token) == "accepted"
     rotated = token(claims, dict(HEADER) | {"kid": "next"}, "next")
-    assert await refused(authenticator, rotated, is_id_token=is_id_token) == "key_unknown"
+    assert await refused(validator, rotated, is_id_token=is_id_token) == "key_unknown"
     entra.publish("next")
-    assert await refused(authenticator, rotated, is_id_token=is_id_token) == "accepted"
+    assert await refused(validator, rotated, is_id_token=is_id_token) == "accepted"
 
 
 @pytest.mark.parametrize("is_id_token", [False, True])
 async def test_without_keys_nobody_signs_in(
-    authenticator: Authenticator, entra: ScriptedEntra, *, is_id_token: bool
+    validator: TokenValidator, entra: ScriptedEntra, *, is_id_token: bool
 ) -> None:
     """It is told as Entra's absence; nonsense is refused without asking."""
     entra.down()
     for text in ("", "a.b.c", "x" * 20_000):
-        assert (await refused(authenticator, text, is_id_token=is_id_token)).startswith("token_")
+        assert (await refused(validator, text, is_id_token=is_id_token)).startswith("token_")
     assert entra.asked == []
-    assert await refused(authenticator, id_token(), is_id_token=is_id_token) == "keys_unavailable"
+    assert await refused(validator, id_token(), is_id_token=is_id_token) == "keys_unavailable"

@@ -9,7 +9,7 @@ from camunda_entra_fastapi.web.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
-class Paths:
+class LoginPaths:
     """Where the pages are, as this service's router sees them."""
 
     prefix: str
@@ -39,7 +39,7 @@ class Paths:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class LoginContext:
     """What the routes work with; something else while a test has the upper hand."""
 
     sign_in: SignIn

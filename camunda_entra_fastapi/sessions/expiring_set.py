@@ -7,7 +7,7 @@ LIMIT: Final = 100_000
 """Sign-ins of ten minutes that one process remembers. The oldest go first, whose codes Entra refuses."""
 
 
-class Marks:
+class ExpiringSet:
     """Texts that were shown, each until its time is over.
 
     Args:
@@ -18,22 +18,22 @@ class Marks:
     def __init__(self, clock: Callable[[], float], limit: int = LIMIT) -> None:
         self._clock = clock
         self._limit = limit
-        self._until: dict[str, float] = {}
+        self._expires_at: dict[str, float] = {}
 
-    def __contains__(self, mark: str) -> bool:
-        return self._until.get(mark, 0) > self._clock()
+    def __contains__(self, value: str) -> bool:
+        return self._expires_at.get(value, 0) > self._clock()
 
-    def add(self, mark: str, seconds: float) -> bool:
+    def add(self, value: str, seconds: float) -> bool:
         """Whether the mark was not there, which it is from now on for so many seconds."""
-        if mark in self:
+        if value in self:
             return False
-        if len(self._until) >= self._limit:
+        if len(self._expires_at) >= self._limit:
             self._sweep()
-        self._until[mark] = self._clock() + seconds
+        self._expires_at[value] = self._clock() + seconds
         return True
 
     def _sweep(self) -> None:
         now = self._clock()
-        living = [(mark, until) for mark, until in self._until.items() if until > now]
+        living = [(value, until) for value, until in self._expires_at.items() if until > now]
         # A tenth is made room for, so that a flood does not sweep with every mark.
-        self._until = dict(living[-(self._limit - self._limit // 10) :])
+        self._expires_at = dict(living[-(self._limit - self._limit // 10) :])
