@@ -200,6 +200,16 @@ class SessionsUnavailable(EntraError):
 
 Fault = Literal["unreachable", "timeout", "throttled", "failed"]
 
+UNAVAILABLE_CODES: Final[Mapping[Fault, str]] = MappingProxyType(
+    {
+        "unreachable": "entra_unreachable",
+        "timeout": "entra_timeout",
+        "throttled": "entra_throttled",
+        "failed": "entra_failed",
+    }
+)
+"""The code of ``EntraUnavailable`` for an exchange that failed in that way."""
+
 
 class FetchFailed(EntraError):
     """One exchange with Entra failed; the message says how, in words for the operator's log.

@@ -99,9 +99,9 @@ class CamundaEntra(DownstreamApi):
             scopes: Delegated permissions as they stand in ``scp``, without a prefix.
             roles: Application roles, of people and applications.
             groups: Object IDs of groups.
-            auth_context: One of Conditional Access, as ``c1``. Browsers without it are sent to sign in with it.
+            auth_context: One of Conditional Access, as ``c1``; browsers are sent to sign in with it.
         """
-        return require(self.current_user, Permissions.named(scopes, roles, groups, auth_context))
+        return require(self.current_user, Permissions.from_names(scopes, roles, groups, auth_context))
 
     def require_any(
         self, *, scopes: Iterable[str] = (), roles: Iterable[str] = (), groups: Iterable[str] = ()
@@ -111,7 +111,7 @@ class CamundaEntra(DownstreamApi):
         Raises:
             ValueError: Nothing is named, so no user could ever have it.
         """
-        permissions = Permissions.named(scopes, roles, groups)
+        permissions = Permissions.from_names(scopes, roles, groups)
         if permissions == Permissions():
             raise ValueError("require_any needs at least one scope, role or group.")
         return require_any(self.current_user, permissions)
@@ -138,7 +138,7 @@ class CamundaEntra(DownstreamApi):
     ) -> APIRouter:
         """The pages for signing in and out with a browser. From now on, session cookies authenticate.
 
-        ``install`` includes it, and sends renewed cookies with every response. The prefix is an argument here.
+        ``install`` includes it, and adds renewed cookies to every response. The prefix is an argument here.
 
         Args:
             prefix: Where the pages are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
@@ -171,7 +171,7 @@ class CamundaEntra(DownstreamApi):
     ) -> APIRouter:
         """``/auth/verify``, where gateways ask whether to let a request through, and ``/auth/health``.
 
-        The arguments hold for every request. The query of ``/auth/verify`` adds to them; Envoy's is the client's.
+        The arguments hold for every request. The query of ``/auth/verify`` adds to them; Envoy's does not.
 
         Args:
             prefix: Where the endpoints are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
@@ -187,7 +187,7 @@ class CamundaEntra(DownstreamApi):
             ValueError: The prefix is not a path.
         """
         prefix, _, _ = self.settings.login_paths(prefix, None)
-        permissions = Permissions.named(scopes, roles, groups)
+        permissions = Permissions.from_names(scopes, roles, groups)
         options = VerifyOptions(permissions, Permissions(), redirect, token, authorization, identity)
         identities = SignedIdentities(lambda: self._runtimes[-1])
         router = ForwardAuth(self.current_user, identities, options, prefix).router()

@@ -1,1 +1,1 @@
-"""Tokens for other services."""
+"""Access tokens for other services: of this application, or on behalf of a user."""

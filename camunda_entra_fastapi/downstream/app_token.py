@@ -1,4 +1,4 @@
-"""Tokens of this application itself: one for each scope, fetched when needed and renewed ahead of time."""
+"""This application's own tokens (client credentials): one for each scope, renewed ahead of time."""
 
 import asyncio
 import threading
@@ -7,41 +7,38 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from camunda_entra_fastapi.downstream.shared import CachedToken, SharedTokens
-from camunda_entra_fastapi.errors import EntraError, EntraRefused, EntraUnavailable, FetchFailed
+from camunda_entra_fastapi.downstream.shared import MAX_RETRY_AFTER, CachedToken, SharedTokens, usable_for
+from camunda_entra_fastapi.errors import (
+    UNAVAILABLE_CODES,
+    EntraError,
+    EntraRefused,
+    EntraUnavailable,
+    FetchFailed,
+)
 from camunda_entra_fastapi.remote.claims_request import claims_parameter
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.remote.token_endpoint import request_app_token
+from camunda_entra_fastapi.single_flight import SingleFlight, outcome_of
 from camunda_entra_fastapi.telemetry import logger
 
 RENEW_AFTER: Final = 0.75
-"""The part of a token's life after which another one is fetched, where Entra says nothing of it."""
-MIN_REMAINING: Final = 10.0
-"""Seconds that a token must still be good for, so that it arrives before it expires."""
+"""The part of a token's life after which another one is fetched, where Entra sends no ``refresh_in``."""
 FIRST_BACKOFF: Final = 1.0
 MAX_BACKOFF: Final = 15.0
-"""Seconds between attempts while Entra says no or nothing; longer only if it asks for more."""
-MAX_RETRY_AFTER: Final = 3600.0
-"""Seconds that Entra may ask to wait for, as in Microsoft's own libraries."""
+"""Seconds between attempts while Entra refuses or does not answer; longer only if it asks for more."""
 INVALIDATION_WINDOW: Final = 60.0
-"""Seconds within which an API's second refusal counts as its word: another token would not help."""
+"""Seconds within which an API's second 401 is final: another token would not help."""
 
 
 @dataclass(slots=True)
 class _Backoff:
-    """After a failure: what it was, and until when Entra is left alone."""
+    """The last failure, and the time before which Entra is not asked again."""
 
     failure: EntraRefused | FetchFailed
     until: float
     failures: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    task: "asyncio.Task[str]"
-    loop: asyncio.AbstractEventLoop
 
 
 class AppToken:
@@ -49,11 +46,11 @@ class AppToken:
 
     Args:
         http: For calls to Entra.
-        keys: Knows where the token endpoint is.
-        client: Who we are.
-        scope: What the token is for; it ends in ``/.default``.
-        clock: Gives seconds since 1970.
-        shared: What other replicas have.
+        keys: Knows the token endpoint.
+        client: This application, as the token endpoint knows it.
+        scope: The requested scope; it ends in ``/.default``.
+        clock: Returns seconds since 1970.
+        shared: The tokens of all replicas, if they share them.
     """
 
     def __init__(  # noqa: PLR0917 - all of it is needed
@@ -74,33 +71,30 @@ class AppToken:
         self._rejected: str | None = None
         self._cached: CachedToken | None = None
         self._backoff: _Backoff | None = None
-        self._in_progress: _Flight | None = None
+        self._fetches: SingleFlight[str, str] = SingleFlight(f"token for {scope}")
         self._blocking_lock = threading.Lock()
         self._claims: str | None = None
         self._invalidated_at = float("-inf")
 
     async def get(self) -> str:
-        """A token that is good for a while.
+        """A token that stays valid for a while.
 
         Raises:
-            EntraRefused: Entra says no.
-            EntraUnavailable: Entra cannot be asked, and no token is left that is good.
+            EntraRefused: Entra refuses.
+            EntraUnavailable: Entra cannot be asked, and there is no valid token left.
         """
         cached = self._usable()
         if cached is not None and (self._clock() < cached.renew_at or self._is_backing_off()):
             return cached.token
-        task = self._start()
-        if cached is not None:
-            return cached.token  # while the next one is on its way
-        await asyncio.wait((task,))  # who gives up waiting cancels it for nobody
-        return task.result()
+        fetch = self._fetches.start(self._scope, lambda: self._fetch(self._shared))
+        return await outcome_of(fetch) if cached is None else cached.token
 
     def get_blocking(self) -> str:
         """The same, for callers without an event loop.
 
         Raises:
-            EntraRefused: Entra says no.
-            EntraUnavailable: Entra cannot be asked, and no token is left that is good.
+            EntraRefused: Entra refuses.
+            EntraUnavailable: Entra cannot be asked, and there is no valid token left.
         """
         with self._blocking_lock:
             cached = self._usable()
@@ -116,15 +110,15 @@ class AppToken:
                 return cached.token
 
     def invalidate(self, token: str, claims: str | None) -> bool:
-        """Not to use a token any more that an API refused; whether another one is worth asking for.
+        """Drop a token that an API refused; whether to ask for another one.
 
         Args:
-            token: What was refused.
-            claims: What the API wants to see in the next one, as JSON.
+            token: The refused token.
+            claims: The claims that the API requires in the next one, as JSON.
         """
         cached, now = self._cached, self._clock()
         if cached is None or cached.token != token:
-            return True  # another request was refused as well, and there is a newer one by now
+            return True  # another request's 401 came first, and there is a newer token by now
         if now - self._invalidated_at < INVALIDATION_WINDOW:
             return False
         self._cached, self._claims, self._invalidated_at, self._rejected = None, claims, now, token
@@ -136,15 +130,6 @@ class AppToken:
 
     def _is_backing_off(self) -> bool:
         return self._backoff is not None and self._clock() < self._backoff.until
-
-    def _start(self) -> "asyncio.Task[str]":
-        """The request that is under way on this event loop, or a new one."""
-        loop = asyncio.get_running_loop()
-        if self._in_progress is None or self._in_progress.loop is not loop or self._in_progress.task.done():
-            task = loop.create_task(self._fetch(self._shared), name=f"camunda_entra token for {self._scope}")
-            task.add_done_callback(look_at)
-            self._in_progress = _Flight(task, loop)
-        return self._in_progress.task
 
     async def _fetch(self, shared: SharedTokens | None) -> str:
         name = f"app {self._scope}"
@@ -171,50 +156,36 @@ class AppToken:
             raise self._error_for(self._back_off(failure)) from None
         now = self._clock()
         renew_in = tokens.refresh_in or tokens.expires_in * RENEW_AFTER
-        usable_for = max(tokens.expires_in - MIN_REMAINING, tokens.expires_in / 2)
+        lifetime = usable_for(tokens)
         self._backoff = None
-        return CachedToken(tokens.access_token, now + min(renew_in, usable_for), now + usable_for)
+        return CachedToken(tokens.access_token, now + min(renew_in, lifetime), now + lifetime)
 
     def _back_off(self, failure: EntraRefused | FetchFailed) -> _Backoff:
         failures = 0 if self._backoff is None else min(self._backoff.failures + 1, 10)
         retry_after = failure.retry_after if isinstance(failure, FetchFailed) else None
-        wait = (
-            min(retry_after, MAX_RETRY_AFTER)
-            if retry_after
-            else min(MAX_BACKOFF, FIRST_BACKOFF * 2**failures)
-        )
+        doubled = min(MAX_BACKOFF, FIRST_BACKOFF * 2**failures)
+        wait = min(retry_after, MAX_RETRY_AFTER) if retry_after else doubled
         self._backoff = _Backoff(failure, self._clock() + wait, failures)
         logger.warning("No token for %s: %s (next attempt in %.0f s)", self._scope, failure.message, wait)
         return self._backoff
 
     def _error_for(self, backoff: _Backoff) -> EntraError:
-        # A new error each time: one that is raised again and again collects tracebacks.
+        # A new error each time: an error that is raised repeatedly collects tracebacks.
         failure = backoff.failure
         if isinstance(failure, EntraRefused):
             return EntraRefused(failure.message, failure.refusal)
-        code = {
-            "unreachable": "entra_unreachable",
-            "timeout": "entra_timeout",
-            "throttled": "entra_throttled",
-        }
         return EntraUnavailable(
-            code.get(failure.fault, "entra_failed"),
+            UNAVAILABLE_CODES[failure.fault],
             f"There is no token for {self._scope}: {failure.message}",
             max(1.0, backoff.until - self._clock()),
         )
-
-
-def look_at(task: "asyncio.Task[str]") -> None:
-    """So that asyncio does not complain of a failure that nobody waited for."""
-    if not task.cancelled():
-        task.exception()
 
 
 class AppTokens:
     """This application's tokens, by scope.
 
     Args:
-        make: Makes the token of a scope.
+        make: Creates the token of a scope.
     """
 
     def __init__(self, make: Callable[[str], AppToken]) -> None:
@@ -222,15 +193,15 @@ class AppTokens:
         self._by_scope: dict[str, AppToken] = {}
 
     def of(self, scope: str) -> AppToken:
-        """The token of a scope; the same one for all who call the same service."""
+        """The token of a scope; the same one for all callers of a service."""
         return self._by_scope.setdefault(scope, self._make(scope))
 
 
 def read_app_scope(scope: str) -> str:
-    """The scope of an application's own tokens.
+    """The scope, if an application can request it for itself.
 
     Raises:
-        ValueError: It is none that Entra accepts (Learn: client credentials flow; AADSTS1002012).
+        ValueError: Entra would refuse it (Learn: client credentials flow; AADSTS1002012).
     """
     if not scope.endswith("/.default") or not scope.isprintable() or " " in scope or not scope.isascii():
         raise ValueError(

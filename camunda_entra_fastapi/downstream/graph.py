@@ -1,9 +1,8 @@
-"""The groups of people who are in too many for a token, from Microsoft Graph (Learn: groups overage claim).
+"""The groups of users with too many for a token, from Microsoft Graph (Learn: groups overage claim).
 
-The endpoint that the token itself names is Azure AD Graph's, which is retired; it is never asked.
+The endpoint that the token itself names belongs to Azure AD Graph, which is retired; it is never asked.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +11,15 @@ from typing import Any, Final
 from camunda_entra_fastapi.downstream.user_token import UserGrant, UserTokens
 from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, FetchFailed, quoted
 from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.single_flight import SingleFlight
 from camunda_entra_fastapi.telemetry import logger
 
 LIFETIME: Final = 300.0
-"""Seconds that somebody's groups are remembered."""
+"""Seconds for which a user's groups are cached."""
 MAX_CACHED: Final = 200_000
-"""IDs that are remembered in all, of whoever they are."""
+"""Group IDs in the cache, of all users together."""
 MAX_PAGES: Final = 100
-"""Pages of 999 that are read, where somebody is in more groups than Graph tells at once."""
+"""Pages of 999 that are read for a user in more groups than Graph lists at once."""
 RETRY_AFTER: Final = 5.0
 _OK: Final = 200
 _TOO_MANY: Final = "Directory_ResultSizeLimitExceeded"
@@ -32,14 +32,14 @@ class _CachedGroups:
 
 
 class GraphGroups:
-    """Everybody's groups, asked for in their own name.
+    """The groups of users, requested from Microsoft Graph on their behalf.
 
     Args:
         http: For calls to Graph.
-        tokens: Gives tokens for it.
-        url: Where it is.
-        resource: What its tokens are asked for by.
-        clock: Gives seconds since 1970.
+        tokens: Gives tokens for Graph.
+        url: The address of Graph.
+        resource: The resource that scopes of Graph begin with.
+        clock: Returns seconds since 1970.
     """
 
     def __init__(
@@ -52,32 +52,23 @@ class GraphGroups:
         self._clock = clock
         self._cache: OrderedDict[tuple[str, str], _CachedGroups] = OrderedDict()
         self._count = 0
-        self._in_progress: dict[
-            tuple[asyncio.AbstractEventLoop, tuple[str, str]], asyncio.Task[frozenset[str]]
-        ] = {}
+        self._requests: SingleFlight[tuple[str, str], frozenset[str]] = SingleFlight("groups")
 
     async def of(self, user_key: tuple[str, str], grant: UserGrant) -> frozenset[str]:
-        """The object IDs of the groups that somebody is in, nested ones included.
+        """The object IDs of the groups that a user is in, nested ones included.
 
         Args:
-            user_key: Who it is: issuer and object ID, or whatever else names them there.
-            grant: What proves to Entra that they called.
+            user_key: Issuer and object ID, or what else identifies the user there.
+            grant: Proves on whose behalf.
 
         Raises:
-            EntraError: They cannot be told.
+            EntraError: Entra or Graph refuses or cannot be asked.
         """
         cached = self._cache.get(user_key)
         if cached is not None and self._clock() < cached.expires_at:
             self._cache.move_to_end(user_key)
             return cached.groups
-        loop = asyncio.get_running_loop()
-        task = self._in_progress.get((loop, user_key))
-        if task is None:
-            task = loop.create_task(self._request(user_key, grant), name="camunda_entra groups")
-            self._in_progress[loop, user_key] = task
-            task.add_done_callback(lambda _: self._in_progress.pop((loop, user_key)))
-        await asyncio.wait((task,))  # who gives up waiting cancels it for nobody
-        return task.result()
+        return await self._requests.run(user_key, lambda: self._request(user_key, grant))
 
     async def _request(self, user_key: tuple[str, str], grant: UserGrant) -> frozenset[str]:
         token = await self._tokens.of(grant, self._scope).get()

@@ -1,4 +1,4 @@
-"""What HTTP clients and Camunda's SDK ask for headers: httpx, httpx2, synchronous and asynchronous."""
+"""Authentication for HTTP clients and Camunda's SDK: httpx and httpx2, synchronous and asynchronous."""
 
 import base64
 import binascii
@@ -20,36 +20,36 @@ _PARAMETER: Final = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s
 
 
 class TokenSource(Protocol):
-    """Where the tokens come from."""
+    """Gives access tokens."""
 
     async def get(self) -> str:
-        """A token that is good for a while."""
+        """A token that stays valid for a while."""
 
     def get_blocking(self) -> str:
         """The same, for callers without an event loop."""
 
     def invalidate(self, token: str, claims: str | None) -> bool:
-        """Not to use a token any more that an API refused; whether another one is worth asking for."""
+        """Drop a token that an API refused; whether to ask for another one."""
 
 
-# Each client looks for a class of its own. httpx2 is used where it is, and never asked for.
+# Each library looks for its own base class. httpx2 is used if it is installed, and never required.
 if TYPE_CHECKING:
     import httpx2
 
     class _Auth(httpx.Auth, httpx2.Auth):  # type: ignore[misc]
-        """Both."""
+        """The base classes of both libraries."""
 else:
     _LIBRARIES = [import_module(name) for name in ("httpx", "httpx2") if find_spec(name)]
     _Auth = type("_Auth", tuple(library.Auth for library in _LIBRARIES), {})
 
 
 class BearerAuth(_Auth):
-    """Sends an access token along, and another one when the API refuses it (RFC 6750, 2.1).
+    """Sends an access token with each request, and a new one when the API refuses it (RFC 6750, 2.1).
 
     Fits ``auth=`` of the clients of httpx and httpx2, and ``auth_provider=`` of Camunda's SDK.
 
     Args:
-        tokens: Gives what to send.
+        tokens: Returns the source of the tokens.
     """
 
     def __init__(self, tokens: Callable[[], TokenSource]) -> None:
@@ -59,11 +59,11 @@ class BearerAuth(_Auth):
         return f"<{type(self).__name__}>"
 
     async def token(self) -> str:
-        """The access token, for whatever is no HTTP client.
+        """The access token, for anything but an HTTP client.
 
         Raises:
-            EntraRefused: Entra says no; ``refusal`` has its AADSTS code and the correlation ID.
-            EntraUnavailable: Entra cannot be asked, and no token is left that is good.
+            EntraRefused: Entra refuses; ``refusal`` has its AADSTS code and the correlation ID.
+            EntraUnavailable: Entra cannot be asked, and there is no valid token left.
         """
         return await self._tokens().get()
 
@@ -72,20 +72,20 @@ class BearerAuth(_Auth):
         return self._tokens().get_blocking()
 
     async def aget_headers(self) -> dict[str, str]:
-        """The header, as the asynchronous client of Camunda's SDK asks for it."""
+        """The header, for the asynchronous client of Camunda's SDK."""
         return {"Authorization": f"Bearer {await self.token()}"}
 
     def get_headers(self) -> dict[str, str]:
-        """The header, as the synchronous client of Camunda's SDK asks for it."""
+        """The header, for the synchronous client of Camunda's SDK."""
         return {"Authorization": f"Bearer {self.token_blocking()}"}
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
-        """Send the token along; after 401 send once more, with another one."""
+        """Send the request with the token; after 401 once more, with another one."""
         tokens = self._tokens()
         token = tokens.get_blocking()
         response = yield _with_token(request, token)
         if _should_retry(request, response, token, tokens):
-            with suppress(EntraError):  # then the API's own word is the answer
+            with suppress(EntraError):  # then the API's 401 is the response
                 token = tokens.get_blocking()
                 yield _with_token(request, token)
 
@@ -112,14 +112,14 @@ def _should_retry(request: Any, response: Any, token: str, tokens: TokenSource) 
     if not tokens.invalidate(token, claims):
         return False
     try:
-        request.content  # noqa: B018 - raises for a body that is gone once it was sent
+        request.content  # noqa: B018 - raises for a streamed body, which cannot be sent twice
     except RuntimeError:
         return False
     return True
 
 
 def challenged_claims(challenges: list[str]) -> str | None:
-    """The claims that an API wants to see in a token, as JSON; None if it says nothing of them.
+    """The claims that an API requires in a token, as JSON; None if it names none.
 
     See https://learn.microsoft.com/entra/identity-platform/claims-challenge.
     """

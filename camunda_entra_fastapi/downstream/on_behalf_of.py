@@ -1,4 +1,4 @@
-"""The dependency that lets a route call other services in its caller's name."""
+"""The dependency that lets a route call other services on behalf of its user."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -15,12 +15,13 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import read_bearer_token
 from camunda_entra_fastapi.web.current_user import CurrentUser
+from camunda_entra_fastapi.web.exception_handlers import without_reason
 
 
 def on_behalf_of(
     current_user: CurrentUser, tokens: Callable[[], UserTokens], scope: str
 ) -> Callable[..., Awaitable[BearerAuth]]:
-    """A dependency that gives what HTTP clients take as ``auth``, with a token already in it."""
+    """A dependency that gives what HTTP clients take as ``auth``; its token is fetched already."""
 
     async def bearer_auth(
         request: HTTPConnection, user: Annotated[EntraUser, Security(current_user)]
@@ -30,8 +31,7 @@ def on_behalf_of(
             await token.get()
         except EntraRefused as refused:
             logger.error("Entra gives this service no token for %s: %s", scope, refused.message)
-            message = "This service got no token to call another one with. Its log says why."
-            raise current_user.refuse(EntraRefused(message, refused.refusal), request) from None
+            raise current_user.refuse(without_reason(refused), request) from None
         except EntraError as error:
             raise current_user.refuse(error, request) from None
         return BearerAuth(lambda: token)
@@ -42,27 +42,24 @@ def on_behalf_of(
 def group_lookup(
     current_user: CurrentUser, groups: Callable[[], GraphGroups | None]
 ) -> Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]:
-    """What gives a user with all groups, from Microsoft Graph in their own name."""
+    """A function that gives a user with all groups, from Microsoft Graph on the user's behalf."""
 
     async def look_up(request: HTTPConnection, user: EntraUser) -> EntraUser:
-        found = groups()
-        assert found is not None  # noqa: S101 - set only where there is one
+        graph = groups()
+        assert graph is not None  # noqa: S101 - set only where there is one
         grant = await grant_of(current_user, request, user)
-        key = (
-            user.iss,
-            user.oid or f"sub {user.sub}",
-        )  # a token without oid names its person by sub alone
-        return user.with_groups(sorted(await found.of(key, grant)))
+        key = (user.iss, user.oid or f"sub {user.sub}")  # a token without oid names its user by sub alone
+        return user.with_groups(sorted(await graph.of(key, grant)))
 
     return look_up
 
 
 async def grant_of(current_user: CurrentUser, request: HTTPConnection, user: EntraUser) -> UserGrant:
-    """What proves to Entra for whom we act.
+    """The user's authorization grant: the access token of the request, or a token of the session.
 
     Raises:
-        AccessDenied: Nobody: it is an application of its own accord.
-        EntraError: The session is over, or cannot be told.
+        AccessDenied: There is no user: the token is an application's own.
+        EntraError: The session is over, or cannot be read.
     """
     if user.is_app:
         raise AccessDenied(
@@ -74,7 +71,7 @@ async def grant_of(current_user: CurrentUser, request: HTTPConnection, user: Ent
     if token is not None or current_user.browser_login is None:
         digest = hashlib.sha256(user.access_token.encode()).hexdigest()
         return UserGrant(digest, user.expires_at.timestamp(), assertion=user.access_token)
-    found = await current_user.browser_login.sessions.found(request)
+    found = await current_user.browser_login.sessions.find(request)
     if found is None:  # ended meanwhile
         raise CredentialsMissing
     session = found.session
@@ -85,10 +82,10 @@ async def grant_of(current_user: CurrentUser, request: HTTPConnection, user: Ent
 
 
 def read_user_scope(scope: str) -> str:
-    """The scope of tokens in a user's name.
+    """The scope, if a token can be requested for it on behalf of a user.
 
     Raises:
-        ValueError: It names nothing that could be called.
+        ValueError: It names no scope.
     """
     if not scope.strip() or not scope.isascii() or not scope.isprintable():
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Tokens for other services in the name of whoever called this one (Learn: on-behalf-of flow)."""
+"""Tokens for other services on behalf of the user who called this one (Learn: on-behalf-of flow)."""
 
 import asyncio
 import json
@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from camunda_entra_fastapi.downstream.app_token import MAX_RETRY_AFTER, MIN_REMAINING, look_at
-from camunda_entra_fastapi.downstream.shared import CachedToken, SharedTokens
+from camunda_entra_fastapi.downstream.shared import MAX_RETRY_AFTER, CachedToken, SharedTokens, usable_for
 from camunda_entra_fastapi.errors import (
+    UNAVAILABLE_CODES,
     AccessDenied,
     CredentialsMissing,
     EntraError,
@@ -26,44 +26,41 @@ from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.remote.token_endpoint import redeem_refresh_token, request_on_behalf_of
+from camunda_entra_fastapi.single_flight import SingleFlight
 from camunda_entra_fastapi.telemetry import logger
 
 MAX_CACHED: Final = 1000
-"""Tokens that are kept; the one that was not used for longest makes place."""
-_FAULTS: Final = {
-    "unreachable": "entra_unreachable",
-    "timeout": "entra_timeout",
-    "throttled": "entra_throttled",
-}
+"""Tokens in the cache; the least recently used one is evicted."""
 RETRY_AFTER: Final = 5.0
+"""Seconds to wait where Entra names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserGrant:
-    """What proves to Entra whom we act for.
+    """An authorization grant of a user (RFC 6749, 1.3): it proves to Entra on whose behalf we ask.
 
     Attributes:
-        key: A digest that names it, to find tokens that were had before.
-        good_until: When it ends, and all that comes of it, in seconds since 1970.
-        assertion: The access token that the caller sent.
-        refresh_token: That of the session, instead.
+        key: A digest that names it, as key of the cache.
+        expires_at: When it expires, and every token that it gives, in seconds since 1970.
+        assertion: The access token that the caller sent (RFC 7523, 2.1).
+        refresh_token: The refresh token of the session, instead.
     """
 
     key: str
-    usable_until: float
+    expires_at: float
     assertion: str | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
 
 
 class UserTokens:
-    """The tokens of all who call, and how they are had.
+    """The tokens of all users who call: cached, or requested from Entra.
 
     Args:
         http: For calls to Entra.
-        keys: Knows where the token endpoint is.
-        client: Who we are.
-        clock: Gives seconds since 1970.
-        shared: What other replicas have.
+        keys: Knows the token endpoint.
+        client: This application, as the token endpoint knows it.
+        clock: Returns seconds since 1970.
+        shared: The tokens of all replicas, if they share them.
     """
 
     def __init__(
@@ -81,15 +78,15 @@ class UserTokens:
         self._keys = keys
         self._client = client
         self._cached: OrderedDict[tuple[str, str], CachedToken] = OrderedDict()
-        self._in_progress: dict[tuple[asyncio.AbstractEventLoop, tuple[str, str]], asyncio.Task[str]] = {}
+        self._fetches: SingleFlight[tuple[str, str], str] = SingleFlight("on behalf of")
         self._throttled_until = float("-inf")
 
     def of(self, grant: UserGrant, scope: str) -> "UserToken":
-        """The token for a scope in somebody's name."""
+        """The token for a scope on behalf of a user."""
         return UserToken(self, grant, scope)
 
     def cached(self, key: tuple[str, str]) -> str | None:
-        """A token that was had before and is good for a while."""
+        """A token in the cache that stays valid for a while."""
         cached = self._cached.get(key)
         if cached is None:
             return None
@@ -100,32 +97,23 @@ class UserTokens:
         return cached.token
 
     def evict(self, key: tuple[str, str]) -> None:
-        """Forget a token."""
+        """Remove a token from the cache."""
         self._cached.pop(key, None)
 
-    def start(self, key: tuple[str, str], grant: UserGrant, claims: str | None) -> "asyncio.Task[str]":
-        """The request that is under way on this event loop, or a new one."""
-        loop = asyncio.get_running_loop()
-        task = self._in_progress.get((loop, key))
-        if task is None:
-            task = loop.create_task(
-                self.fetch(key, grant, claims, self._shared), name="camunda_entra on behalf of"
-            )
-            self._in_progress[loop, key] = task
-            task.add_done_callback(lambda _: self._in_progress.pop((loop, key)))
-            task.add_done_callback(look_at)
-        return task
+    async def fetch_once(self, key: tuple[str, str], grant: UserGrant, claims: str | None) -> str:
+        """As ``fetch`` from all replicas' tokens, once for all who ask at the same time."""
+        return await self._fetches.run(key, lambda: self.fetch(key, grant, claims, self._shared))
 
     async def fetch(
         self, key: tuple[str, str], grant: UserGrant, claims: str | None, shared: SharedTokens | None = None
     ) -> str:
-        """A token that this process has not: another replica's, or a new one.
+        """A token that is not in the cache: another replica's, or a new one.
 
         Raises:
             EntraError: As for ``UserToken.get``.
         """
         name = f"user {key[0]} {key[1]}"
-        # With claims, another one was refused a moment ago.
+        # With claims, an API has just refused the shared one.
         cached = None if shared is None or claims is not None else await shared.get(name)
         if cached is None:
             cached = await self._request(key, grant, claims)
@@ -168,8 +156,8 @@ class UserTokens:
         except FetchFailed as failure:
             raise self._unavailable(failure, scope) from None
         now = self.clock()
-        usable_for = max(tokens.expires_in - MIN_REMAINING, tokens.expires_in / 2)
-        usable_until = min(now + usable_for, grant.usable_until)
+
+        usable_until = min(now + usable_for(tokens), grant.expires_at)
         return CachedToken(tokens.access_token, usable_until, usable_until)
 
     def _unavailable(self, failure: FetchFailed, scope: str) -> EntraUnavailable:
@@ -177,42 +165,40 @@ class UserTokens:
         if failure.fault == "throttled":
             self._throttled_until = self.clock() + wait
         logger.warning("No token for %s in a user's name: %s", scope, failure.message)
-        code = _FAULTS.get(failure.fault, "entra_failed")
+        code = UNAVAILABLE_CODES[failure.fault]
         return EntraUnavailable(code, f"There is no token for {scope}: {failure.message}", wait)
 
 
 class UserToken:
-    """One token for one scope, in one person's name.
+    """One token for one scope, on behalf of one user.
 
     Args:
-        tokens: Has it, or gets it.
-        source: What proves for whom.
-        scope: What it is for.
+        tokens: The cache, and the way to Entra.
+        grant: Proves on whose behalf.
+        scope: The requested scope.
     """
 
     def __init__(self, tokens: UserTokens, grant: UserGrant, scope: str) -> None:
         self._tokens = tokens
-        self._source = grant
+        self._grant = grant
         self._key = (grant.key, scope)
         self._claims: str | None = None
 
     async def get(self) -> str:
-        """A token that is good for a while.
+        """A token that stays valid for a while.
 
         Raises:
-            AccessDenied: Somebody has to consent first.
+            AccessDenied: Consent is missing.
             CredentialsMissing: The session is over.
             EntraRefused: Entra refuses this service.
             EntraUnavailable: Entra cannot be asked.
-            InsufficientClaims: The person has to sign in again, in another way.
-            InvalidToken: The caller's token is good no longer.
+            InsufficientClaims: The user has to sign in again, with these claims.
+            InvalidToken: The caller's token is not valid any more.
         """
         cached = self._tokens.cached(self._key)
         if cached is not None:
             return cached
-        task = self._tokens.start(self._key, self._source, self._claims)
-        await asyncio.wait((task,))  # who gives up waiting cancels it for nobody
-        return task.result()
+        return await self._tokens.fetch_once(self._key, self._grant, self._claims)
 
     def get_blocking(self) -> str:
         """The same, for callers without an event loop."""
@@ -220,11 +206,11 @@ class UserToken:
         if cached is not None:
             return cached
         with ThreadPoolExecutor(1) as threads:
-            fetch = self._tokens.fetch(self._key, self._source, self._claims)
+            fetch = self._tokens.fetch(self._key, self._grant, self._claims)
             return threads.submit(asyncio.run, fetch).result()
 
     def invalidate(self, token: str, claims: str | None) -> bool:
-        """Not to use a token any more that an API refused; whether another one is worth asking for."""
+        """Drop a token that an API refused; whether to ask for another one."""
         if self._tokens.cached(self._key) == token:
             self._tokens.evict(self._key)
         is_first = self._claims is None
@@ -233,7 +219,7 @@ class UserToken:
 
 
 def _error_for(refused: EntraRefused, grant: UserGrant, scope: str) -> EntraError:
-    """What the caller is told when Entra says no (Learn: on-behalf-of flow, error response example)."""
+    """The error for the caller when Entra refuses (Learn: on-behalf-of flow, error response example)."""
     refusal = refused.refusal
     if refusal.claims is not None:
         return InsufficientClaims(

@@ -1,1 +1,1 @@
-"""Talking to Entra: requests, time and locks. Knows nothing of FastAPI."""
+"""Requests to Entra, and values that are refreshed from it. Knows nothing of FastAPI."""

@@ -1,14 +1,14 @@
-"""A value kept fresh. Knows neither HTTP nor Entra: it is given a function that loads the value.
+"""A value that is refreshed. Knows neither HTTP nor Entra: it gets a function that loads the value.
 
-How it behaves, in one place:
+The rules:
 
-- One load at a time. All who wait share its outcome, failure included, and none who gives up
-  waiting cancels it for the others.
-- A value that was loaded once is never lost: when loading fails, the last one stays.
-- A failed load is not tried again before a pause, which doubles up to a limit. Who has no value
-  then gets the same failure at once.
-- Forced loads (for a key nobody has seen) wait for no pause but have a budget of their own, so
-  that whoever makes them up can neither flood Entra nor starve the planned loads.
+- One load at a time (single flight). All callers share its outcome, failure included. A caller that
+  is cancelled does not cancel the load for the others.
+- A value that was loaded is never lost: when loading fails, the last one stays.
+- After a failed load there is a backoff, which doubles up to a limit. A caller without a value gets
+  the same failure at once meanwhile.
+- Forced loads (for an unknown key) wait for no backoff but have a limit of their own, so that
+  clients who make up keys can neither flood Entra nor delay the planned loads.
 """
 
 import asyncio
@@ -17,25 +17,25 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from random import SystemRandom
 from typing import Final, Generic, Never, TypeVar
 
 from camunda_entra_fastapi.errors import FetchFailed
+from camunda_entra_fastapi.single_flight import SingleFlight, outcome_of
 from camunda_entra_fastapi.telemetry import logger, refreshes
 
 T = TypeVar("T")
 
 FORCED_LOADS: Final = 5
 FORCED_WINDOW: Final = 60.0
-"""Seconds. Never more than ``FORCED_LOADS`` forced loads begin within this time."""
+"""Seconds in which at most ``FORCED_LOADS`` forced loads begin."""
 
 FRUITLESS_LOADS: Final = FORCED_LOADS
 FRUITLESS_PAUSE: Final = FORCED_WINDOW / FORCED_LOADS
-"""After so many forced loads in a row that found nothing, seconds to wait before each further one.
+"""After this many forced loads in a row that found nothing, seconds to wait before each further one.
 
-A client that keeps sending an unknown key would use the budget up within a moment of every minute.
-Spread out like this, from the second minute on a real rollover is noticed within the pause.
+A client that keeps sending an unknown key would use up the limit at the beginning of every minute.
+Spread out like this, a real rollover is noticed within the pause from the second minute on.
 """
 
 FIRST_BACKOFF: Final = 1.0
@@ -46,26 +46,15 @@ _JITTER: Final = 0.1
 _random = SystemRandom()
 
 
-@dataclass(frozen=True, slots=True)
-class _Load(Generic[T]):
-    """A load under way. A task belongs to one event loop; tests and threads have several."""
-
-    task: "asyncio.Task[T]"
-    loop: asyncio.AbstractEventLoop
-
-    def joinable(self) -> bool:
-        return self.loop is asyncio.get_running_loop() and not self.task.done()
-
-
 class RefreshedValue(Generic[T]):
-    """A value, when to load it again, and what to do when that fails.
+    """A value, when it is loaded again, and what happens when that fails.
 
     Args:
-        name: What it is, for logs and metrics.
+        name: Its name, for logs and metrics.
         load: Loads it; raises FetchFailed when it cannot.
-        lifetime: Seconds until it is refreshed in the background, less up to a tenth by chance,
-            so that replicas started together do not ask together.
-        monotonic: The clock for all of this, in seconds.
+        lifetime: Seconds until it is refreshed in the background, less a random part up to a tenth,
+            so that replicas that start together do not load together.
+        monotonic: Returns seconds of a monotonic clock.
     """
 
     def __init__(
@@ -76,7 +65,7 @@ class RefreshedValue(Generic[T]):
         self._lifetime = lifetime
         self._monotonic = monotonic
         self._value: T | None = None
-        self._in_progress: _Load[T] | None = None
+        self._loads: SingleFlight[str, T] = SingleFlight(name)
         self._failure: FetchFailed | None = None
         self._failures = 0
         self._due_at = -math.inf
@@ -84,9 +73,9 @@ class RefreshedValue(Generic[T]):
         self._fruitless = 0
 
     def current(self) -> T | None:
-        """The last good value. A look at one that has grown old starts a refresh in the background."""
+        """The last good value. If it is due, this starts a refresh in the background."""
         if self._value is not None and self._monotonic() >= self._due_at:
-            self._start()
+            self._loads.start(self._name, self._run)
         return self._value
 
     @property
@@ -98,26 +87,26 @@ class RefreshedValue(Generic[T]):
         """The value; loaded first when there is none.
 
         Raises:
-            FetchFailed: There is none, and loading fails or has failed a moment ago.
+            FetchFailed: There is none, and loading fails or has just failed.
         """
         value = self.current()
         if value is not None:
             return value
         if self._failure is not None and self.due_in > 0:
-            # A new error each time: one that is raised again and again collects tracebacks.
+            # A new error each time: an error that is raised repeatedly collects tracebacks.
             raise FetchFailed(self._failure.message, self._failure.code, fault=self._failure.fault)
-        return await self._wait(self._start())
+        return await self._loads.run(self._name, self._run)
 
     async def refresh(self) -> T:
-        """Load now, or join the load that is under way. For start-up and background refreshes.
+        """Load now, or wait for the load in progress. For start-up and background refreshes.
 
         Raises:
             FetchFailed: Loading failed; the last good value is still there.
         """
-        return await self._wait(self._start())
+        return await self._loads.run(self._name, self._run)
 
     async def keep_fresh(self) -> Never:
-        """Refresh whenever it is due, for ever. Run as a task, it makes idle services notice too."""
+        """Refresh whenever it is due, for ever. As a task, it also refreshes in idle services."""
         while True:
             await asyncio.sleep(self.due_in)
             if self.due_in == 0:
@@ -125,21 +114,21 @@ class RefreshedValue(Generic[T]):
                     await self.refresh()
 
     async def force_refresh(self, found: Callable[[T], bool]) -> bool:
-        """Load until ``found`` says yes to the value: the load under way, then a fresh one.
+        """Load until ``found`` is true of the value: the load in progress, then a new one.
 
-        A load that began before somebody asked may bring what was true before, so it is
-        followed by one more. Returns whether the value has what was looked for; it never raises.
+        A load that began before this call may bring an older state, so it is followed by one more.
+        Returns whether ``found`` was true; it never raises.
         """
-        if (load := self._in_progress) is not None and load.joinable() and await self._check(load, found):
+        if (load := self._loads.in_progress(self._name)) is not None and await self._check(load, found):
             return True
-        if (load := self._in_progress) is not None and load.joinable():
-            return await self._check(load, found)  # begun by another who waited like us
+        if (load := self._loads.in_progress(self._name)) is not None:
+            return await self._check(load, found)  # begun by another caller that waited like this one
         if not self._may_force():
             return False
-        # Both are counted before, so that failing and going away count too.
+        # Both are counted before, so that failed and cancelled loads count, too.
         self._forced.append(self._monotonic())
         self._fruitless += 1
-        return await self._check(self._start(), found)
+        return await self._check(self._loads.start(self._name, self._run), found)
 
     def _may_force(self) -> bool:
         now = self._monotonic()
@@ -147,27 +136,14 @@ class RefreshedValue(Generic[T]):
             return False
         return self._fruitless < FRUITLESS_LOADS or now - self._forced[-1] >= FRUITLESS_PAUSE
 
-    async def _check(self, load: _Load[T], found: Callable[[T], bool]) -> bool:
+    async def _check(self, load: "asyncio.Task[T]", found: Callable[[T], bool]) -> bool:
         try:
-            is_found = found(await self._wait(load))
+            is_found = found(await outcome_of(load))
         except FetchFailed:
             return False
         if is_found:
             self._fruitless = 0
         return is_found
-
-    def _start(self) -> _Load[T]:
-        """The load under way on this event loop, or a new one."""
-        if self._in_progress is None or not self._in_progress.joinable():
-            loop = asyncio.get_running_loop()
-            self._in_progress = _Load(loop.create_task(self._run(), name=f"camunda_entra {self._name}"), loop)
-            self._in_progress.task.add_done_callback(_retrieve)
-        return self._in_progress
-
-    async def _wait(self, load: _Load[T]) -> T:
-        # Not shield(): from Python 3.14 on it reports a failure as unhandled when one waiter has left.
-        await asyncio.wait((load.task,))
-        return load.task.result()
 
     async def _run(self) -> T:
         try:
@@ -181,7 +157,7 @@ class RefreshedValue(Generic[T]):
         return value
 
     def _publish(self, value: T) -> None:
-        # A recovery is told as loud as the fault was.
+        # A recovery is logged at the level of the failure.
         logger.log(logging.WARNING if self._failure else logging.INFO, "Entra's %s fetched", self._name)
         refreshes.add(1, {"document": self._name, "outcome": "succeeded"})
         self._value, self._failure, self._failures = value, None, 0
@@ -202,9 +178,3 @@ class RefreshedValue(Generic[T]):
         )
         refreshes.add(1, {"document": self._name, "outcome": "failed"})
         return failure
-
-
-def _retrieve(task: "asyncio.Task[T]") -> None:
-    """Look at the outcome, so that asyncio does not complain when nobody waited for a failure."""
-    if not task.cancelled():
-        task.exception()

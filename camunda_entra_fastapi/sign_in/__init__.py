@@ -1,1 +1,1 @@
-"""Signing in with a browser, as far as it needs no HTTP to browsers."""
+"""Signing in with a browser, without HTTP to browsers."""

@@ -1,4 +1,4 @@
-"""From a code, or a refresh token, to a session whose every claim was verified."""
+"""From an authorization code or a refresh token to a session with verified claims."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.token_validator import TokenValidator
 
 RENEW_BEFORE: Final = 120.0
-"""Seconds before an access token expires at which it is renewed; a tenth of its life when that is less."""
+"""Seconds before its access token expires at which a session is renewed; at most a tenth of its life."""
 RETRY_AFTER: Final = 5.0
 """Seconds to wait where Entra names none."""
 
@@ -38,20 +38,20 @@ _FAULTS: Final = {
 }
 _NOT_THE_CALLERS_FAULT: Final = "The fault is not in your request; try again shortly."
 _CLIENT_ERRORS: Final = ("invalid_client", "unauthorized_client")
-"""Refusals that are no verdict on the person: everybody would get them."""
+"""Errors of the client, which do not depend on the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Redeems codes and refresh tokens, and judges what comes for them.
+    """Redeems codes and refresh tokens, and validates the tokens in the response.
 
     Attributes:
         http: For calls to Entra.
-        keys: Also knows where the token endpoint is.
+        keys: Knows the endpoints.
         validator: Verifies the tokens.
-        client: Who we are.
-        clock: Gives seconds since 1970.
-        lifetime: Seconds after which a session ends.
+        client: This application, as the token endpoint knows it.
+        clock: Returns seconds since 1970.
+        lifetime: Seconds after which a session expires.
     """
 
     http: EntraHttp
@@ -62,10 +62,10 @@ class Exchange:
     lifetime: float
 
     async def authorization_endpoint(self) -> str:
-        """Where people are sent to sign in.
+        """The authorization endpoint, for browsers.
 
         Raises:
-            EntraUnavailable: Entra was never reached, or names no such endpoint.
+            EntraUnavailable: Entra was never reached, or has no such endpoint.
         """
         try:
             endpoint = (await self.keys.discovery()).authorization_endpoint
@@ -79,15 +79,15 @@ class Exchange:
         """The new session for a code.
 
         Args:
-            attempt: What the person was sent to Entra with.
-            code: What Entra sent back.
-            session_state: Entra's own session, which it sends along. Front-channel sign-outs name it, whether
+            attempt: The attempt that the code belongs to.
+            code: The authorization code.
+            session_state: The ID of Entra's own session. Front-channel logouts name it, whether
                 or not the registration asks for the claim ``sid``, which is the same.
 
         Raises:
             SignInFailed: Entra refuses the code.
-            AccessDenied: The person is not let in by the settings.
-            EntraUnavailable: Entra does not answer, or with something that cannot be trusted.
+            AccessDenied: The settings do not let the user in.
+            EntraUnavailable: Entra does not respond, or its response cannot be trusted.
         """
         try:
             tokens = await redeem_code(
@@ -114,8 +114,8 @@ class Exchange:
             expires_at=now + self.lifetime,
             access_expires_at=now,
             renew_at=now,
-            sid=_text(id_claims, "sid") or session_state,
-            login_hint=_text(id_claims, "login_hint"),
+            sid=_text_claim(id_claims, "sid") or session_state,
+            login_hint=_text_claim(id_claims, "login_hint"),
         )
         return await self._with_tokens(session, tokens, id_claims)
 
@@ -124,9 +124,9 @@ class Exchange:
 
         Raises:
             SignInFailed: Entra refuses: the sign-in is over.
-            AccessDenied: The person is no longer let in.
-            EntraUnavailable: Entra does not answer, or with something that cannot be trusted,
-                or it refuses this service as such. The session may be renewed later.
+            AccessDenied: The settings do not let the user in any more.
+            EntraUnavailable: Entra does not respond, its response cannot be trusted, or it refuses
+                this service as such. The session may be renewed later.
         """
         try:
             endpoint = await self.keys.token_endpoint()
@@ -152,14 +152,14 @@ class Exchange:
         try:
             return await self.validator.validate_id_token(token, nonce=nonce, access_token=access_token)
         except InvalidToken as error:
-            if error.code == "tenant_mismatch":  # Entra's word is good, but the settings do not let them in
+            if error.code == "tenant_mismatch":  # a valid token, but the settings do not let its tenant in
                 raise AccessDenied(error.code, error.message) from None
             raise _untrusted(error.message) from None
 
     async def _with_tokens(
         self, session: Session, tokens: Tokens, id_claims: Mapping[str, Any] | None
     ) -> Session:
-        """The session with these tokens, its user made from the access token if that is for us."""
+        """The session with these tokens. Its claims are the access token's if that is for this API."""
         claims, of_access_token = await self._claims(tokens.access_token, session, id_claims)
         now = self.clock()
         expires = now + tokens.expires_in
@@ -184,7 +184,7 @@ class Exchange:
         try:
             access_claims = await self.validator.validate_own_access_token(access_token)
         except InvalidToken as error:
-            # Not for us, and so none of our business: CAMUNDA_ENTRA_SCOPES may name another API.
+            # It may be for another API, which CAMUNDA_ENTRA_SCOPES names. Then it is opaque to us.
             logger.info(
                 "The access token of a sign-in is not for this service (%s: %s); "
                 "its user is made from the ID token",
@@ -193,7 +193,7 @@ class Exchange:
             )
             return claims, False
         # An ID token has no oid unless the scope profile is asked for (Learn: ID token claims). In sub, both
-        # name a person alike where both are for this application, and differently where they are not.
+        # identify a user alike where both are for this application, and differently where they are not.
         compared = [name for name in ("oid", "tid") if name in claims]
         if "oid" not in claims and access_claims["aud"] == self.client.client_id:
             compared.append("sub")
@@ -203,7 +203,7 @@ class Exchange:
 
 
 def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
-    """What people are told of an exchange that failed; the log has what is for operators."""
+    """The error for people when an exchange with Entra failed; the log has the details."""
     logger.warning("Signing in is not possible: %s", failure.message)
     if failure.code == "issuer_unexpected":
         return EntraUnavailable("issuer_unexpected", failure.message, RETRY_AFTER)
@@ -212,7 +212,7 @@ def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
 
 
 def sign_in_error(message: str, refusal: Refusal) -> Exception:
-    """What people are told when Entra says no."""
+    """The error for people when Entra refuses."""
     if explain(refusal).kind is Kind.ENTRA:
         fault: Fault = "throttled" if refusal.error == "temporarily_unavailable" else "failed"
         return entra_unavailable(FetchFailed(f"Entra answered {refusal.error}: {message}", fault=fault))
@@ -226,6 +226,6 @@ def _untrusted(why: str) -> EntraUnavailable:
     )
 
 
-def _text(claims: Mapping[str, Any], name: str, limit: int = 2048) -> str | None:
+def _text_claim(claims: Mapping[str, Any], name: str, limit: int = 2048) -> str | None:
     value = claims.get(name)
     return value if isinstance(value, str) and 0 < len(value) <= limit else None

@@ -1,4 +1,4 @@
-"""A person's way through signing in, out and consenting. Knows nothing of HTTP to browsers."""
+"""The flows for signing in, signing out and admin consent, without HTTP to browsers."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from camunda_entra_fastapi.sign_in.exchange import Exchange, sign_in_error
 from camunda_entra_fastapi.sign_in.protocol import (
     ATTEMPT_LIFETIME,
     Attempt,
+    attempt_expired,
     authorization_url,
     check_attempt,
-    expired,
     single_valued,
     with_query,
 )
@@ -23,14 +23,14 @@ from camunda_entra_fastapi.sign_in.session_manager import SessionManager, UserSe
 MAX_SID: Final = 256
 """Characters. Entra's are GUIDs."""
 MAX_ATTEMPTS: Final = 7
-"""Sign-ins that one browser may have begun at once; older ones are dropped."""
+"""Sign-ins that one browser may have in progress; older ones are deleted."""
 MAX_ATTEMPTS_CHARACTERS: Final = 3_500
-"""What their cookies may have together. Seven usual ones have 3,000, beside which a session has room."""
+"""Characters of their cookies together. Seven usual ones have 3,000, which leaves room for a session."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntraRedirect:
-    """Where the browser goes, and what it takes along."""
+    """A redirect to Entra, and the attempt for a cookie."""
 
     url: str
     attempt_id: str
@@ -43,14 +43,14 @@ class SignIn:
     """Signing in, out and consenting with one Entra registration.
 
     Attributes:
-        exchange: Talks to Entra.
-        session_manager: Has the sessions.
+        exchange: Redeems codes at Entra.
+        session_manager: Creates sessions.
         sealer: Seals attempts for their cookies.
-        clock: Gives seconds since 1970.
-        scopes: What is asked for.
-        end_session_url: Where people are sent to sign out.
-        admin_consent_url: Where an administrator consents.
-        issuer: What ``iss`` of a front-channel sign-out must be, where there is one.
+        clock: Returns seconds since 1970.
+        scopes: The requested scopes.
+        end_session_url: Entra's end session endpoint.
+        admin_consent_url: Entra's admin consent endpoint.
+        issuer: The ``iss`` that a front-channel logout must have, if it has one.
     """
 
     exchange: Exchange
@@ -63,38 +63,38 @@ class SignIn:
     issuer: str
 
     async def begin(
-        self, redirect_uri: str, return_to: str, more: Mapping[str, str], step: str = ""
+        self, redirect_uri: str, return_to: str, extra: Mapping[str, str], claims_digest: str = ""
     ) -> EntraRedirect:
-        """Send somebody to Entra.
+        """Begin a sign-in.
 
         Args:
-            redirect_uri: Where Entra sends them back; registered there.
-            return_to: Where they go then; was checked.
-            more: Further parameters for Entra, such as ``login_hint``.
-            step: A mark for the claims among them.
+            redirect_uri: The registered redirect URI.
+            return_to: The path to return to, checked before.
+            extra: Further parameters for Entra, such as ``login_hint``.
+            claims_digest: The digest of the claims among them.
 
         Raises:
             EntraUnavailable: Entra was never reached, or names no authorization endpoint.
         """
         endpoint = await self.exchange.authorization_endpoint()
-        attempt = Attempt.begin("login", redirect_uri, return_to, self.clock(), step)
-        url = authorization_url(endpoint, self.client_id, self.scopes, attempt, more)
+        attempt = Attempt.begin("login", redirect_uri, return_to, self.clock(), claims_digest)
+        url = authorization_url(endpoint, self.client_id, self.scopes, attempt, extra)
         return self._redirect(url, attempt)
 
     async def finish(
         self, pairs: Iterable[tuple[str, str]], sealed_attempt_of: Callable[[str], str | None]
     ) -> tuple[UserSession, str]:
-        """A new session for who comes back from Entra, and where they go.
+        """The new session for a callback, and the path to return to.
 
         Args:
-            pairs: The query's parameters.
-            sealed_attempt_of: The sealed attempt of a state, from the browser's cookies.
+            pairs: The parameters of the query.
+            sealed_attempt_of: Returns the sealed attempt of a state, from the browser's cookies.
 
         Raises:
-            SignInFailed: The answer belongs to no sign-in under way, or Entra refuses.
-            AccessDenied: The person is not let in by the settings.
-            EntraUnavailable: Entra cannot be asked, or its answer cannot be trusted.
-            SessionsUnavailable: The session cannot be kept.
+            SignInFailed: The response belongs to no attempt of this browser, or Entra refuses.
+            AccessDenied: The settings do not let the user in.
+            EntraUnavailable: Entra cannot be asked, or its response cannot be trusted.
+            SessionsUnavailable: The session cannot be stored.
         """
         parameters = single_valued(pairs)
         attempt = await self._consume("login", parameters, sealed_attempt_of)
@@ -111,14 +111,14 @@ class SignIn:
         return await self.session_manager.create(session), attempt.return_to
 
     def sign_out_url(self, found: UserSession | None, post_logout_redirect_uri: str) -> str:
-        """Where the browser goes to sign out of Entra too (OpenID Connect RP-Initiated Logout 1.0, 2)."""
+        """The URL for signing out at Entra, too (OpenID Connect RP-Initiated Logout 1.0, 2)."""
         parameters = {"post_logout_redirect_uri": post_logout_redirect_uri}
         if found is not None and found.session.login_hint is not None:
             parameters["logout_hint"] = found.session.login_hint
         return with_query(self.end_session_url, parameters)
 
     async def end_by_sid(self, sid: str) -> int:
-        """End the sign-in that Entra says is over (OpenID Connect Front-Channel Logout 1.0, 2).
+        """End the sessions of a front-channel logout (OpenID Connect Front-Channel Logout 1.0, 2); how many.
 
         Raises:
             SessionsUnavailable: The store cannot be asked.
@@ -126,7 +126,7 @@ class SignIn:
         return await self.session_manager.store.end_by_sid(sid)
 
     def begin_consent(self, redirect_uri: str) -> EntraRedirect:
-        """Send an administrator to consent for the tenant (Learn: admin consent endpoint)."""
+        """Begin an admin consent for the tenant (Learn: admin consent endpoint)."""
         attempt = Attempt.begin("admin-consent", redirect_uri, "/", self.clock())
         parameters = {
             "client_id": self.client_id,
@@ -139,15 +139,15 @@ class SignIn:
     async def finish_consent(
         self, pairs: Iterable[tuple[str, str]], sealed_attempt_of: Callable[[str], str | None]
     ) -> None:
-        """Return when consent was given. Nobody is signed in by this, whatever the answer says.
+        """Return when consent was given. It signs nobody in, whatever the response says.
 
         Raises:
-            SignInFailed: It was not, or the answer belongs to no consent that was asked for here.
+            SignInFailed: Consent was not given, or the response belongs to no attempt of this browser.
             SessionsUnavailable: The store cannot be asked.
         """
         parameters = single_valued(pairs)
         await self._consume("admin-consent", parameters, sealed_attempt_of)
-        # Entra says admin_consent=True in failures too, so the error counts, wherever it is.
+        # Entra sends admin_consent=True with errors, too, so an error always counts.
         if "error" in parameters or parameters.get("admin_consent", "").lower() != "true":
             refusal = read_refusal(parameters)
             explanation = explain(refusal)
@@ -155,16 +155,16 @@ class SignIn:
 
     @property
     def client_id(self) -> str:
-        """The application's ID."""
+        """The client ID."""
         return self.exchange.client.client_id
 
     def read_attempt(self, sealed: str | None) -> Attempt | None:
-        """The attempt in a cookie; None for what is none of ours, or has no time left."""
+        """The attempt in a cookie; None if this service did not seal it, or it has expired."""
         attempt = self._unseal(sealed)
         return attempt if attempt is not None and attempt.is_alive(self.clock()) else None
 
     def _redirect(self, url: str, attempt: Attempt) -> EntraRedirect:
-        return EntraRedirect(url, attempt.mark(), self.sealer.seal(attempt.pack()))
+        return EntraRedirect(url, attempt.identifier(), self.sealer.seal(attempt.pack()))
 
     def _unseal(self, sealed: str | None) -> Attempt | None:
         data = self.sealer.open(sealed) if sealed is not None else None
@@ -176,10 +176,10 @@ class SignIn:
         parameters: Mapping[str, str],
         sealed_attempt_of: Callable[[str], str | None],
     ) -> Attempt:
-        """The attempt of this browser with that state, which counts once."""
+        """This browser's attempt with that state, which may be used once."""
         state = parameters.get("state", "")
         attempt = check_attempt(self._unseal(sealed_attempt_of(state)), kind, state, self.clock())
         mark = sha256(f"attempt {state}".encode()).hexdigest()
         if not await self.session_manager.store.use_once(mark, 2 * ATTEMPT_LIFETIME):
-            raise expired()
+            raise attempt_expired()
         return attempt

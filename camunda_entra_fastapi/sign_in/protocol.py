@@ -1,4 +1,4 @@
-"""What is sent to Entra and what comes back, as plain values. Pure but for the random numbers."""
+"""The authorization request and its response, as plain values. Pure but for the random numbers."""
 
 import json
 import re
@@ -14,14 +14,14 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from camunda_entra_fastapi.errors import SignInFailed
 
 ATTEMPT_LIFETIME: Final = 600
-"""Seconds that a person has from the first redirect to coming back."""
+"""Seconds from the first redirect to the callback."""
 MAX_PARAMETER: Final = 8192
 """Characters. Entra's codes have 1 to 2 thousand."""
 MAX_PARAMETERS: Final = 32
 MAX_RETURN_TO: Final = 1024
 
-# What a path and its query may be made of (RFC 3986, 3.3 and 3.4), without the backslash, which browsers
-# read as a slash, and without an authority: a second slash at the beginning would start one.
+# The characters of a path and its query (RFC 3986, 3.3 and 3.4), without the backslash, which browsers
+# read as a slash, and without an authority, which a second slash at the beginning would start.
 _RETURN_TO: Final = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/?#\[\]|{}^-]*")
 _DOTS: Final = {".", ".."}
 
@@ -33,9 +33,9 @@ _EXPIRED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One person on the way to Entra and back; lives sealed in a cookie of its own.
+    """One sign-in or admin consent, from the redirect to the callback; sealed in a cookie of its own.
 
-    Who changes its fields counts up the sealer's purpose, so that cookies under way are no surprise.
+    A change to its fields takes a new number in the sealer's purpose, so that older cookies are not read.
     """
 
     kind: Literal["login", "admin-consent"]
@@ -45,8 +45,8 @@ class Attempt:
     redirect_uri: str
     return_to: str
     began_at: float
-    step: str = ""
-    """What claims it asks for, by their mark; empty for a usual sign-in."""
+    claims_digest: str = ""
+    """The digest of the claims that a step-up asks for; empty for other sign-ins."""
 
     @classmethod
     def begin(
@@ -55,27 +55,27 @@ class Attempt:
         redirect_uri: str,
         return_to: str,
         now: float,
-        step: str = "",
+        claims_digest: str = "",
     ) -> "Attempt":
-        """A new one, with 256 random bits each for state, nonce and verifier (RFC 7636, 4.1)."""
+        """A new attempt, with 256 random bits each for state, nonce and verifier (RFC 7636, 4.1)."""
         state, nonce, verifier = (token_urlsafe(32) for _ in range(3))
-        return cls(kind, state, nonce, verifier, redirect_uri, return_to, now, step)
+        return cls(kind, state, nonce, verifier, redirect_uri, return_to, now, claims_digest)
 
     def pack(self) -> bytes:
-        """As JSON."""
+        """The attempt as JSON."""
         return json.dumps(astuple(self)).encode()
 
     @classmethod
     def unpack(cls, data: bytes) -> "Attempt":
-        """What ``pack`` wrote and nobody changed."""
+        """The attempt from the JSON of ``pack``, which was authenticated before."""
         return cls(*json.loads(data))
 
     def is_alive(self, now: float) -> bool:
-        """Whether there is time left."""
+        """Whether it has not expired."""
         return -ATTEMPT_LIFETIME < now - self.began_at < ATTEMPT_LIFETIME
 
-    def mark(self) -> str:
-        """What this attempt is known by where it must not be repeated; tells nothing of its secrets."""
+    def identifier(self) -> str:
+        """A name for the attempt that tells nothing of its secrets."""
         return attempt_id(self.state)
 
 
@@ -85,9 +85,9 @@ def attempt_id(state: str) -> str:
 
 
 def authorization_url(
-    endpoint: str, client_id: str, scopes: Iterable[str], attempt: Attempt, more: Mapping[str, str]
+    endpoint: str, client_id: str, scopes: Iterable[str], attempt: Attempt, extra: Mapping[str, str]
 ) -> str:
-    """Where the browser is sent (OpenID Connect Core 1.0, 3.1.2.1; RFC 7636, 4.3)."""
+    """The authorization request (OpenID Connect Core 1.0, 3.1.2.1; RFC 7636, 4.3)."""
     challenge = urlsafe_b64encode(sha256(attempt.verifier.encode()).digest()).rstrip(b"=").decode()
     return with_query(
         endpoint,
@@ -101,22 +101,22 @@ def authorization_url(
             "nonce": attempt.nonce,
             "code_challenge": challenge,
             "code_challenge_method": "S256",
-            **more,
+            **extra,
         },
     )
 
 
 def with_query(endpoint: str, parameters: Mapping[str, str]) -> str:
-    """The address with the parameters added; B2C's have some already."""
-    joint = "&" if urlsplit(endpoint).query else "?"
-    return f"{endpoint}{joint}{urlencode(parameters, quote_via=quote)}"
+    """The URL with the parameters added; URLs of B2C have some already."""
+    separator = "&" if urlsplit(endpoint).query else "?"
+    return f"{endpoint}{separator}{urlencode(parameters, quote_via=quote)}"
 
 
 def single_valued(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters by name.
 
     Raises:
-        SignInFailed: One is there twice (RFC 6749, 3.1), too long, or there are too many.
+        SignInFailed: A parameter is repeated (RFC 6749, 3.1) or too long, or there are too many.
     """
     parameters: dict[str, str] = {}
     for name, value in pairs:
@@ -132,10 +132,10 @@ def single_valued(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def check_attempt(
     attempt: Attempt | None, kind: Literal["login", "admin-consent"], state: str, now: float
 ) -> Attempt:
-    """The attempt that the answer belongs to.
+    """The attempt that the response belongs to.
 
     Raises:
-        SignInFailed: ``login_expired``: there is none, it is another one, or its time is over.
+        SignInFailed: ``login_expired``: there is no attempt, it is another one, or it has expired.
     """
     if (
         attempt is None
@@ -143,21 +143,21 @@ def check_attempt(
         or not compare_digest(attempt.state.encode(), state.encode())
         or not attempt.is_alive(now)
     ):
-        raise expired()
+        raise attempt_expired()
     return attempt
 
 
-def expired() -> SignInFailed:
-    """For an answer that belongs to no sign-in under way."""
+def attempt_expired() -> SignInFailed:
+    """The error for a response that belongs to no attempt of this browser."""
     return SignInFailed("login_expired", _EXPIRED)
 
 
 def safe_return_to(value: str, forbidden: str) -> str:
-    """The path to go to after signing in; ``/`` for whatever might lead elsewhere.
+    """The path to return to after signing in; ``/`` for anything that might lead elsewhere.
 
     Args:
-        value: As somebody asked for it; non-ASCII characters are percent-encoded.
-        forbidden: A path under which nothing is returned to: the login pages themselves.
+        value: The requested path; non-ASCII characters are percent-encoded.
+        forbidden: The path of the login pages, which are not returned to.
     """
     encoded = quote(value[: MAX_RETURN_TO + 1], safe="/%?#[]@!$&'()*+,;=:|{}^~\\\t\r\n\x00")
     if len(encoded) > MAX_RETURN_TO or not _RETURN_TO.fullmatch(encoded):

@@ -1,4 +1,4 @@
-"""Signing in once more, in the way that a route or another service wants (Learn: claims challenges)."""
+"""Step-up: signing in again with claims that a route or another service requires (claims challenges)."""
 
 import binascii
 import json
@@ -8,19 +8,19 @@ from hashlib import sha256
 from typing import Any, Final
 
 MAX_CLAIMS: Final = 2048
-"""Characters in the login page's address."""
-LATELY: Final = 60
-"""Seconds after such a sign-in within which the same one is not asked for again: it would change nothing."""
+"""Characters of encoded claims in the login page's address."""
+STEP_UP_LIFETIME: Final = 60
+"""Seconds after a step-up in which the same one is not asked for again: it would change nothing."""
 
 
 def encode_claims(claims: Mapping[str, Any]) -> str:
-    """For the login page's address."""
+    """The claims, encoded for the login page's address."""
     text = json.dumps(claims, separators=(",", ":"), sort_keys=True)
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_claims(text: str) -> str | None:
-    """The claims as JSON; None for what is none of ours."""
+    """The claims as JSON; None for text that ``encode_claims`` does not write."""
     if not 0 < len(text) <= MAX_CLAIMS:
         return None
     try:
@@ -30,6 +30,6 @@ def decode_claims(text: str) -> str | None:
     return json.dumps(claims, separators=(",", ":"), sort_keys=True) if isinstance(claims, dict) else None
 
 
-def claims_digest_of(encoded: str) -> str:
-    """A short name for what was asked for."""
+def digest_of_claims(encoded: str) -> str:
+    """A short digest of encoded claims."""
     return sha256(encoded.encode()).hexdigest()[:16]

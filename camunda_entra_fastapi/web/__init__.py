@@ -1,1 +1,1 @@
-"""FastAPI, thin: headers in, users out, errors turned into answers."""
+"""FastAPI, thin: headers in, users out, errors turned into responses."""

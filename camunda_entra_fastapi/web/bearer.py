@@ -1,4 +1,4 @@
-"""The bearer scheme: the Authorization header in, the user out; and what OpenAPI says of it."""
+"""The bearer scheme: from the Authorization header to the user; and how OpenAPI describes it."""
 
 import logging
 from collections.abc import Mapping
@@ -22,34 +22,34 @@ _CONTROL_CHARACTERS: Final = bytes(range(0x20)) + b"\x7f"
 
 @dataclass(frozen=True, slots=True)
 class SecurityScheme:
-    """How the scheme is shown in OpenAPI (OAuth 2.0 authorization code flow)."""
+    """The security scheme in the OpenAPI document (OAuth 2.0 authorization code flow)."""
 
     name: str
     client_id: str
     authorization_url: str
     token_url: str
     scopes: Mapping[str, str]
-    """What the docs page asks Entra for, each with a description."""
+    """The scopes that Swagger UI requests, each with a description."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Who judges a token, and who says what a refused client is told."""
+    """Validates access tokens, and turns errors into challenges for the client."""
 
     validator: TokenValidator
     challenger: Challenger
 
 
 class EntraBearer(AzureAuthorizationCodeBearerBase):
-    """Who is asking, by the Authorization header alone.
+    """The user of a request, by the Authorization header alone.
 
-    Stands wherever fastapi-azure-auth's scheme stood: it is one to FastAPI and its users,
-    but the token is judged by this package.
+    It takes the place of fastapi-azure-auth's scheme and is a subclass of it,
+    but this package validates the token.
 
     Args:
-        judge: Judges the tokens. Another one may take over at any time.
-        scheme: What OpenAPI shows.
-        optional: Give None instead of 401 when no credentials came. Wrong ones are refused all the same.
+        authentication: Validates the tokens. It may be replaced at any time.
+        scheme: The security scheme in the OpenAPI document.
+        optional: Give None instead of 401 for a request without credentials. Wrong ones are still refused.
     """
 
     def __init__(
@@ -68,15 +68,15 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         self.authentication = authentication
 
     def set_token_url(self, token_url: str) -> None:
-        """Let the docs page redeem its codes there."""
+        """Let Swagger UI redeem its codes there."""
         self.oauth.model.flows.authorizationCode.tokenUrl = token_url  # type: ignore[attr-defined]  # it is OAuth2
 
     async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes) -> EntraUser | None:
-        """The user; also put into ``request.state.user``, where fastapi-azure-auth leaves it.
+        """The user; also in ``request.state.user``, where fastapi-azure-auth puts it.
 
         Raises:
             HTTPException: The request is refused; for WebSockets WebSocketException where the server
-                cannot send an answer.
+                cannot send a response.
         """
         try:
             credentials = read_credentials(request)
@@ -93,60 +93,60 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         return user
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
-        """The exception to raise for the error, which is logged in one line."""
+        """The exception to raise for the error. The error is logged in one line."""
         self.log(error)
-        return self.authentication.challenger.refusal(error, request)
+        return self.authentication.challenger.exception(error, request)
 
     def log(self, error: EntraError) -> None:
-        """One line for who runs this service."""
+        """Log one line for whoever runs this service."""
         level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
         remedy = f" Remedy: {REMEDIES[error.code]}" if error.code in REMEDIES else ""
         logger.log(level, "Request refused: %s: %s%s", error.code, error.message, remedy)
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:
-        """The bearer token as it was sent; None without one (RFC 6750, 2.1).
+        """The bearer token as the client sent it; None without one (RFC 6750, 2.1).
 
         Raises:
             InvalidRequest: There are several Authorization headers.
-            InvalidToken: The header says Bearer and nothing follows.
+            InvalidToken: The header says Bearer, and no token follows.
         """
         token = read_bearer_token(request)
         return None if token is None else token.decode("latin-1")
 
     async def authenticate(self, request: HTTPConnection) -> EntraUser | None:
-        """The user; None when no credentials came.
+        """The user; None for a request without credentials.
 
         Raises:
-            EntraError: The credentials are wrong, or cannot be judged.
+            EntraError: The credentials are wrong, or cannot be verified.
         """
         credentials = read_credentials(request)
         return self.cached(request, credentials) or await self._authenticate(request, credentials)
 
     def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:  # noqa: ARG002
-        """The user of what the request brings, if that was judged before; else None, and nothing is said."""
+        """The user of credentials in the cache; None for all others, without logging."""
         return None if credentials is None else self.authentication.validator.cached(credentials)
 
     async def _authenticate(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
-        """The user of credentials that are not remembered."""
+        """The user of credentials that are not in the cache."""
         token = parse_bearer_token(credentials) if credentials else None
         if token is None or credentials is None:
             return await self.authenticate_without_token(request)
         try:
             return await self.authentication.validator.validate(token, credentials)
         except InvalidToken:
-            refuse_control_characters(token)  # looked for here, as no token that passes has any
+            refuse_control_characters(token)  # checked here, as no valid token has any
             raise
 
     async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
-        """Nobody: here the header alone counts."""
+        """None: only the Authorization header authenticates here."""
         return None
 
 
 def read_credentials(request: HTTPConnection) -> bytes | None:
-    """What the Authorization header says, whatever its scheme; None without the header.
+    """The value of the Authorization header, whatever its scheme; None without the header.
 
     Raises:
-        InvalidRequest: There are several.
+        InvalidRequest: There are several Authorization headers.
     """
     credentials = None
     for name, value in request.scope["headers"]:
@@ -160,11 +160,11 @@ def read_credentials(request: HTTPConnection) -> bytes | None:
 
 
 def parse_bearer_token(credentials: bytes) -> bytes | None:
-    """The bearer token among the credentials, unverified; None when they are of another scheme.
+    """The bearer token in the credentials, unverified; None for credentials of another scheme.
 
     Raises:
-        InvalidRequest: They are of another scheme, with control characters in them.
-        InvalidToken: They say Bearer and nothing follows.
+        InvalidRequest: They are of another scheme, and hold control characters.
+        InvalidToken: They say Bearer, and no token follows.
     """
     scheme, _, token = credentials.partition(b" ")
     if scheme.lower() != b"bearer":
@@ -188,10 +188,10 @@ def read_bearer_token(request: HTTPConnection) -> bytes | None:
 
 
 def refuse_control_characters(text: bytes) -> None:
-    """Line breaks and their like have no place in the header, and mean that it was put together wrongly.
+    """Refuse control characters such as line breaks: no valid header has any.
 
     Raises:
-        InvalidRequest: There is one in the text.
+        InvalidRequest: The text holds one.
     """
     if len(text.translate(None, _CONTROL_CHARACTERS)) != len(text):
         raise InvalidRequest(

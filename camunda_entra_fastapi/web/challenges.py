@@ -1,4 +1,4 @@
-"""What a client is told of an error: the only place where errors become answers.
+"""From errors to responses: status, body and ``WWW-Authenticate``. This is the only place for it.
 
 The statuses and the challenge are those of RFC 6750, 3 and RFC 9110, 11.6.1; ``authorization_uri``,
 ``client_id`` and ``insufficient_claims`` those of Entra (Learn: claims challenges).
@@ -47,7 +47,7 @@ _STATUS_OF_CODE: Final[Mapping[str, tuple[int, str]]] = {
     "id_token_invalid": (502, "server_error"),
     "entra_timeout": (504, "temporarily_unavailable"),
 }
-"""Codes whose answer is not that of their class."""
+"""Codes whose response differs from that of their class."""
 
 POLICY_VIOLATION: Final = 1008
 """The close code of RFC 6455, 7.4.1 for servers that cannot send a denial response."""
@@ -55,7 +55,7 @@ POLICY_VIOLATION: Final = 1008
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """What a client is told."""
+    """Status, body and headers for the client."""
 
     status: int
     detail: dict[str, Any]
@@ -64,9 +64,9 @@ class ErrorResponse:
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """Turns errors into answers. Its fields tell clients where tokens for this API come from.
+    """Turns errors into responses. Its fields tell clients where tokens for this API come from.
 
-    Those that are empty are left out.
+    Empty ones are left out of the challenge.
     """
 
     realm: str
@@ -74,26 +74,26 @@ class Challenger:
     client_id: str
     scheme: str = "Bearer"
 
-    def refusal(self, error: EntraError, connection: HTTPConnection) -> HTTPException | WebSocketException:
-        """The exception that makes FastAPI send the answer, for HTTP and WebSocket alike.
+    def exception(self, error: EntraError, connection: HTTPConnection) -> HTTPException | WebSocketException:
+        """The exception that makes FastAPI send the response, for HTTP and WebSocket alike.
 
-        A WebSocket is refused before it is accepted: with the same answer where the server can send
+        A WebSocket is refused before it is accepted: with the same response where the server can send
         one (ASGI's ``websocket.http.response``), else by closing it.
         """
         denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
         if connection.scope["type"] == "websocket" and not denial:
             return WebSocketException(POLICY_VIOLATION, error.code)
-        answer = self.answer(error)
-        return HTTPException(answer.status, answer.detail, answer.headers)
+        error_response = self.error_response(error)
+        return HTTPException(error_response.status, error_response.detail, error_response.headers)
 
-    def answer(self, error: EntraError) -> ErrorResponse:
-        """Status, body and headers for the error."""
+    def error_response(self, error: EntraError) -> ErrorResponse:
+        """The response for the error."""
         status, name = _STATUS_OF_CODE.get(error.code) or _STATUS[type(error)]
         detail: dict[str, Any] = {"error": name, "code": error.code, "message": error.message}
         if isinstance(error, SignInFailed) and error.refusal is not None:
-            said = asdict(error.refusal)
-            detail |= {"error": said.pop("error")}
-            detail["entra"] = {name: value for name, value in said.items() if value is not None}
+            refusal = asdict(error.refusal)
+            detail |= {"error": refusal.pop("error")}
+            detail["entra"] = {name: value for name, value in refusal.items() if value is not None}
         return ErrorResponse(status, detail, self._headers(error, name))
 
     def _headers(self, error: EntraError, name: str) -> dict[str, str]:
@@ -116,17 +116,17 @@ class Challenger:
             parameters["scope"] = " ".join(error.scopes) or f"{self.client_id}/.default"
         if isinstance(error, InsufficientClaims):
             parameters["claims"] = _encode_claims(error.claims)
-        told = (f'{key}="{_printable(value)}"' for key, value in parameters.items() if value)
-        return f"{self.scheme} {', '.join(told)}"
+        quoted = (f'{key}="{_printable(value)}"' for key, value in parameters.items() if value)
+        return f"{self.scheme} {', '.join(quoted)}"
 
 
 def _printable(value: str) -> str:
-    """What may stand in a quoted parameter without escapes (RFC 6750, 3: %x20-21, %x23-5B, %x5D-7E)."""
+    """The value for a quoted parameter without escapes (RFC 6750, 3: %x20-21, %x23-5B, %x5D-7E)."""
     if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
-        return value  # as nearly always
+        return value  # nearly always
     return "".join(char if " " <= char <= "~" and char not in '"\\' else "?" for char in value)
 
 
 def _encode_claims(claims: Mapping[str, Any]) -> str:
-    """Base64 of minified JSON, padded, as Entra's own challenges have it."""
+    """Padded Base64 of minified JSON, as in Entra's own challenges."""
     return base64.b64encode(json.dumps(claims, separators=(",", ":")).encode()).decode()

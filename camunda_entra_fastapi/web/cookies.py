@@ -1,4 +1,4 @@
-"""Cookies of ours: their names, flags and sizes (RFC 6265; RFC 6265bis, 4.1.3 for the prefixes)."""
+"""The cookies of this package: names, flags and sizes (RFC 6265; RFC 6265bis, 4.1.3 for the prefixes)."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from camunda_entra_fastapi.web.public_url import PublicUrl
 
 MAX_CHUNK: Final = 3_800
-"""Characters of a value. Browsers drop cookies of more than 4096 bytes, names and flags included."""
+"""Characters of a value. Browsers refuse cookies of more than 4096 bytes, names and flags included."""
 MAX_CHUNKS: Final = 13
 
 _CHUNKED: Final = re.compile(r"([2-9]|1[0-3]):(.*)", re.DOTALL)
@@ -18,12 +18,12 @@ _CHUNKED: Final = re.compile(r"([2-9]|1[0-3]):(.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Cookies:
-    """Reads and writes cookies of ours.
+    """Reads and writes the cookies of this package.
 
     Attributes:
-        name: The session cookie's, without prefix.
-        domain: Whose hosts share it; None for this host alone.
-        site: Tells whether browsers come by https.
+        name: The name of the session cookie, without prefix.
+        domain: The domain whose hosts share it; None for this host alone.
+        public_url: Tells whether browsers use https.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Cookies:
         object.__setattr__(self, "_secure_name", self._with_prefix(self.name))
 
     def session(self, connection: HTTPConnection) -> str | None:
-        """The session's handle, put together from its chunks; None without one."""
+        """The session's handle, joined from its chunks; None without one."""
         cookies = connection.cookies
         name = self._secure_name if self.public_url.is_secure(connection) else self.name
         first = cookies.get(name)
@@ -47,29 +47,29 @@ class Cookies:
         return "".join((match[2], *others))
 
     def set_session(self, connection: HTTPConnection, handle: str, seconds: float) -> list[str]:
-        """``Set-Cookie`` values that keep the handle for so long, and drop chunks of a longer one."""
+        """``Set-Cookie`` values that set the handle for that time, and delete chunks of a longer one."""
         name = self._prefixed(connection, self.name)
         chunks = list(_chunks(handle))
         count = f"{len(chunks)}:" if len(chunks) > 1 else ""
-        kept = {name if not number else f"{name}-{number}": chunk for number, chunk in enumerate(chunks)}
-        kept[name] = count + kept[name]
-        left = self._session_names(connection) - kept.keys()
+        values = {name if not number else f"{name}-{number}": chunk for number, chunk in enumerate(chunks)}
+        values[name] = count + values[name]
+        obsolete = self._session_names(connection) - values.keys()
         return [
-            *(self._set(connection, name, value, seconds) for name, value in kept.items()),
-            *(self._set(connection, name, "", 0) for name in sorted(left)),
+            *(self._set_cookie(connection, name, value, seconds) for name, value in values.items()),
+            *(self._set_cookie(connection, name, "", 0) for name in sorted(obsolete)),
         ]
 
     def delete_session(self, connection: HTTPConnection) -> list[str]:
-        """``Set-Cookie`` values after which the browser has no session, whether or not it has one."""
+        """``Set-Cookie`` values that delete the session and all its chunks."""
         names = self._session_names(connection) | {self._prefixed(connection, self.name)}
-        return [self._set(connection, name, "", 0) for name in sorted(names)]
+        return [self._set_cookie(connection, name, "", 0) for name in sorted(names)]
 
     def attempt(self, connection: HTTPConnection, attempt_id: str) -> str | None:
-        """The sealed attempt of that ID."""
+        """The sealed sign-in attempt of that ID."""
         return connection.cookies.get(self._attempt_name(connection) + attempt_id)
 
     def attempts(self, connection: HTTPConnection) -> dict[str, str]:
-        """All sealed attempts that the browser has, by ID."""
+        """All sealed sign-in attempts of the browser, by ID."""
         name = self._attempt_name(connection)
         return {
             found.removeprefix(name): value
@@ -78,20 +78,20 @@ class Cookies:
         }
 
     def set_attempt(self, connection: HTTPConnection, attempt_id: str, sealed: str, seconds: int) -> str:
-        """The ``Set-Cookie`` value that keeps an attempt."""
-        return self._set(connection, self._attempt_name(connection) + attempt_id, sealed, seconds)
+        """The ``Set-Cookie`` value that sets an attempt."""
+        return self._set_cookie(connection, self._attempt_name(connection) + attempt_id, sealed, seconds)
 
     def delete_attempt(self, connection: HTTPConnection, attempt_id: str) -> str:
-        """The ``Set-Cookie`` value that drops an attempt."""
-        return self._set(connection, self._attempt_name(connection) + attempt_id, "", 0)
+        """The ``Set-Cookie`` value that deletes an attempt."""
+        return self._set_cookie(connection, self._attempt_name(connection) + attempt_id, "", 0)
 
-    def step(self, connection: HTTPConnection) -> str | None:
-        """The mark of the claims that a sign-in of a moment ago was about."""
+    def step_up(self, connection: HTTPConnection) -> str | None:
+        """The digest of the claims that a recent sign-in asked for; None without one."""
         return connection.cookies.get(self._prefixed(connection, f"{self.name}_step"))
 
-    def set_step_up(self, connection: HTTPConnection, mark: str, seconds: int) -> str:
-        """The ``Set-Cookie`` value that keeps it for a moment."""
-        return self._set(connection, self._prefixed(connection, f"{self.name}_step"), mark, seconds)
+    def set_step_up(self, connection: HTTPConnection, digest: str, seconds: int) -> str:
+        """The ``Set-Cookie`` value that sets that digest."""
+        return self._set_cookie(connection, self._prefixed(connection, f"{self.name}_step"), digest, seconds)
 
     def _session_names(self, connection: HTTPConnection) -> set[str]:
         name = self._prefixed(connection, self.name)
@@ -102,13 +102,13 @@ class Cookies:
         return self._prefixed(connection, f"{self.name}_attempt_")
 
     def _prefixed(self, connection: HTTPConnection, name: str) -> str:
-        """With the prefix by which browsers see to it that no other host set the cookie."""
+        """The name, with ``__Host-`` or ``__Secure-`` before it where browsers use https."""
         return self._with_prefix(name) if self.public_url.is_secure(connection) else name
 
     def _with_prefix(self, name: str) -> str:
         return f"__Host-{name}" if self.domain is None else f"__Secure-{name}"
 
-    def _set(self, connection: HTTPConnection, name: str, value: str, seconds: float) -> str:
+    def _set_cookie(self, connection: HTTPConnection, name: str, value: str, seconds: float) -> str:
         domain = "" if self.domain is None else f"; Domain={self.domain}"
         secure = "; Secure" if self.public_url.is_secure(connection) else ""
         return (

@@ -1,4 +1,4 @@
-"""The current user: by bearer token, or else by the session of who signed in with a browser."""
+"""The current user: by bearer token, or else by the session cookie of a browser."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from fastapi import HTTPException, Security
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, InsufficientClaims
-from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, claims_digest_of, encode_claims
+from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, digest_of_claims, encode_claims
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer, SecurityScheme
 from camunda_entra_fastapi.web.permissions import Permissions
@@ -20,11 +20,11 @@ UserDependency = Callable[..., Awaitable[EntraUser]]
 GroupLookup = Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]
 
 
-class Check(Protocol):
-    """What a user must have."""
+class PermissionCheck(Protocol):
+    """A check whether the user has permissions."""
 
     def __call__(self, user: EntraUser, *, groups_complete: bool = False) -> None:
-        """Raise ``AccessDenied`` or another ``EntraError`` if it is not so."""
+        """Raise ``AccessDenied`` or another ``EntraError`` for a user who has not."""
 
 
 _SEE_OTHER: Final = 303
@@ -33,22 +33,22 @@ _FOUND: Final = 302
 
 @dataclass(frozen=True, slots=True)
 class BrowserLogin:
-    """How people come in who have no token: by their session, or by way of the login page.
+    """Authentication without a token: by the session cookie, or by way of the login page.
 
     Attributes:
-        sessions: Knows the session cookie.
-        login_path: The page that sends them to Entra.
+        sessions: Finds the session of a cookie.
+        login_path: The path of the login page.
     """
 
     sessions: Sessions
     login_path: str
 
     def redirect_to_login(self, request: HTTPConnection, claims: str = "") -> HTTPException:
-        """Send a navigation to sign in and come back; to the page it came from if it changes something.
+        """Redirect a navigation to the login page; with an unsafe method, to return to the page before.
 
         Args:
             request: The navigation.
-            claims: What the sign-in must bring, encoded.
+            claims: The claims that the sign-in must ask for, encoded.
         """
         public_url = self.sessions.public_url
         if request.scope["method"] in SAFE_METHODS:
@@ -68,12 +68,12 @@ class BrowserLogin:
 
 
 class CurrentUser(EntraBearer):
-    """Who is asking: by the Authorization header, or without a bearer token by the session cookie.
+    """The user of a request: by the Authorization header, or without a bearer token by the session cookie.
 
     Args:
-        judge: Judges bearer tokens. Another one may take over at any time.
-        scheme: What OpenAPI shows.
-        optional: Give None instead of 401 when no credentials came.
+        authentication: Validates bearer tokens. It may be replaced at any time.
+        scheme: The security scheme in the OpenAPI document.
+        optional: Give None instead of 401 for a request without credentials.
     """
 
     def __init__(
@@ -81,15 +81,15 @@ class CurrentUser(EntraBearer):
     ) -> None:
         super().__init__(authentication, scheme, optional=optional)
         self.browser_login: BrowserLogin | None = None
-        """None as long as nobody can sign in with a browser."""
+        """None without login pages."""
         self.look_up_groups: GroupLookup | None = None
         """Gives the user with all groups, where a token lists none; None where they are not looked up."""
 
-    async def permitted(self, request: HTTPConnection, user: EntraUser, check: "Check") -> EntraUser:
-        """The user, with groups looked up if it takes them to tell.
+    async def authorize(self, request: HTTPConnection, user: EntraUser, check: PermissionCheck) -> EntraUser:
+        """The user, if the check passes; with groups from Microsoft Graph where the check needs them.
 
         Raises:
-            EntraError: The check says no, or it cannot be told.
+            EntraError: The check fails, or the groups cannot be looked up.
         """
         try:
             check(user)
@@ -103,20 +103,20 @@ class CurrentUser(EntraBearer):
         return user
 
     def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
-        """As for bearer tokens; without an Authorization header by the session cookie."""
+        """The user of a cached token; without an Authorization header, of a cached session."""
         if credentials is not None:
             return self.authentication.validator.cached(credentials)
         return None if self.browser_login is None else self.browser_login.sessions.cached(request)
 
     async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:
-        """The user of the session cookie."""
+        """The user of the session cookie; None without one."""
         return None if self.browser_login is None else await self.browser_login.sessions.user(request)
 
     async def access_token(self, request: HTTPConnection, user: EntraUser) -> str:
-        """The access token of the user whom ``authenticate`` gave for this request.
+        """The access token of the user that ``authenticate`` returned for this request.
 
         Raises:
-            EntraError: The session has none, and none can be had.
+            EntraError: The session has none, and a new one cannot be obtained.
         """
         if user.access_token or self.browser_login is None:
             return user.access_token
@@ -126,7 +126,7 @@ class CurrentUser(EntraBearer):
         return found.access_token
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
-        """As for bearer tokens; but people who want a page are sent to sign in, or to do so once more."""
+        """As for bearer tokens; but a navigation is redirected to sign in, or to sign in again."""
         if (
             self.browser_login is not None
             and request.scope["type"] == "http"
@@ -136,9 +136,9 @@ class CurrentUser(EntraBearer):
                 return self.browser_login.redirect_to_login(request)
             if isinstance(error, InsufficientClaims) and "authorization" not in request.headers:
                 claims = encode_claims(error.claims)
-                # Who has just signed in so, and still lacks the claims, would be sent round and round.
-                is_news = self.browser_login.sessions.cookies.step(request) != claims_digest_of(claims)
-                if is_news and len(claims) <= MAX_CLAIMS:
+                # A user who has just signed in so, and still lacks the claims, would be redirected in a loop.
+                is_new = self.browser_login.sessions.cookies.step_up(request) != digest_of_claims(claims)
+                if is_new and len(claims) <= MAX_CLAIMS:
                     return self.browser_login.redirect_to_login(request, claims)
         return super().refuse(error, request)
 
@@ -158,24 +158,26 @@ def access_token_of(current_user: CurrentUser) -> Callable[..., Awaitable[str]]:
 
 
 def require(current_user: CurrentUser, permissions: Permissions) -> UserDependency:
-    """A dependency that gives the current user, who has all of the permissions."""
-    return _guard(current_user, permissions.check, permissions)
+    """A dependency that gives the current user, who must have all of the permissions."""
+    return _permission_dependency(current_user, permissions.check, permissions)
 
 
 def require_any(current_user: CurrentUser, permissions: Permissions) -> UserDependency:
-    """A dependency that gives the current user, who has at least one of the permissions."""
-    return _guard(current_user, permissions.check_any, Permissions())
+    """A dependency that gives the current user, who must have at least one of the permissions."""
+    return _permission_dependency(current_user, permissions.check_any, Permissions())
 
 
-def _guard(current_user: CurrentUser, check: Check, documented: Permissions) -> UserDependency:
-    # A dependency of its own on current_user, so that overriding that one in tests is enough.
-    async def permitted_user(
+def _permission_dependency(
+    current_user: CurrentUser, check: PermissionCheck, documented: Permissions
+) -> UserDependency:
+    # It depends on current_user, so that overriding current_user in tests is enough.
+    async def authorized_user(
         request: HTTPConnection,
         user: Annotated[EntraUser, Security(current_user, scopes=list(documented.scopes))],
     ) -> EntraUser:
         try:
-            return await current_user.permitted(request, user, check)
+            return await current_user.authorize(request, user, check)
         except EntraError as error:
             raise current_user.refuse(error, request) from None
 
-    return permitted_user
+    return authorized_user

@@ -1,4 +1,4 @@
-"""What clients are told when a route got no token for another service: nothing that is their fault."""
+"""Exception handlers for routes that get no token for another service: it is never the client's fault."""
 
 from collections.abc import Callable
 
@@ -12,21 +12,26 @@ from camunda_entra_fastapi.web.challenges import Challenger
 
 
 def add_exception_handlers(app: FastAPI, challenger: Callable[[], Challenger]) -> None:
-    """Answer 503 where Entra was away, and 502 where it refused this service, if a route does not itself."""
+    """Respond with 503 while Entra cannot be asked, and with 502 where it refuses this service."""
 
-    async def unavailable(_: Request, error: Exception) -> JSONResponse:
+    async def send_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, EntraError)  # noqa: S101 - for type checkers; Starlette knows
-        answer = challenger().answer(error)
-        return JSONResponse({"detail": answer.detail}, answer.status, answer.headers)
+        error_response = challenger().error_response(error)
+        return JSONResponse({"detail": error_response.detail}, error_response.status, error_response.headers)
 
-    async def refused(request: Request, error: Exception) -> JSONResponse:
+    async def send_refusal(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, EntraRefused)  # noqa: S101
         # The reason is for who runs this service, not for who calls it.
         logger.error(
             "Entra gives this service no token: %s (%s)", error.message, error.refusal.correlation_id
         )
-        told = "This service got no token to call another one with. Its log says why."
-        return await unavailable(request, EntraRefused(told, error.refusal))
+        return await send_error(request, without_reason(error))
 
-    app.add_exception_handler(EntraUnavailable, unavailable)
-    app.add_exception_handler(EntraRefused, refused)
+    app.add_exception_handler(EntraUnavailable, send_error)
+    app.add_exception_handler(EntraRefused, send_refusal)
+
+
+def without_reason(error: EntraRefused) -> EntraRefused:
+    """The error for the caller. Entra's reason is for whoever runs this service, and goes to the log."""
+    message = "This service got no token to call another one with. Its log says why."
+    return EntraRefused(message, error.refusal)

@@ -1,7 +1,7 @@
-"""``/auth/verify``: gateways ask here whether a request may pass, and as whom.
+"""``/auth/verify``: gateways ask here whether to let a request through, and for which user.
 
-Credentials alone decide. What a gateway says of the original request can make the answer stricter, or be
-where somebody returns to after signing in; it never lets anything through, as clients can say it as well.
+Credentials alone decide. What a gateway says of the original request can make the decision stricter, or
+name the page to return to after signing in. It never lets a request through, as clients can send it too.
 """
 
 import re
@@ -31,11 +31,11 @@ from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE,
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl, is_navigation
 from camunda_entra_fastapi.web.same_origin import require_same_origin
-from camunda_entra_fastapi.web.sessions import PENDING
+from camunda_entra_fastapi.web.sessions import PENDING_COOKIES
 from camunda_entra_fastapi.web.signed_identity import IDENTITY, SignedIdentities
 
-_METHOD: Final = ("x-forwarded-method", "x-original-method")
-_ADDRESS: Final = ("x-forwarded-uri", "x-original-uri", "x-original-url")
+_METHOD_HEADERS: Final = ("x-forwarded-method", "x-original-method")
+_URI_HEADERS: Final = ("x-forwarded-uri", "x-original-uri", "x-original-url")
 """Traefik and Caddy send the first of each, nginx what its configuration says."""
 _EXT_AUTHZ_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _LISTS: Final = ("scope", "role", "group", "any_scope", "any_role", "any_group")
@@ -46,56 +46,56 @@ _SINGLE: Final = {
     "refusal": re.compile("true|false"),
     "identity": re.compile(r"[!-~]{1,256}"),
 }
-_FLAGS: Final[Mapping[str | None, bool]] = {"true": True, "false": False}
-_NOTHING: Final = re.compile(r"(?!)")
+_BOOLEANS: Final[Mapping[str | None, bool]] = {"true": True, "false": False}
+_NEVER: Final = re.compile(r"(?!)")
 _NO_PERMISSIONS: Final = Permissions()
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What a gateway asks for."""
+    """The permissions that a gateway requires, and the headers that it wants in the response."""
 
     all_of: Permissions = _NO_PERMISSIONS
     one_of: Permissions = _NO_PERMISSIONS
     redirect: bool = False
-    """Whether people who have not signed in are sent to do so."""
+    """Whether browsers without a session are redirected to sign in."""
     token: bool = False
-    """Whether the access token is handed on."""
+    """Whether the response has the access token."""
     authorization: bool = False
-    """Whether it is handed on as ``Authorization``, for gateways that copy headers but cannot make them."""
+    """Whether the response has it as ``Authorization``, for gateways that only copy headers."""
     identity: str | None = None
-    """The backend that a signed identity is for; None without one."""
+    """The backend of the signed identity in the response; None without one."""
     refusal: bool = False
-    """Whether the gateway was refused a moment ago, and asks for the words: then nothing passes any more."""
+    """Whether the gateway asks again for the body of a refusal. Then no request passes any more."""
 
     def check(self, user: EntraUser, *, groups_complete: bool = False) -> None:
-        """The user has what is demanded.
+        """The user has the required permissions.
 
         Args:
-            user: Who asks.
-            groups_complete: Whether the groups are all there are, whatever the token says.
+            user: The user of the request.
+            groups_complete: Whether the user's groups are complete, whatever the token says.
 
         Raises:
-            AccessDenied: It is not so.
+            AccessDenied: The user has not.
         """
         self.all_of.check(user, groups_complete=groups_complete)
         if self.one_of != _NO_PERMISSIONS:
             self.one_of.check_any(user, groups_complete=groups_complete)
 
     def with_query(self, request: Request) -> "VerifyOptions":
-        """This, and what the query demands besides.
+        """These options, and those of the query.
 
         Raises:
-            InvalidRequest: A parameter is not known, or has no value. A slip of the pen in a gateway's
-                configuration must not become a door.
+            InvalidRequest: A parameter is unknown, or has no value. A typing error in a gateway's
+                configuration must not let requests through.
         """
         named: dict[str, list[str]] = {name: [] for name in _LISTS}
         single: dict[str, str] = {}
         for name, value in request.query_params.multi_items():
             if name in named and value:
                 named[name].append(value)
-            elif value and name not in single and _SINGLE.get(name, _NOTHING).fullmatch(value):
+            elif value and name not in single and _SINGLE.get(name, _NEVER).fullmatch(value):
                 single[name] = value
             else:
                 raise InvalidRequest(
@@ -115,11 +115,11 @@ class VerifyOptions:
             one_of=Permissions(
                 tuple(named["any_scope"]), tuple(named["any_role"]), tuple(named["any_group"])
             ),
-            redirect=_FLAGS.get(single.get("redirect"), self.redirect),
-            token=_FLAGS.get(single.get("token"), self.token),
-            authorization=_FLAGS.get(single.get("authorization"), self.authorization),
+            redirect=_BOOLEANS.get(single.get("redirect"), self.redirect),
+            token=_BOOLEANS.get(single.get("token"), self.token),
+            authorization=_BOOLEANS.get(single.get("authorization"), self.authorization),
             identity=single.get("identity", self.identity),
-            refusal=_FLAGS.get(single.get("refusal"), self.refusal),
+            refusal=_BOOLEANS.get(single.get("refusal"), self.refusal),
         )
 
 
@@ -127,22 +127,22 @@ class ForwardAuth:
     """The endpoints of one ``CamundaEntra``.
 
     Args:
-        current_user: Tells who asks.
-        identities: Signs identities for backends; they are refused where there are no secrets to sign with.
-        demand: What holds for every request.
-        prefix: Where the endpoints are.
+        current_user: Authenticates the request.
+        identities: Signs identities for backends; without a secret it refuses to.
+        options: The options of every request.
+        prefix: The path of the endpoints.
     """
 
     def __init__(
-        self, current_user: CurrentUser, identities: SignedIdentities, demand: VerifyOptions, prefix: str
+        self, current_user: CurrentUser, identities: SignedIdentities, options: VerifyOptions, prefix: str
     ) -> None:
         self._current_user = current_user
         self._identities = identities
-        self._demand = demand
+        self._demand = options
         self._prefix = prefix
 
     def router(self) -> APIRouter:
-        """All routes; none of them is part of the API that OpenAPI shows."""
+        """All routes; none of them is in the OpenAPI document."""
         router = APIRouter()
         for path, endpoint, methods in (
             ("/verify", self.verify, ["GET"]),
@@ -154,79 +154,83 @@ class ForwardAuth:
         return router
 
     async def verify(self, request: Request) -> Response:
-        """For gateways that send a request of their own: the query says what is demanded."""
-        methods = [method for name in _METHOD for method in request.headers.getlist(name)]
-        addresses = [address for name in _ADDRESS for address in request.headers.getlist(name)]
-        return await self._answer(request, request, methods, addresses[0] if addresses else "/")
+        """For gateways that send a request of their own: the query has the options."""
+        methods = [method for name in _METHOD_HEADERS for method in request.headers.getlist(name)]
+        uris = [uri for name in _URI_HEADERS for uri in request.headers.getlist(name)]
+        return await self._respond(request, request, methods, uris[0] if uris else "/")
 
     async def ext_authz(self, request: Request) -> Response:
-        """For Envoy's ``ext_authz``, which repeats the original's method, path and query behind a prefix."""
+        """For Envoy's ``ext_authz``, which repeats the original method, path and query after a prefix."""
         query = f"?{request.url.query}" if request.url.query else ""
-        address = f"/{request.path_params.get('path', '')}{query}"
-        return await self._answer(request, None, [request.method], address)
+        uri = f"/{request.path_params.get('path', '')}{query}"
+        return await self._respond(request, None, [request.method], uri)
 
-    async def _answer(
-        self, request: Request, demanding: Request | None, methods: list[str], address: str
+    async def _respond(
+        self, request: Request, query_request: Request | None, methods: list[str], uri: str
     ) -> Response:
-        has_middleware = PENDING in request.scope
-        cookies: dict[str, list[str]] = request.scope.setdefault(PENDING, {})
-        demand = self._demand
+        has_middleware = PENDING_COOKIES in request.scope
+        cookies: dict[str, list[str]] = request.scope.setdefault(PENDING_COOKIES, {})
+        options = self._demand
         try:
-            if demanding is not None:
-                demand = demand.with_query(demanding)
-            headers = await self._headers(request, demand, methods)
-            if demand.refusal:
+            if query_request is not None:
+                options = options.with_query(query_request)
+            headers = await self._headers(request, options, methods)
+            if options.refusal:
                 raise SessionsUnavailable("It was refused a moment ago, and would pass now. Try again.")
             response = Response(headers=_NO_STORE | headers)
         except EntraError as error:
-            response = self._refuse(request, demand, error, methods, address)
+            response = self._refuse(request, options, error, methods, uri)
         for number, value in enumerate(chain.from_iterable(cookies.values()), 1):
             response.headers[f"{SET_COOKIE}{number}"] = value
             if not has_middleware:
                 response.headers.append("Set-Cookie", value)
         return response
 
-    async def _headers(self, request: Request, demand: VerifyOptions, methods: list[str]) -> dict[str, str]:
+    async def _headers(self, request: Request, options: VerifyOptions, methods: list[str]) -> dict[str, str]:
         user = await self._current_user.authenticate(request)
         if user is None:
             raise CredentialsMissing
         browser_login = self._current_user.browser_login
-        if browser_login is not None and _may_change(request, methods) and read_bearer_token(request) is None:
+        if browser_login is not None and _is_unsafe(request, methods) and read_bearer_token(request) is None:
             require_same_origin(request, browser_login.sessions.public_url)
-        headers = identity_headers(await self._current_user.permitted(request, user, demand.check))
+        headers = identity_headers(await self._current_user.authorize(request, user, options.check))
         if headers[INCOMPLETE]:
             logger.info("The identity headers of a user do not hold everything: %s", headers[INCOMPLETE])
-        if demand.token or demand.authorization:
+        if options.token or options.authorization:
             token = await self._current_user.access_token(request, user)
-            headers |= {ACCESS_TOKEN: token} if demand.token else {}
-            headers |= {"Authorization": f"Bearer {token}"} if demand.authorization else {}
-        if demand.identity is not None:
-            headers[IDENTITY] = self._identities.sign(user, demand.identity)
+            headers |= {ACCESS_TOKEN: token} if options.token else {}
+            headers |= {"Authorization": f"Bearer {token}"} if options.authorization else {}
+        if options.identity is not None:
+            headers[IDENTITY] = self._identities.sign(user, options.identity)
         return headers
 
     def _refuse(
-        self, request: Request, demand: VerifyOptions, error: EntraError, methods: list[str], address: str
+        self, request: Request, options: VerifyOptions, error: EntraError, methods: list[str], uri: str
     ) -> Response:
         browser_login = self._current_user.browser_login
         if (
-            demand.redirect
+            options.redirect
             and browser_login is not None
             and isinstance(error, CredentialsMissing)
             and is_navigation(request.headers)
         ):
-            return _to_login(request, browser_login, methods, address)
+            return _redirect_to_login(request, browser_login, methods, uri)
         self._current_user.log(error)
-        answer = self._current_user.authentication.challenger.answer(error)
-        return JSONResponse({"detail": answer.detail}, answer.status, answer.headers | _NO_STORE)
+        error_response = self._current_user.authentication.challenger.error_response(error)
+        return JSONResponse(
+            {"detail": error_response.detail}, error_response.status, error_response.headers | _NO_STORE
+        )
 
 
-def _to_login(request: Request, browser_login: BrowserLogin, methods: list[str], address: str) -> Response:
-    """Send a person to sign in and come back; to the page it came from if the request changes something."""
+def _redirect_to_login(
+    request: Request, browser_login: BrowserLogin, methods: list[str], uri: str
+) -> Response:
+    """Redirect a browser to sign in and return; with an unsafe method, to return to the page before."""
     public_url = browser_login.sessions.public_url
     if any(method.upper() not in SAFE_METHODS for method in methods):
-        address = request.headers.get("referer", "/")
-    return_to = safe_return_to(_path_of(request, public_url, address), browser_login.login_path)
-    # Without a base URL the gateway alone knows its address, and a browser takes a path as one of its own.
+        uri = request.headers.get("referer", "/")
+    return_to = safe_return_to(_path_of(request, public_url, uri), browser_login.login_path)
+    # Without a base URL only the gateway knows its address; a browser resolves a path against that.
     path = public_url.path(request, browser_login.login_path)
     login_url = path if public_url.base_url is None else public_url.origin(request) + path
     response = RedirectResponse("", headers=_NO_STORE, status_code=302)
@@ -234,12 +238,12 @@ def _to_login(request: Request, browser_login: BrowserLogin, methods: list[str],
     return response
 
 
-def _path_of(request: Request, public_url: PublicUrl, address: str) -> str:
-    """Path and query of an address of ours, given in whole or without the host; else the root."""
-    if address.startswith("/"):
-        return address
+def _path_of(request: Request, public_url: PublicUrl, uri: str) -> str:
+    """Path and query of a URI of this service, absolute or not; ``/`` for any other."""
+    if uri.startswith("/"):
+        return uri
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(uri)
     except ValueError:
         return "/"
     if f"{parts.scheme}://{parts.netloc}".lower() != public_url.origin(request):
@@ -247,10 +251,10 @@ def _path_of(request: Request, public_url: PublicUrl, address: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def _may_change(request: Request, methods: list[str]) -> bool:
-    """Whether the original request may change something, or opens a WebSocket.
+def _is_unsafe(request: Request, methods: list[str]) -> bool:
+    """Whether the original request has an unsafe method, or opens a WebSocket.
 
-    Where no method is told, ``Origin`` counts: browsers send it with all that may, and some that may not.
+    Without a method, ``Origin`` decides: browsers send it with every unsafe request, and with some safe ones.
     """
     if "sec-websocket-key" in request.headers or request.headers.get("upgrade", "").lower() == "websocket":
         return True

@@ -1,4 +1,4 @@
-"""For backends behind a gateway: the user by its signed identity, whatever network it came through."""
+"""For backends behind a gateway: the user by a signed identity, over any network."""
 
 import time
 from collections.abc import Mapping
@@ -31,22 +31,22 @@ KEYS_LIFETIME: Final = 300.0
 
 
 class GatewayIdentity:
-    """A dependency that gives the user whom the gateway vouches for, for HTTP routes and WebSockets.
+    """A dependency that gives the user whose identity the gateway signed, for HTTP routes and WebSockets.
 
-    ``X-Entra-Identity`` alone counts; nothing that could be forged on the way is looked at. The gateway
-    names this backend in its question: ``/auth/verify?identity=<audience>``. Keys are fetched when they
-    are first needed; known ones stay good while the gateway is away.
+    It reads ``X-Entra-Identity`` alone, and no header that could be forged on the way. The gateway
+    names this backend in its request: ``/auth/verify?identity=<audience>``. Keys are fetched when they
+    are first needed; known keys stay in use while the gateway is away.
 
     Args:
         keys_url: Where the verify endpoint publishes its keys: ``…/auth/identity-keys``.
-        audience: This backend's name, so that no other backend can use here what it was sent.
-        allow_http: Whether plain http is fine for ``keys_url`` beyond this machine. Who can change what
-            passes on that network can be anybody.
+        audience: This backend's name. An identity for another backend is refused here.
+        allow_http: Whether ``keys_url`` may be plain http beyond this machine. Whoever can change what
+            passes on that network can then pose as any user.
         http_client: Used to fetch the keys instead of clients of our own, and never closed.
-        clock: What time it is; the module ``time`` or something like it.
+        clock: The time: the module ``time`` or an object with the same functions.
 
     Raises:
-        ValueError: ``keys_url`` or ``audience`` cannot be right.
+        ValueError: ``keys_url`` or ``audience`` is not usable.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class GatewayIdentity:
 
         Raises:
             HTTPException: The request is refused; for WebSockets WebSocketException where the server
-                cannot send an answer.
+                cannot send a response.
         """
         try:
             return await self._authenticate(request)
         except EntraError as error:
             logger.info("Request refused: %s: %s", error.code, error.message)
-            raise self._challenger.refusal(error, request) from None
+            raise self._challenger.exception(error, request) from None
 
     async def _authenticate(self, request: HTTPConnection) -> EntraUser:
         values = request.headers.getlist(IDENTITY)
@@ -94,11 +94,11 @@ class GatewayIdentity:
         if len(values) > 1:
             raise InvalidRequest("authorization_repeated", f"The request has more than one {IDENTITY}.")
         identity = parse_identity(values[0])
-        key = await self._find(identity.key_id)
+        key = await self._key(identity.key_id)
         claims = identity.verified_claims(key, self._audience, self._clock.time())
         return EntraUser.from_claims(claims, "")
 
-    async def _find(self, key_id: str) -> Key:
+    async def _key(self, key_id: str) -> Key:
         try:
             keys = await self._keys.get()
         except FetchFailed as failure:

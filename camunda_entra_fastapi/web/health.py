@@ -1,4 +1,4 @@
-"""``/auth/health``: whether this service can judge requests, for load balancers and Kubernetes."""
+"""``/auth/health``: whether this service can authenticate requests; a readiness probe."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -12,45 +12,47 @@ from camunda_entra_fastapi.sessions.store import SessionStore
 from camunda_entra_fastapi.web.bearer import Authentication
 
 
-class Judging(Protocol):
-    """What it takes to judge a request."""
+class HealthRuntime(Protocol):
+    """What the endpoint needs of the runtime."""
 
     @property
     def keys(self) -> KeySource:
-        """Entra's keys."""
+        """Entra's signing keys."""
 
     @property
     def authentication(self) -> Authentication:
-        """Words answers."""
+        """Turns errors into responses."""
 
     @property
     def store(self) -> SessionStore | None:
-        """Where sessions live; None where nobody can sign in."""
+        """The session store; None without login pages."""
 
 
 class Health:
     """The endpoint of one ``CamundaEntra``.
 
     Args:
-        judging: Gives what must be there.
+        runtime: Returns the runtime in use.
     """
 
-    def __init__(self, judging: Callable[[], Judging]) -> None:
-        self._judging = judging
+    def __init__(self, runtime: Callable[[], HealthRuntime]) -> None:
+        self._runtime = runtime
 
     async def health(self, _: Request) -> Response:
         """200 once keys are there and while the session store answers; else 503.
 
-        Keys that were never fetched are fetched now, as no traffic comes before this says yes. When Entra
-        is away later, the known keys stay good, and so does the answer.
+        Keys that were never fetched are fetched now, as no traffic comes before this returns 200. When
+        Entra is away later, the known keys stay in use, and this still returns 200.
         """
-        judging = self._judging()
+        runtime = self._runtime()
         try:
-            await judging.keys.check()
-            if judging.store is not None:
-                await judging.store.check()
+            await runtime.keys.check()
+            if runtime.store is not None:
+                await runtime.store.check()
         except EntraError as error:
-            answer = judging.authentication.challenger.answer(error)
-            headers = answer.headers | {"Cache-Control": "no-store"}
-            return JSONResponse({"status": "unavailable", "detail": answer.detail}, answer.status, headers)
+            error_response = runtime.authentication.challenger.error_response(error)
+            headers = error_response.headers | {"Cache-Control": "no-store"}
+            return JSONResponse(
+                {"status": "unavailable", "detail": error_response.detail}, error_response.status, headers
+            )
         return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})

@@ -1,8 +1,8 @@
-"""What a gateway's upstream is told of the user: headers that any text can be put into, and read back from.
+"""Headers that describe the user to the upstream of a gateway. They can hold any text.
 
-A header is Latin-1, in which names of people seldom fit. What does not is percent-encoded UTF-8, as in
-RFC 8187, 3.2.1 but without its notation around; so are control characters, spaces at either end, the
-percent sign itself, and commas within members of lists. Reading it: split at commas, then percent-decode.
+A header is Latin-1, which has no room for many names. Other characters are percent-encoded UTF-8, as in
+RFC 8187, 3.2.1 but without its notation around them. So are control characters, spaces at either end, the
+percent sign itself, and commas within members of lists. To read a list, split at commas, then percent-decode.
 """
 
 import re
@@ -16,8 +16,8 @@ from camunda_entra_fastapi.validation.entra import has_group_overage
 MAX_TEXT: Final = 1_024
 """Characters of a single value. A longer one is left out."""
 MAX_LIST: Final = 4_096
-"""Characters of a list, of which 110 group IDs make use. Tomcat, which Operate runs on, refuses requests
-with more than 8 KB of headers; nginx reads answers of 4 KB unless told otherwise."""
+"""Characters of a list; enough for 110 group IDs. Tomcat, which Operate runs on, refuses requests
+with more than 8 KB of headers; nginx reads responses of 4 KB unless configured otherwise."""
 
 USER: Final = "X-Auth-Request-User"
 EMAIL: Final = "X-Auth-Request-Email"
@@ -27,16 +27,16 @@ GROUPS: Final = "X-Auth-Request-Groups"
 INCOMPLETE: Final = "X-Auth-Request-Incomplete"
 ACCESS_TOKEN: Final = "X-Auth-Request-Access-Token"  # noqa: S105 - a header's name
 SET_COOKIE: Final = "X-Auth-Request-Set-Cookie-"
-"""And a number from 1 on: the values of ``Set-Cookie`` one by one."""
+"""With a number from 1 on behind it: the values of ``Set-Cookie`` one by one."""
 
-_NOT_PLAIN: Final = re.compile(r"^ +| +$|[^ -~\xa1-\xff]|%")
-_NOT_PLAIN_IN_LISTS: Final = re.compile(rf"{_NOT_PLAIN.pattern}|,")
+_TO_ENCODE: Final = re.compile(r"^ +| +$|[^ -~\xa1-\xff]|%")
+_TO_ENCODE_IN_LISTS: Final = re.compile(rf"{_TO_ENCODE.pattern}|,")
 
 
 def identity_headers(user: EntraUser) -> dict[str, str]:
-    """All headers but the access token; empty where there is nothing to say.
+    """All headers but the access token; empty where the user has no such claim.
 
-    None is ever absent: some gateways hand on what a client sent under a name that the answer lacks.
+    None is ever absent: for a header that the response lacks, some gateways pass on the client's.
     """
     incomplete: list[str] = []
     headers = {
@@ -46,14 +46,14 @@ def identity_headers(user: EntraUser) -> dict[str, str]:
         ROLES: _list("roles", user.roles, incomplete),
         GROUPS: _list("groups", user.groups, incomplete),
     }
-    if has_group_overage(user.claims):  # Entra lists none of them, which does not mean that there are none
+    if has_group_overage(user.claims):  # the token lists none, although there are many
         incomplete.append("groups")
     headers[INCOMPLETE] = ",".join(incomplete)
     return headers
 
 
 def _text(name: str, value: str | None, incomplete: list[str]) -> str:
-    encoded = _NOT_PLAIN.sub(_percent_encoded, value or "")
+    encoded = _TO_ENCODE.sub(_percent_encoded, value or "")
     if len(encoded) <= MAX_TEXT:
         return encoded
     incomplete.append(name)
@@ -61,8 +61,8 @@ def _text(name: str, value: str | None, incomplete: list[str]) -> str:
 
 
 def _list(name: str, values: Iterable[str], incomplete: list[str]) -> str:
-    """As many members as there is room for."""
-    encoded = ",".join(_NOT_PLAIN_IN_LISTS.sub(_percent_encoded, value) for value in values)
+    """The members that fit into the header."""
+    encoded = ",".join(_TO_ENCODE_IN_LISTS.sub(_percent_encoded, value) for value in values)
     if len(encoded) <= MAX_LIST:
         return encoded
     incomplete.append(name)
@@ -70,5 +70,5 @@ def _list(name: str, values: Iterable[str], incomplete: list[str]) -> str:
 
 
 def _percent_encoded(match: re.Match[str]) -> str:
-    # A lone surrogate cannot be in a verified token; should one ever be, it becomes a question mark.
+    # A verified token holds no lone surrogate; if one ever did, it would become a question mark.
     return quote(match[0], safe="", errors="replace")

@@ -1,4 +1,4 @@
-"""What the OpenAPI document and Swagger UI say of signing in."""
+"""Signing in with Swagger UI, and the security scheme and error responses in the OpenAPI document."""
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterator
@@ -16,7 +16,7 @@ from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
 
 Page = Callable[[Request], Awaitable[Response]]
 
-_ANSWER: Final = {
+_ERROR_CONTENT: Final = {
     "content": {
         "application/json": {
             "schema": {
@@ -44,7 +44,7 @@ _REFUSALS: Final = {
 
 
 def security_scheme_of(settings: EntraSettings, name: str) -> SecurityScheme:
-    """What OpenAPI and Swagger UI show."""
+    """The security scheme for these settings."""
     descriptions = {
         "openid": "Sign in",
         "profile": "See the name",
@@ -61,9 +61,9 @@ def security_scheme_of(settings: EntraSettings, name: str) -> SecurityScheme:
 
 
 def configure_swagger_ui(app: FastAPI, scheme: SecurityScheme) -> None:
-    """Let Swagger UI sign in without anything to type: client ID and scopes filled in, PKCE on.
+    """Let Swagger UI sign in with nothing to type: client ID and scopes filled in, PKCE on.
 
-    What the application set itself stays.
+    Options that the application set itself stay.
     """
     app.swagger_ui_init_oauth = {
         "clientId": scheme.client_id,
@@ -74,7 +74,7 @@ def configure_swagger_ui(app: FastAPI, scheme: SecurityScheme) -> None:
 
 
 def document_error_responses(app: FastAPI, scheme: SecurityScheme) -> None:
-    """Show 401 and 403 on every operation that the scheme protects and that does not show its own."""
+    """Add 401 and 403 to every operation that the scheme protects and that has no such response yet."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -82,54 +82,54 @@ def document_error_responses(app: FastAPI, scheme: SecurityScheme) -> None:
         for operation in _operations(document):
             if any(scheme.name in requirement for requirement in operation.get("security", ())):
                 for status, description in _REFUSALS.items():
-                    operation["responses"].setdefault(status, {"description": description, **_ANSWER})
+                    operation["responses"].setdefault(status, {"description": description, **_ERROR_CONTENT})
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
 
 
 def set_docs_token_url(app: FastAPI, scheme: SecurityScheme, path_of: Callable[[Request], str]) -> None:
-    """Let the docs page redeem its codes at a path of ours, which may stand behind a proxy's prefix.
+    """Let Swagger UI redeem its codes at a path of this service, which may be behind a proxy's prefix.
 
-    The prefix is known with each request only. Swagger UI takes the path as one of its own origin.
+    Only a request tells the prefix. Swagger UI resolves the path against its own origin.
     """
 
-    def rewrite(page: Page) -> Page:
+    def with_token_url(page: Page) -> Page:
         async def document(request: Request) -> Response:
             response = await page(request)
             content = json.loads(bytes(response.body))
-            found = content.get("components", {}).get("securitySchemes", {}).get(scheme.name)
-            if found is None:  # nothing is protected
+            scheme_object = content.get("components", {}).get("securitySchemes", {}).get(scheme.name)
+            if scheme_object is None:  # nothing is protected
                 return response
-            found["flows"]["authorizationCode"]["tokenUrl"] = path_of(request)
+            scheme_object["flows"]["authorizationCode"]["tokenUrl"] = path_of(request)
             return JSONResponse(content)
 
         return document
 
-    _replace(app, {app.openapi_url}, rewrite)
+    _replace_pages(app, {app.openapi_url}, with_token_url)
 
 
 def require_sign_in_for_docs(app: FastAPI, current_user: EntraBearer) -> None:
-    """Put docs pages and the OpenAPI document behind sign-in; what receives codes for them stays open."""
+    """Require a sign-in for Swagger UI, ReDoc and the OpenAPI document, not for the page that gets codes."""
 
-    def guard(page: Page) -> Page:
-        async def guarded(request: Request) -> Response:
+    def require_sign_in(page: Page) -> Page:
+        async def page_after_sign_in(request: Request) -> Response:
             await current_user(request, SecurityScopes())
             response = await page(request)
             response.headers["Cache-Control"] = "no-store"
             return response
 
-        return guarded
+        return page_after_sign_in
 
-    _replace(app, {app.docs_url, app.redoc_url, app.openapi_url}, guard)
+    _replace_pages(app, {app.docs_url, app.redoc_url, app.openapi_url}, require_sign_in)
 
 
-def _replace(app: FastAPI, paths: Collection[str | None], change: Callable[[Page], Page]) -> None:
-    """Put another page in the place of each of FastAPI's own ones."""
+def _replace_pages(app: FastAPI, paths: Collection[str | None], wrap: Callable[[Page], Page]) -> None:
+    """Replace FastAPI's own pages at these paths."""
     routes = app.router.routes
     for position, route in enumerate(routes):
         if isinstance(route, Route) and not isinstance(route, APIRoute) and route.path in paths:
-            routes[position] = Route(route.path, change(route.endpoint), include_in_schema=False)
+            routes[position] = Route(route.path, wrap(route.endpoint), include_in_schema=False)
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

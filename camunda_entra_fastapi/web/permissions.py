@@ -1,4 +1,4 @@
-"""Whether a user may: scopes, roles and groups, all of them or one."""
+"""Permissions of a user: scopes, roles and groups, all of them or at least one."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _CONTEXT: Final = re.compile("c[1-9][0-9]?")
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What a route asks for. Names are compared to the letter; groups are object IDs."""
+    """The permissions that a route requires. Names are compared exactly; groups are object IDs."""
 
     scopes: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -23,18 +23,18 @@ class Permissions:
     """An authentication context of Conditional Access, ``c1`` to ``c99``."""
 
     @classmethod
-    def named(
+    def from_names(
         cls,
         scopes: Iterable[str],
         roles: Iterable[str],
         groups: Iterable[str],
         auth_context: str | None = None,
     ) -> "Permissions":
-        """From what a developer wrote.
+        """The permissions from a developer's arguments.
 
         Raises:
-            TypeError: A single text stands where a list belongs; its letters would be taken for names.
-            ValueError: The authentication context has a name that none has.
+            TypeError: An argument is a text instead of a list; its letters would be taken for names.
+            ValueError: The authentication context is none of ``c1`` to ``c99``.
         """
         if auth_context is not None and not _CONTEXT.fullmatch(auth_context):
             raise ValueError(f"auth_context is one of c1 to c99, and not {auth_context[:80]!r}.")
@@ -44,21 +44,21 @@ class Permissions:
         return cls(tuple(scopes), tuple(roles), tuple(groups), auth_context)
 
     def check(self, user: EntraUser, *, groups_complete: bool = False) -> None:
-        """The user has all of it.
+        """The user has all of the permissions.
 
         Args:
-            user: Who asks.
-            groups_complete: Whether the groups are all there are, whatever the token says.
+            user: The user of the request.
+            groups_complete: Whether the user's groups are complete, whatever the token says.
 
         Raises:
             AccessDenied: ``scope_missing``, ``role_missing``, ``group_missing`` or ``groups_not_listed``.
             InsufficientClaims: The authentication context is missing.
         """
         if missing := [scope for scope in self.scopes if scope not in user.scp]:
-            raise AccessDenied("scope_missing", _lack("scope", missing) + _scope_hint(user), self.scopes)
+            raise AccessDenied("scope_missing", _missing("scope", missing) + _scope_hint(user), self.scopes)
         if missing := [role for role in self.roles if role not in user.roles]:
             hint = "Assign it in Entra (Enterprise applications, Users and groups) and request a new token."
-            raise AccessDenied("role_missing", f"{_lack('role', missing)} {hint}", self.scopes)
+            raise AccessDenied("role_missing", f"{_missing('role', missing)} {hint}", self.scopes)
         if missing := [group for group in self.groups if group not in user.groups]:
             raise self._group_missing(user, missing, groups_complete=groups_complete)
         if self.auth_context is not None and self.auth_context not in texts_of(user.claims, "acrs"):
@@ -68,36 +68,40 @@ class Permissions:
             )
 
     def check_any(self, user: EntraUser, *, groups_complete: bool = False) -> None:
-        """The user has at least one of it.
+        """The user has at least one of the permissions.
 
         Args:
-            user: Who asks.
+            user: The user of the request.
             groups_complete: As for ``check``.
 
         Raises:
-            AccessDenied: ``permission_missing`` or, where groups are asked for, ``groups_not_listed``.
+            AccessDenied: ``permission_missing`` or, where groups are required, ``groups_not_listed``.
         """
         if any(
-            wanted in had
-            for names, had in ((self.scopes, user.scp), (self.roles, user.roles), (self.groups, user.groups))
-            for wanted in names
+            required in granted
+            for names, granted in (
+                (self.scopes, user.scp),
+                (self.roles, user.roles),
+                (self.groups, user.groups),
+            )
+            for required in names
         ):
             return
         if self.groups and has_group_overage(user.claims) and not groups_complete:
             raise self._group_missing(user, self.groups, groups_complete=False)
-        wanted = ", ".join(
+        required = ", ".join(
             f"{kind} {quoted(name)}"
             for kind, names in (("scope", self.scopes), ("role", self.roles), ("group", self.groups))
             for name in names
         )
         raise AccessDenied(
-            "permission_missing", f"The token has none of these, and one is needed: {wanted}.", self.scopes
+            "permission_missing", f"The token has none of these, and one is needed: {required}.", self.scopes
         )
 
     def _group_missing(
         self, user: EntraUser, missing: Iterable[str], *, groups_complete: bool
     ) -> AccessDenied:
-        """Not a member, or unknown: above 200 groups a token lists none (Learn: groups overage claim)."""
+        """The error for no member, or unknown: above 200 groups a token lists none (groups overage claim)."""
         if has_group_overage(user.claims) and not groups_complete:
             return AccessDenied(
                 "groups_not_listed",
@@ -110,7 +114,7 @@ class Permissions:
         return AccessDenied("group_missing", f"The user is not in the group {names}.", self.scopes)
 
 
-def _lack(kind: str, names: list[str]) -> str:
+def _missing(kind: str, names: list[str]) -> str:
     return f"The token lacks the {kind}{'s' if len(names) > 1 else ''} {', '.join(map(quoted, names))}."
 
 

@@ -1,4 +1,4 @@
-"""Where this service is, as browsers see it; and whether it is a browser that asks."""
+"""The public URL of this service, as browsers see it; and whether a request is a browser's navigation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,20 +9,20 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
-"""Those that change nothing (RFC 9110, 9.2.1)."""
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
 _PATH: Final = "/%:@!$&'()*+,;=~"
-"""What stands in a path as it is (RFC 3986, 3.3)."""
+"""Characters that a path may hold unencoded (RFC 3986, 3.3)."""
 _SCHEMES: Final = {"ws": "http", "wss": "https"}
 INSTALLED_AT: Final = "camunda_entra_fastapi.installed_at"
-"""Member of the scope: ``root_path`` of the application that has the login pages, which may be mounted."""
+"""Key of the scope: ``root_path`` of the application that has the login pages, which may be mounted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicUrl:
-    """The public addresses of this service.
+    """The public URL of this service, from the settings or from each request.
 
     Attributes:
-        base_url: Its root, without a slash at the end; None to tell it from each request.
+        base_url: Its root, without a slash at the end; None to take it from each request.
     """
 
     base_url: str | None
@@ -40,7 +40,7 @@ class PublicUrl:
         if self._origin is not None:
             return self._origin
         scheme: str = connection.scope.get("scheme", "http")
-        host = connection.headers.get("host") or _server(connection)
+        host = connection.headers.get("host") or _server_address(connection)
         return _origin_of(_SCHEMES.get(scheme, scheme), str(host))
 
     def is_secure(self, connection: HTTPConnection) -> bool:
@@ -50,61 +50,61 @@ class PublicUrl:
         return connection.scope.get("scheme") in ("https", "wss")
 
     def url(self, connection: HTTPConnection, path: str, root: str | None = None) -> str:
-        """The address of a path of ours; ``root`` is what stands before it where that is known."""
+        """The URL of a path of this service; ``root`` is what precedes it where that is known."""
         return self.origin(connection) + self.path(connection, path, root)
 
     def path(self, connection: HTTPConnection, path: str, root: str | None = None) -> str:
-        """The path of ours as browsers must ask for it."""
+        """The path of this service as browsers must request it."""
         if self._origin is not None:
             return self._root + path
         scope = connection.scope
-        before = scope.get(INSTALLED_AT, _outermost(scope)) if root is None else root
-        return quote(before.rstrip("/"), safe=_PATH) + path
+        prefix = scope.get(INSTALLED_AT, _outer_root_path(scope)) if root is None else root
+        return quote(prefix.rstrip("/"), safe=_PATH) + path
 
     def root_of(self, connection: HTTPConnection, own_path: str) -> str:
-        """What stands before ``own_path`` in the path that was asked for: mounts and proxies' prefixes."""
+        """What precedes ``own_path`` in the requested path: mounts and prefixes of proxies."""
         scope = connection.scope
         root = str(scope.get("root_path", ""))
-        return root + _inside(str(scope["path"]), root).removesuffix(own_path)
+        return root + _without_root(str(scope["path"]), root).removesuffix(own_path)
 
     def requested_path(self, connection: HTTPConnection) -> str:
-        """The path and query that the browser asked for, percent-encoded."""
+        """The path and query that the browser requested, percent-encoded."""
         scope = connection.scope
-        outer = _outermost(scope)
-        root = self._root if self._origin is not None else outer.rstrip("/")
-        path = quote(root + _inside(str(scope["path"]), outer), safe=_PATH)
+        root_path = _outer_root_path(scope)
+        root = self._root if self._origin is not None else root_path.rstrip("/")
+        path = quote(root + _without_root(str(scope["path"]), root_path), safe=_PATH)
         query = scope.get("query_string", b"").decode("latin-1")
         return f"{path}?{query}" if query else path
 
 
 def is_navigation(headers: Mapping[str, str]) -> bool:
-    """Whether a person's browser wants a page (Fetch Metadata; RFC 9110, 12.5.1)."""
+    """Whether a browser navigates to a page (Fetch Metadata; RFC 9110, 12.5.1)."""
     mode = headers.get("sec-fetch-mode")
     if mode is not None:
         return mode == "navigate"
     return "text/html" in headers.get("accept", "").lower() and "x-requested-with" not in headers
 
 
-def _outermost(scope: Scope) -> str:
-    """What the server says stands before all paths."""
+def _outer_root_path(scope: Scope) -> str:
+    """The ``root_path`` of the outermost application."""
     return str(scope.get("app_root_path", scope.get("root_path", "")))
 
 
-def _inside(path: str, root: str) -> str:
-    """The path without the root, which some servers leave in and others take out (ASGI, root_path)."""
-    for before in (root, root.rstrip("/")):  # with a slash at its end, uvicorn puts it before another one
-        if before and (path == before or path.startswith(before + "/")):
-            return path[len(before) :]
+def _without_root(path: str, root: str) -> str:
+    """The path without the root, which some servers include and others remove (ASGI, root_path)."""
+    for prefix in (root, root.rstrip("/")):  # with a slash at its end, uvicorn puts it before another one
+        if prefix and (path == prefix or path.startswith(prefix + "/")):
+            return path[len(prefix) :]
     return path
 
 
 def _origin_of(scheme: str, netloc: str) -> str:
-    """Without the port that the scheme has anyway, and in lower case."""
+    """The origin in lower case, without the default port of the scheme."""
     default = {"http": ":80", "https": ":443"}.get(scheme, "")
     return f"{scheme}://{netloc.lower().removesuffix(default)}"
 
 
-def _server(connection: HTTPConnection) -> str:
-    """For requests without a Host header, which HTTP/1.0 allows."""
+def _server_address(connection: HTTPConnection) -> str:
+    """The address for requests without a Host header, which HTTP/1.0 allows."""
     host, port = connection.scope.get("server") or ("localhost", None)
     return f"{host}:{port}" if port else str(host)

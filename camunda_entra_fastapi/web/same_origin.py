@@ -1,7 +1,7 @@
-"""Is a request that carries our cookie made by a page of our own?
+"""Whether a page of this service made a request that carries the session cookie (protection against CSRF).
 
-Browsers say so themselves: in ``Sec-Fetch-Site`` (W3C, Fetch Metadata Request Headers), older ones and
-plain http in ``Origin`` (RFC 6454, 7). Neither can be set by a page's script.
+Browsers say so in ``Sec-Fetch-Site`` (W3C, Fetch Metadata Request Headers), older ones and those on
+plain http in ``Origin`` (RFC 6454, 7). No script of a page can set either.
 """
 
 from starlette.requests import HTTPConnection
@@ -11,10 +11,10 @@ from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl
 
 
 def check_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> None:
-    """Return for requests that change nothing, and for those of our own pages. WebSockets always count.
+    """Accept safe methods, and requests of this service's own pages. WebSockets must always be of the latter.
 
     Raises:
-        CrossOrigin: Another site's page made it, or nothing tells whose it is.
+        CrossOrigin: Another site's page made the request, or it does not say which.
     """
     if connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS:
         return
@@ -22,10 +22,10 @@ def check_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> None
 
 
 def require_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> None:
-    """Return for requests of our own pages.
+    """Accept requests of this service's own pages.
 
     Raises:
-        CrossOrigin: Another site's page made it, or nothing tells whose it is.
+        CrossOrigin: Another site's page made the request, or it does not say which.
     """
     if not is_same_origin(connection, public_url):
         raise CrossOrigin(
@@ -36,7 +36,7 @@ def require_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> No
 
 
 def is_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> bool:
-    """Whether the request says that a page of our own made it."""
+    """Whether the request says that a page of this service made it."""
     fetch_site = connection.headers.get("sec-fetch-site")
     if fetch_site is not None:
         return fetch_site == "same-origin"
@@ -44,7 +44,7 @@ def is_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> bool:
 
 
 def is_cross_site(connection: HTTPConnection, public_url: PublicUrl) -> bool:
-    """Whether the request says that another site made it. Addresses typed and bookmarks are no site's."""
+    """Whether the request says that another site made it. Typed addresses and bookmarks belong to no site."""
     fetch_site = connection.headers.get("sec-fetch-site")
     if fetch_site is not None:
         return fetch_site == "cross-site"

@@ -1,4 +1,4 @@
-"""The user of a session cookie, and the cookies that an answer has to bring."""
+"""The user of a session cookie, and the cookies that a response has to set."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from camunda_entra_fastapi.web.cookies import Cookies
 from camunda_entra_fastapi.web.public_url import INSTALLED_AT, PublicUrl
 from camunda_entra_fastapi.web.same_origin import check_same_origin
 
-PENDING: Final = "camunda_entra_fastapi.set_cookie"
-"""Member of the scope: ``Set-Cookie`` values that the answer will bring, by the session cookie's name."""
+PENDING_COOKIES: Final = "camunda_entra_fastapi.set_cookie"
+"""Key of the scope: ``Set-Cookie`` values for the response, by the name of the session cookie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """From a request's cookie to its user.
+    """The sessions of requests, by their cookies.
 
     Attributes:
-        keeper: Has the sessions.
-        cookies: Has their handles.
-        site: Tells which pages are ours.
+        manager: Finds, renews and ends sessions.
+        cookies: Reads and writes their handles.
+        public_url: Tells which pages belong to this service.
     """
 
     manager: SessionManager
@@ -34,49 +34,49 @@ class Sessions:
     public_url: PublicUrl
 
     def cached(self, connection: HTTPConnection) -> EntraUser | None:
-        """The user of a cookie that was found before, if nobody must be asked and nothing renewed; else None.
+        """The user of a cached session that need not be renewed; else None.
 
         Raises:
-            CrossOrigin: The cookie is good, but another site's page sent it.
+            CrossOrigin: The cookie is valid, but another site's page sent it.
         """
         handle = self.cookies.session(connection)
-        known = None if handle is None else self.manager.cached(handle)
-        if known is None:
+        cached = None if handle is None else self.manager.cached(handle)
+        if cached is None:
             return None
         check_same_origin(connection, self.public_url)
-        return known.user
+        return cached.user
 
     async def user(self, connection: HTTPConnection, *, with_access_token: bool = False) -> EntraUser | None:
-        """The user who is signed in; None without a cookie, or with one that is good no longer.
+        """The user of the session cookie; None without one, or with one that is not valid any more.
 
         Args:
-            connection: Has the cookie.
-            with_access_token: Whether to get the access token anew where the store did not keep it.
+            connection: The request with the cookie.
+            with_access_token: Whether to request an access token where the store did not keep it.
 
         Raises:
-            AccessDenied: It was not kept, and there is no refresh token to get another one.
-            CrossOrigin: The cookie is good, but another site's page sent it.
+            AccessDenied: It was not kept, and there is no refresh token to request another one.
+            CrossOrigin: The cookie is valid, but another site's page sent it.
             EntraUnavailable: The session must be renewed, and Entra cannot be asked.
             SessionsUnavailable: The store cannot be asked.
         """
         handle = self.cookies.session(connection)
         if handle is None:
             return None
-        found = await self.manager.find(handle)
-        if found is None:
+        session = await self.manager.find(handle)
+        if session is None:
             return None
         check_same_origin(connection, self.public_url)
-        renewed = await self.manager.renew_if_due(found)
+        renewed = await self.manager.renew_if_due(session)
         if renewed is not None and with_access_token:
             renewed = await self.manager.with_access_token(renewed)
         if renewed is None:
             return None
-        if renewed.handle != handle and (pending := connection.scope.get(PENDING)) is not None:
-            pending[self.cookies.name] = self.keep(connection, renewed)
+        if renewed.handle != handle and (pending := connection.scope.get(PENDING_COOKIES)) is not None:
+            pending[self.cookies.name] = self.set_cookies(connection, renewed)
         return renewed.user
 
-    async def found(self, connection: HTTPConnection) -> UserSession | None:
-        """The session as it is, whether or not its claims still count.
+    async def find(self, connection: HTTPConnection) -> UserSession | None:
+        """The session as it is, even if it is due for renewal.
 
         Raises:
             SessionsUnavailable: The store cannot be asked.
@@ -84,38 +84,38 @@ class Sessions:
         handle = self.cookies.session(connection)
         return None if handle is None else await self.manager.find(handle)
 
-    def keep(self, connection: HTTPConnection, signed_in: UserSession) -> list[str]:
-        """``Set-Cookie`` values that keep the session as long as it lasts."""
+    def set_cookies(self, connection: HTTPConnection, session: UserSession) -> list[str]:
+        """``Set-Cookie`` values that set the session cookie until the session expires."""
         return self.cookies.set_session(
-            connection, signed_in.handle, self.manager.seconds_left(signed_in.session)
+            connection, session.handle, self.manager.seconds_left(session.session)
         )
 
 
 class SessionCookieMiddleware:
-    """ASGI middleware: brings renewed sessions to the browser, whatever kind of answer a route gives.
+    """ASGI middleware that sets the cookies of renewed sessions, whatever response a route returns.
 
-    A dependency's own response is merged into JSON answers alone, and people see pages.
+    FastAPI merges a dependency's response only into responses that it creates itself, such as JSON.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Add cookies to the answer where there are some.
+        """Add pending cookies to the response.
 
-        Gives what the application gives to wait for: a coroutine of our own around that, and one around
-        each message, would take each request longer.
+        It returns the application's own awaitable: a coroutine around that, and one around
+        each message, would make each request slower.
         """
         scope[INSTALLED_AT] = scope.get("root_path", "")
-        if scope["type"] != "http" or PENDING in scope:
+        if scope["type"] != "http" or PENDING_COOKIES in scope:
             return self._app(scope, receive, send)
-        for name, _ in scope["headers"]:  # a function for it, or any(), would take each request longer
+        for name, _ in scope["headers"]:  # a function for it, or any(), would make each request slower
             if name == b"cookie":
                 break
         else:
             return self._app(scope, receive, send)
         pending: dict[str, list[str]] = {}
-        scope[PENDING] = pending
+        scope[PENDING_COOKIES] = pending
 
         def send_with_cookies(message: Message) -> Awaitable[None]:
             if pending and message["type"] == "http.response.start":

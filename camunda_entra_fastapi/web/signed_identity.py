@@ -1,4 +1,4 @@
-"""Signs identities for backends that do not trust their network, and publishes the keys to verify them."""
+"""Signs identities for backends that do not trust their network, and publishes the keys that verify them."""
 
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -14,7 +14,7 @@ from camunda_entra_fastapi.validation.identity import IdentitySigner
 
 IDENTITY: Final = "X-Entra-Identity"
 CACHE_SECONDS: Final = 30.0
-"""Seconds that an identity is handed out for; it is good for as long again, and signing takes a while."""
+"""Seconds for which a signed identity is reused. It is valid for as long again."""
 MAX_CACHED: Final = 1_000
 MAX_LIST: Final = 4_096
 """Characters of all members of a list together."""
@@ -25,57 +25,57 @@ _CLAIMS: Final = (
 )
 
 
-class Signing(Protocol):
-    """What it takes to sign."""
+class SigningRuntime(Protocol):
+    """What signing needs of the runtime."""
 
     @property
     def identity_signer(self) -> IdentitySigner | None:
-        """None where there is no secret to derive a key from."""
+        """The signer; None without a secret to derive a key from."""
 
     @property
     def clock(self) -> Clock:
-        """What time it is."""
+        """The time."""
 
 
 class SignedIdentities:
-    """What backends are told of a user, signed.
+    """Signed identities of users, for backends.
 
     Args:
-        signing: Gives what to sign with at the moment.
+        runtime: Returns the runtime in use.
     """
 
-    def __init__(self, signing: Callable[[], Signing]) -> None:
-        self._signing = signing
+    def __init__(self, runtime: Callable[[], SigningRuntime]) -> None:
+        self._runtime = runtime
         self._cache: dict[tuple[int, str], tuple[EntraUser, IdentitySigner, float, str]] = {}
 
     def sign(self, user: EntraUser, audience: str) -> str:
-        """The user's identity, for that backend alone.
+        """The user's identity, signed for that backend alone.
 
         Raises:
-            InvalidRequest: There is no secret to sign with.
+            InvalidRequest: There is no secret to derive a key from.
         """
-        signing = self._signing()
-        signer = signing.identity_signer
+        runtime = self._runtime()
+        signer = runtime.identity_signer
         if signer is None:
             raise InvalidRequest(
                 "verify_request_invalid",
                 "Signed identities need a secret to derive their key from: "
                 "set CAMUNDA_ENTRA_SESSION_SECRET or CAMUNDA_IDENTITY_CLIENT_SECRET on this service.",
             )
-        now = signing.clock.time()
+        now = runtime.clock.time()
         cached = self._cache.get((id(user), audience))
         if cached is not None and cached[0] is user and cached[1] is signer and now < cached[2]:
             return cached[3]
         text = signer.sign(_claims(user), audience, now, float(user.exp))
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
-        until = min(now + CACHE_SECONDS, float(user.exp))
-        self._cache[id(user), audience] = (user, signer, until, text)
+        reuse_until = min(now + CACHE_SECONDS, float(user.exp))
+        self._cache[id(user), audience] = (user, signer, reuse_until, text)
         return text
 
     async def keys(self, _: Request) -> Response:
-        """The public keys, as JSON Web Key Set (RFC 7517)."""
-        signer = self._signing().identity_signer
+        """The public keys, as a JSON Web Key Set (RFC 7517)."""
+        signer = self._runtime().identity_signer
         document = {"keys": []} if signer is None else signer.jwks()
         return JSONResponse(document, headers={"Cache-Control": "public, max-age=300"})
 

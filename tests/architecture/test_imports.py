@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 FLOORS: dict[str, list[set[str]]] = {
     "": [
-        {"errors", "remedies", "telemetry", "urls"},
+        {"errors", "remedies", "single_flight", "telemetry", "urls"},
         {"sessions", "validation"},
         {"remote", "settings", "user"},
         {"token_validator", "testing"},
@@ -60,6 +60,7 @@ THIRD_PARTY = {
     "errors": set(),
     "user.frozen": set(),
     "remedies": set(),
+    "single_flight": set(),
     "urls": set(),
     "telemetry": {"opentelemetry"},
     "validation": set(),
@@ -84,6 +85,7 @@ THIRD_PARTY = {
     "web.login.responses": {"starlette"},
     "web.login.docs_token": {"starlette"},
     "web.login.pages": {"jinja2"},
+    "web.login.parameters": {"starlette"},
     "web.login.router": {"fastapi", "starlette"},
     "web": {"fastapi", "starlette"},
     "downstream": set(),

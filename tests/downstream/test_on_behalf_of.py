@@ -328,7 +328,7 @@ async def test_a_sign_in_that_ends_meanwhile_is_no_error(site: Site, monkeypatch
         return None
 
     assert site.entra.current_user.browser_login
-    monkeypatch.setattr(type(site.entra.current_user.browser_login.sessions), "found", gone)
+    monkeypatch.setattr(type(site.entra.current_user.browser_login.sessions), "find", gone)
     assert (await browser.http.get("/async")).status_code == 401
 
 

@@ -251,9 +251,9 @@ def test_attempts_do_not_show_their_secrets() -> None:
     """Neither in a log nor by the name of their cookie."""
     begun = attempt()
     assert not any(secret in repr(begun) for secret in (begun.state, begun.nonce, begun.verifier))
-    assert begun.mark() == attempt_id(begun.state)
-    assert re.fullmatch("[0-9a-f]{16}", begun.mark())
-    assert begun.mark() != attempt().mark()
+    assert begun.identifier() == attempt_id(begun.state)
+    assert re.fullmatch("[0-9a-f]{16}", begun.identifier())
+    assert begun.identifier() != attempt().identifier()
 
 
 def test_an_attempt_is_good_for_its_own_answer_in_time() -> None:

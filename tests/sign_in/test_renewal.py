@@ -732,7 +732,7 @@ async def test_a_renewal_that_is_cut_off_leaves_nothing_behind(make_site: MakeSi
     await asyncio.gather(waiting, renewal, return_exceptions=True)
     site.wire.heal()
     assert await browser.status() == 200
-    assert not session_manager_of(site)._renewals
+    assert not session_manager_of(site)._renewals._tasks
 
 
 async def test_the_store_in_memory_is_what_the_setting_names(make_site: MakeSite) -> None:

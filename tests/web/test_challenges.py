@@ -159,7 +159,7 @@ def test_nothing_breaks_out_of_a_challenge(text: str) -> None:
 def test_a_websocket_gets_the_same_answer_where_the_server_can_send_it() -> None:
     """ASGI's denial response carries status and challenge."""
     socket = _websocket({"websocket.http.response": {}})
-    answer = CHALLENGER.refusal(InvalidToken("token_expired", "Too late."), socket)
+    answer = CHALLENGER.exception(InvalidToken("token_expired", "Too late."), socket)
     assert isinstance(answer, HTTPException)
     assert (answer.status_code, "WWW-Authenticate" in (answer.headers or {})) == (401, True)
 
@@ -167,7 +167,7 @@ def test_a_websocket_gets_the_same_answer_where_the_server_can_send_it() -> None
 @pytest.mark.parametrize("extensions", [None, {}, {"tls": {}}])
 def test_a_websocket_is_closed_where_the_server_cannot(extensions: dict[str, object] | None) -> None:
     """RFC 6455, 7.4.1: 1008 says that a policy was violated; the reason is the code."""
-    answer = CHALLENGER.refusal(InvalidToken("token_expired", "Too late."), _websocket(extensions))
+    answer = CHALLENGER.exception(InvalidToken("token_expired", "Too late."), _websocket(extensions))
     assert isinstance(answer, WebSocketException)
     assert (answer.code, answer.reason) == (1008, "token_expired")
 
@@ -178,7 +178,7 @@ def body_of(answer: HTTPException) -> object:
 
 
 def _refuse(error: EntraError) -> HTTPException:
-    answer = CHALLENGER.refusal(error, Request({"type": "http", "headers": []}))
+    answer = CHALLENGER.exception(error, Request({"type": "http", "headers": []}))
     assert isinstance(answer, HTTPException)
     return answer
 

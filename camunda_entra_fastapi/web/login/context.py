@@ -1,4 +1,4 @@
-"""What the login pages work with."""
+"""The paths of the login pages, and what their routes work with."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from camunda_entra_fastapi.web.sessions import Sessions
 
 @dataclass(frozen=True, slots=True)
 class LoginPaths:
-    """Where the pages are, as this service's router sees them."""
+    """The paths of the login pages, as this service's router sees them."""
 
     prefix: str
     callback: str
     post_logout: str
     docs_redirect: str
-    """Where the docs page receives codes."""
+    """The page that receives codes for Swagger UI."""
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:
@@ -24,7 +24,7 @@ class LoginPaths:
         return self.callback, self.docs_redirect, self.of("admin-consent-callback")
 
     def log_redirect_uris(self, base_url: str | None) -> None:
-        """Tell once what to register; with a placeholder where the address shows itself only later."""
+        """Log which redirect URIs to register; with a placeholder where only a request tells the address."""
         base = base_url or "<address of this service>"
         logger.info(
             "Redirect URIs to register in Entra, platform Web: %s. Front-channel logout URL: %s%s",
@@ -34,13 +34,13 @@ class LoginPaths:
         )
 
     def of(self, name: str) -> str:
-        """The page of that name."""
+        """The path of the page of that name."""
         return f"{self.prefix}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
 class LoginContext:
-    """What the routes work with; something else while a test has the upper hand."""
+    """What the routes work with; another one while ``overridden``."""
 
     sign_in: SignIn
     sessions: Sessions

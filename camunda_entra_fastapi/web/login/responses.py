@@ -1,4 +1,4 @@
-"""Answers of the login pages: a page where a person's browser asks, JSON for programs."""
+"""Responses of the login pages: HTML for a browser's navigation, JSON for programs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -23,11 +23,11 @@ FOUND: Final = 302
 SEE_OTHER: Final = 303
 
 _PRIVATE: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-"""Codes and states stand in addresses around here, which are nobody else's business."""
+"""The addresses of these pages hold codes and states, which must not leak."""
 
 
 def redirect(url: str, status: int = FOUND) -> Response:
-    """To another page, which no cache remembers."""
+    """A redirect that no cache keeps."""
     response = RedirectResponse(url, status, _PRIVATE)
     response.headers["Location"] = url  # exactly: it is percent-encoded already
     return response
@@ -39,17 +39,19 @@ def set_cookies(response: Response, values: Iterable[str]) -> None:
         response.headers.append("Set-Cookie", value)
 
 
-def plain(status: int, text: str) -> Response:
-    """A line of text, which may be shown in a frame."""
+def plain_text(status: int, text: str) -> Response:
+    """A line of text, which a frame may show."""
     return PlainTextResponse(text, status, _PRIVATE)
 
 
-def as_json(answer: ErrorResponse) -> Response:
-    """What programs get, in the shape of FastAPI's errors."""
-    return JSONResponse({"detail": answer.detail}, answer.status, {**answer.headers, **_PRIVATE})
+def json_error(error_response: ErrorResponse) -> Response:
+    """The response for programs, in the shape of FastAPI's errors."""
+    return JSONResponse(
+        {"detail": error_response.detail}, error_response.status, {**error_response.headers, **_PRIVATE}
+    )
 
 
-def refused(
+def sign_in_failed(
     request: Request,
     challenger: Challenger,
     error: EntraError,
@@ -58,74 +60,74 @@ def refused(
     consent_url: str,
     client_id: str,
 ) -> Response:
-    """A sign-in, or sign-out, that did not work, and what to do about it."""
-    answer = challenger.answer(error)
+    """A sign-in or sign-out that failed, and the remedy."""
+    error_response = challenger.error_response(error)
     if not is_navigation(request.headers):
-        return as_json(answer)
+        return json_error(error_response)
     if isinstance(error, EntraUnavailable | SessionsUnavailable):
         page = texts.unavailable(error.message, retry_url)
     elif error.code == "login_expired":
         page = texts.expired(retry_url)
     else:
         refusal = error.refusal if isinstance(error, SignInFailed) else None
-        page = texts.refused(
+        page = texts.sign_in_failed(
             refusal,
             error.message,
             retry_url=retry_url,
             admin_consent_url=consent_url if error.code == "consent_required" else None,
             client_id=client_id,
         )
-    return _page(page, answer.status, answer.headers)
+    return _page(page, error_response.status, error_response.headers)
 
 
 def signed_out(request: Request, login_url: str) -> Response:
-    """Somebody came back from signing out."""
+    """The page after signing out at Entra."""
     if not is_navigation(request.headers):
-        return plain(OK, "Signed out.")
+        return plain_text(OK, "Signed out.")
     return _page(texts.signed_out(login_url), OK)
 
 
 def confirm_sign_out(
     request: Request, challenger: Challenger, error: CrossOrigin, logout_url: str, end_session_url: str
 ) -> Response:
-    """Another site wants somebody signed out here; the person decides."""
-    answer = challenger.answer(error)
+    """A question to the user: another site asks to sign out here."""
+    error_response = challenger.error_response(error)
     if not is_navigation(request.headers):
-        return as_json(answer)
-    # The form's answer redirects to Entra, which the page's policy must allow.
-    return _page(texts.confirm_sign_out(logout_url), answer.status, redirects_to=(end_session_url,))
+        return json_error(error_response)
+    # The form redirects to Entra, which the page's Content Security Policy must allow.
+    return _page(texts.confirm_sign_out(logout_url), error_response.status, redirects_to=(end_session_url,))
 
 
 def consent_given(request: Request, login_url: str) -> Response:
-    """An administrator consented."""
+    """The page after an administrator consented."""
     if not is_navigation(request.headers):
-        return plain(OK, "Consent was given.")
+        return plain_text(OK, "Consent was given.")
     return _page(texts.consent_given(login_url), OK)
 
 
 def consent_failed(request: Request, challenger: Challenger, error: EntraError, retry_url: str) -> Response:
-    """Consent was not given, or nobody asked for it here."""
-    answer = challenger.answer(error)
+    """Consent was not given, or this browser did not ask for it."""
+    error_response = challenger.error_response(error)
     if not is_navigation(request.headers):
-        return as_json(answer)
+        return json_error(error_response)
     if isinstance(error, SignInFailed) and error.refusal is not None:
         page = texts.consent_failed(error.refusal, retry_url)
     elif isinstance(error, SignInFailed):
         page = texts.expired(retry_url)
     else:
         page = texts.unavailable(error.message, retry_url)
-    return _page(page, answer.status)
+    return _page(page, error_response.status)
 
 
 def _page(
     page: Page, status: int, headers: Mapping[str, str] | None = None, redirects_to: Iterable[str] = ()
 ) -> Response:
-    html, own = render(page, redirects_to=redirects_to)
-    return HTMLResponse(html, status, {**(headers or {}), **own})
+    html, page_headers = render(page, redirects_to=redirects_to)
+    return HTMLResponse(html, status, {**(headers or {}), **page_headers})
 
 
-def described(user: EntraUser) -> dict[str, object]:
-    """Who is signed in, for JSON."""
+def user_info(user: EntraUser) -> dict[str, object]:
+    """The user as JSON."""
     return {
         "name": user.name,
         "preferred_username": user.preferred_username,

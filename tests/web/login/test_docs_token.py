@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from camunda_entra_fastapi.testing.directory import OPERATE
-from camunda_entra_fastapi.web.login.docs_token import MAX_FORM
+from camunda_entra_fastapi.web.login.docs_token import MAX_FORM_BYTES
 from tests.site import ADA, HOME, SECRET, Browser, MakeSite, Site
 
 VERIFIER: Final = "v" * 43
@@ -115,7 +115,7 @@ async def test_a_form_that_the_docs_page_would_not_send_is_refused(
 @pytest.mark.parametrize(
     ("body", "kind", "told"),
     [
-        (b"a" * (MAX_FORM + 1), FORM_TYPE, "larger than 16384 bytes"),
+        (b"a" * (MAX_FORM_BYTES + 1), FORM_TYPE, "larger than 16384 bytes"),
         (b"grant_type=\xff", f"{FORM_TYPE}; charset=utf-8", "not UTF-8"),
         (b"&".join(b"a%d=1" % number for number in range(101)), FORM_TYPE, "too many fields"),
         (b"{}", "application/json", "must be a form"),

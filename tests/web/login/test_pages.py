@@ -40,7 +40,7 @@ class Elements(HTMLParser):
 
 def refused(refusal: Refusal | None, consent_url: str | None = CONSENT_URL) -> Page:
     """The page for a refusal."""
-    return texts.refused(
+    return texts.sign_in_failed(
         refusal,
         "The account is a guest.",
         retry_url=RETRY,

@@ -1,4 +1,4 @@
-"""The pages that people see. They load nothing, run no script, and escape all that they are given."""
+"""The HTML pages for people. They load nothing, run no script, and escape all values."""
 
 import base64
 import hashlib
@@ -35,7 +35,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one page says."""
+    """The content of one page."""
 
     title: str
     what: str
@@ -45,18 +45,18 @@ class Page:
     who: str | None = None
     """Who must do it."""
     actions: tuple[Action, ...] = ()
-    """The first is the one to take."""
+    """The first one is the recommended one."""
     facts: tuple[tuple[str, str], ...] = ()
     """Names and values that support asks for."""
     good: bool | None = None
-    """A good ending, or trouble; None for a question."""
+    """Success or failure; None for a question."""
 
 
 def render(page: Page, *, redirects_to: Iterable[str] = ()) -> tuple[str, dict[str, str]]:
     """The page's HTML, and the headers that it must be sent with.
 
-    ``redirects_to`` are URLs that the answer to the page's form may redirect to: browsers hold
-    ``form-action`` against redirects, too (CSP Level 3, 6.4.1.1).
+    ``redirects_to`` are URLs that the response to the page's form may redirect to: browsers apply
+    ``form-action`` to redirects, too (CSP Level 3, 6.4.1.1).
 
     Raises:
         ValueError: One of them is no http(s) URL.
@@ -93,9 +93,9 @@ def _environment() -> "Environment":
 
 
 def _is_safe(href: str) -> bool:
-    """Whether browsers read it as the http(s) URL or the path that it looks like.
+    """Whether it is an http(s) URL or a path, and browsers read it as that.
 
-    They drop tabs and line ends and take a backslash for a slash (WHATWG URL, 4.4).
+    Browsers remove tabs and line ends and read a backslash as a slash (WHATWG URL, 4.4).
     """
     if not href.isascii() or not href.isprintable() or " " in href or "\\" in href:
         return False

@@ -1,4 +1,4 @@
-"""What the pages say, made from values alone."""
+"""The texts of the pages."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -33,16 +33,16 @@ _WHO: Final[Mapping[Kind, str | None]] = MappingProxyType(
         Kind.ENTRA: None,
     }
 )
-"""Whose business it is; None where it is the reader's own, or nobody's."""
+"""Who has to act; None where it is the reader, or nobody."""
 _ADMINISTRATORS_ALONE: Final = frozenset(
     {90093, 90094, 90095, 90099, 650056, 700011, 900941, 900981, 7000229}
 )
-"""Codes where trying again shows the person the same refusal until an administrator has consented."""
+"""Codes where another try fails in the same way until an administrator has consented."""
 _DECLINED: Final = 65004
 _CANCELLED: Final = frozenset({"access_denied", "permission_denied"})
 
 
-def refused(
+def sign_in_failed(
     refusal: Refusal | None,
     message: str,
     *,
@@ -50,7 +50,7 @@ def refused(
     admin_consent_url: str | None,
     client_id: str,
 ) -> Page:
-    """A sign-in that came to nothing. ``message`` says why where Entra did not: without a ``refusal``."""
+    """A failed sign-in. ``message`` gives the reason where Entra gave none: without a ``refusal``."""
     retry = Action("Try again", retry_url)
     if refusal is None:
         return Page(
@@ -82,7 +82,7 @@ def refused(
 
 
 def expired(retry_url: str) -> Page:
-    """A callback that fits no sign-in of this browser: late, repeated, or begun elsewhere."""
+    """A callback that belongs to no sign-in of this browser: late, repeated, or begun elsewhere."""
     return Page(
         title=_TITLES[Kind.SESSION],
         what="This sign-in took too long, was begun in another browser, or is over already. "
@@ -95,7 +95,7 @@ def expired(retry_url: str) -> Page:
 
 
 def unavailable(message: str, retry_url: str) -> Page:
-    """Entra, or where sign-ins are kept, cannot be asked; ``message`` says which."""
+    """Entra or the session store cannot be asked; ``message`` says which."""
     return Page(
         title="Sign-in is not possible right now",
         what=message,
@@ -126,7 +126,7 @@ def confirm_sign_out(logout_url: str) -> Page:
 
 
 def consent_given(login_url: str) -> Page:
-    """The administrator has consented; the answer does not say who it was and is no sign-in."""
+    """The administrator has consented. Entra's response does not say who it was and is no sign-in."""
     return Page(
         title="Consent was given",
         what="The permissions are granted for the whole organization. Its people can sign in now without "
@@ -178,7 +178,7 @@ def _application(client_id: str) -> tuple[str, str]:
 
 
 def _link(admin_consent_url: str | None) -> tuple[tuple[str, str], ...]:
-    """The admin-consent link to copy and send to an administrator, if it means something elsewhere."""
+    """The admin-consent link to send to an administrator, if it is an absolute one."""
     if admin_consent_url is None or admin_consent_url.startswith("/"):
         return ()
     return (("Consent link", admin_consent_url),)
