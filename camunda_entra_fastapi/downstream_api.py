@@ -1,4 +1,4 @@
-"""What ``CamundaEntra`` offers to services that call others."""
+"""The part of ``CamundaEntra`` for calling other services."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -14,7 +14,7 @@ _PURPOSE: Final = "Calling other services needs"
 
 
 class DownstreamApi:
-    """The half of ``CamundaEntra`` that gives tokens for other services."""
+    """The part of ``CamundaEntra`` that gives tokens for other services."""
 
     current_user: CurrentUser
     _runtimes: list[Runtime]
@@ -22,43 +22,43 @@ class DownstreamApi:
     def client_credentials(self, scope: str) -> BearerAuth:
         """This application's own access token for another service, to call it without a user.
 
-        Fetched with the first call, shared by all that ask for the same scope, and renewed ahead of time.
+        It is fetched on first use, shared by all callers with the same scope, and renewed ahead of time.
 
         Args:
-            scope: What to call, with ``/.default`` at its end: ``api://<client id>/.default``.
+            scope: The other service's, which ends in ``/.default``: ``api://<client id>/.default``.
 
         Raises:
-            SettingsError: There is no client secret.
-            ValueError: That is no scope for an application.
+            SettingsError: There is no credential.
+            ValueError: An application cannot request that scope.
         """
         scope = read_app_scope(scope)
 
         def token() -> AppToken:
             return require_credential(self._runtimes[-1].app_tokens, _PURPOSE).of(scope)
 
-        token()  # a setting that is missing shows at start
+        token()  # so that a missing setting shows at start
         return BearerAuth(token)
 
     def on_behalf_of(self, scope: str) -> Callable[..., Awaitable[BearerAuth]]:
-        """A dependency that gives the current user's access token for another service.
+        """A dependency that gives an access token for another service, on behalf of the current user.
 
-        From the bearer token that came, or from the session. Kept as long as that is good. Applications that
-        call of their own accord get 403; where Entra wants a stronger sign-in first, the answer is 401 with
-        the claims to ask for (Learn: on-behalf-of flow).
+        It is requested with the bearer token or the session, and cached as long as that is valid.
+        An application's own token gets 403. Where Entra requires a stronger sign-in first, the status is 401
+        with the claims to ask for (Learn: on-behalf-of flow).
 
         Args:
-            scope: What to call: ``api://<client id>/.default``, or scopes of one API, separated by blanks.
+            scope: The other service's: ``api://<client id>/.default``, or scopes of one API between blanks.
 
         Raises:
-            SettingsError: Nothing proves to Entra who this service is.
-            ValueError: That is no scope.
+            SettingsError: There is no credential.
+            ValueError: It names no scope.
         """
         scope = read_user_scope(scope)
 
         def tokens() -> UserTokens:
             return require_credential(self._runtimes[-1].user_tokens, _PURPOSE)
 
-        tokens()  # a setting that is missing shows at start
+        tokens()  # so that a missing setting shows at start
         return on_behalf_of(self.current_user, tokens, scope)
 
     def _group_lookup(self) -> GroupLookup:

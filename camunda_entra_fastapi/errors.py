@@ -1,24 +1,24 @@
-"""Every way it can fail, each with a stable code.
+"""All errors, each with a stable code.
 
     EntraError
     ├── SettingsError         the configuration is wrong; raised when it is read
-    ├── CredentialsMissing    nobody said who they are
+    ├── CredentialsMissing    the request has no credentials
     ├── InvalidRequest        the Authorization header can be read in more than one way
-    ├── InvalidToken          the token is not one that this API accepts
-    ├── AccessDenied          the token is good, but its bearer may not do this
-    ├── InsufficientClaims    the token is good, but a stronger or fresher one is needed
+    ├── InvalidToken          this API does not accept the token
+    ├── AccessDenied          the token is valid, but its user may not do this
+    ├── InsufficientClaims    the token is valid, but a stronger or fresher sign-in is needed
     ├── CrossOrigin           another site's page made a browser send its session cookie
-    ├── SignInFailed          a sign-in came to nothing, by what the person or the registration did
-    ├── EntraUnavailable      Entra cannot be asked, or answers wrongly; never the caller's fault
+    ├── SignInFailed          a sign-in failed, because of the user, the browser or the registration
+    ├── EntraUnavailable      Entra cannot be asked, or its response is wrong; never the caller's fault
     ├── SessionsUnavailable   the session store cannot be asked
-    ├── FetchFailed           one exchange with Entra went wrong; never reaches a client
-    └── EntraRefused          Entra's token endpoint said no, as to who asks it for tokens to call on
+    ├── FetchFailed           one exchange with Entra failed; never reaches a client
+    └── EntraRefused          Entra's token endpoint refused, for example a token for another service
 
-These are errors of the domain. What a client is told of them (status, headers, body, close code)
-is decided in ``web.challenges`` and nowhere else.
+These are errors of the domain. The response for a client (status, headers, body, close code)
+is decided in ``web.challenges`` alone.
 
-Messages say what was expected and what to change. They never hold a token, a key or a secret;
-what they quote of a verified token is short and printable (see ``quoted``).
+Messages say what was expected and what to change. They never hold a token, a key or a secret.
+What they quote of a verified token is short and printable (see ``quoted``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -81,14 +81,14 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "fetch_failed": "One exchange with Entra failed.",
     }
 )
-"""Every code there is and what it means, for clients and operators to rely on."""
+"""All codes and their meanings, for clients and operators to rely on."""
 
 
 class EntraError(Exception):
-    """The root of everything that this package raises on purpose.
+    """The base class of all errors that this package raises on purpose.
 
-    ``code`` is one of ``CODES`` and stays the same over releases; ``message`` is for people
-    and may be worded better any day.
+    ``code`` is one of ``CODES`` and stays the same over releases. ``message`` is for people
+    and may change.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -99,7 +99,7 @@ class EntraError(Exception):
 
 
 class SettingsError(EntraError, ValueError):
-    """The settings cannot be used. ``problems`` holds one sentence for each mistake."""
+    """The settings are wrong. ``problems`` holds one sentence for each mistake."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -109,7 +109,7 @@ class SettingsError(EntraError, ValueError):
 
 
 class CredentialsMissing(EntraError):
-    """The request carries no credentials of a kind that is understood."""
+    """The request has no credentials of a known kind."""
 
     def __init__(self, message: str = "This needs a bearer token from Microsoft Entra ID.") -> None:
         super().__init__("credentials_missing", message)
@@ -124,9 +124,9 @@ class InvalidToken(EntraError):
 
 
 class AccessDenied(EntraError):
-    """The token is good, but not enough (RFC 6750, 3.1 ``insufficient_scope``).
+    """The token is valid, but lacks a permission (RFC 6750, 3.1 ``insufficient_scope``).
 
-    ``scopes`` are those that the route asks for; None where no other token would help.
+    ``scopes`` are those that the route requires; None where no other token would help.
     """
 
     def __init__(self, code: str, message: str, scopes: Iterable[str] | None = None) -> None:
@@ -135,7 +135,7 @@ class AccessDenied(EntraError):
 
 
 class InsufficientClaims(EntraError):
-    """A stronger or fresher sign-in is needed; ``claims`` is what the client must ask for.
+    """A stronger or fresher sign-in is needed; ``claims`` are those that the client must request.
 
     See https://learn.microsoft.com/entra/identity-platform/claims-challenge.
     """
@@ -146,7 +146,7 @@ class InsufficientClaims(EntraError):
 
 
 class CrossOrigin(EntraError):
-    """A browser's cookie came with a request that another site's page made (Fetch Metadata, RFC 6454)."""
+    """A page of another site sent a request with the session cookie (Fetch Metadata, RFC 6454)."""
 
     def __init__(self, message: str) -> None:
         super().__init__("cross_origin", message)
@@ -154,7 +154,7 @@ class CrossOrigin(EntraError):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What Entra said when it refused, cut to size and printable; nothing of it is secret.
+    """Entra's error response, shortened and printable; it holds no secret.
 
     See https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
     """
@@ -163,18 +163,18 @@ class Refusal:
     """The OAuth 2.0 error, for example ``invalid_grant`` (RFC 6749, 4.1.2.1 and 5.2)."""
     suberror: str | None = None
     aadsts: int | None = None
-    """The number behind AADSTS, which names the cause."""
+    """The number of the AADSTS code, which names the cause."""
     trace_id: str | None = None
     correlation_id: str | None = None
     timestamp: str | None = None
     claims: str | None = None
-    """JSON to send along with the next sign-in."""
+    """JSON for the ``claims`` parameter of the next sign-in."""
 
 
 class SignInFailed(EntraError):
-    """A sign-in came to nothing, by what the person, the browser or the registration did.
+    """A sign-in failed, because of the user, the browser or the registration.
 
-    ``refusal`` is what Entra said, where it was Entra who refused.
+    ``refusal`` is Entra's error response, if there was one.
     """
 
     def __init__(self, code: str, message: str, refusal: Refusal | None = None) -> None:
@@ -183,7 +183,7 @@ class SignInFailed(EntraError):
 
 
 class EntraUnavailable(EntraError):
-    """Entra cannot be asked, or answers wrongly. ``retry_after`` is in seconds. Never the caller's fault."""
+    """Entra cannot be asked, or its response is wrong: never the caller's fault. ``retry_after``: seconds."""
 
     def __init__(self, code: str, message: str, retry_after: float) -> None:
         super().__init__(code, message)
@@ -191,7 +191,7 @@ class EntraUnavailable(EntraError):
 
 
 class SessionsUnavailable(EntraError):
-    """The session store cannot be asked, so nobody's cookie can be judged. ``retry_after`` is in seconds."""
+    """The session store cannot be asked, so no session can be read. ``retry_after`` is in seconds."""
 
     def __init__(self, message: str, retry_after: float = 1) -> None:
         super().__init__("sessions_unavailable", message)
@@ -212,10 +212,10 @@ UNAVAILABLE_CODES: Final[Mapping[Fault, str]] = MappingProxyType(
 
 
 class FetchFailed(EntraError):
-    """One exchange with Entra failed; the message says how, in words for the operator's log.
+    """One exchange with Entra failed; the message is for the operator's log.
 
-    The code is ``fetch_failed``, or ``issuer_unexpected`` for an answer that fits other settings.
-    ``fault`` says in what way, and ``retry_after`` how many seconds Entra asked to wait, if it did.
+    The code is ``fetch_failed``, or ``issuer_unexpected`` for a response that fits other settings.
+    ``fault`` is the kind of failure, and ``retry_after`` the seconds that Entra asked to wait, if it did.
     """
 
     def __init__(
@@ -232,7 +232,7 @@ class FetchFailed(EntraError):
 
 
 class EntraRefused(EntraError):
-    """Entra's token endpoint said no (RFC 6749, 5.2); ``refusal`` is what it said."""
+    """Entra's token endpoint refused (RFC 6749, 5.2); ``refusal`` is its error response."""
 
     def __init__(self, message: str, refusal: Refusal) -> None:
         super().__init__("entra_refused", message)
@@ -240,7 +240,7 @@ class EntraRefused(EntraError):
 
 
 def quoted(value: object, limit: int = 200) -> str:
-    """A claim's value for a message: printable ASCII in single quotes, cut at ``limit``."""
+    """A value for a message: printable ASCII in single quotes, cut at ``limit``."""
     text = value if isinstance(value, str) else repr(value)
     shown = "".join(char if " " <= char <= "~" and char not in "\"'\\" else "?" for char in text[:limit])
     return f"'{shown}...'" if len(text) > limit else f"'{shown}'"

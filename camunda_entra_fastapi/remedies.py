@@ -1,7 +1,7 @@
-"""What mends a refused token: for each code, where to change what. One place, for logs and the command line.
+"""Remedies for refused tokens: for each code, where to change what; for logs and the command line.
 
-Messages of errors are for whoever sent the token. These are for who runs the service and may look into
-the Entra admin center. What Entra itself refuses is explained in ``remote.aadsts_table``.
+Messages of errors are for whoever sent the token. These are for whoever runs the service and has access to
+the Entra admin center. Refusals of Entra itself are explained in ``remote.aadsts_table``.
 """
 
 from collections.abc import Mapping
@@ -79,4 +79,4 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "insufficient_claims": f"{_CLIENT}sign in again with the claims parameter of the challenge.",
     }
 )
-"""Code (``errors.CODES``) to one or two sentences, for each way in which a token can be refused."""
+"""Code (``errors.CODES``) to one or two sentences, for each code of a refused token."""

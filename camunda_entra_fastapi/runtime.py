@@ -1,4 +1,4 @@
-"""Everything that depends on settings, client and clock, joined into one value."""
+"""The runtime of one ``CamundaEntra``: everything that depends on settings, HTTP client and clock."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ _CREDENTIAL_REMEDY: Final = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Runtime:
-    """Everything that depends on settings, client and clock."""
+    """Everything that depends on settings, HTTP client and clock. ``overridden`` replaces it as a whole."""
 
     settings: EntraSettings
     http_client: httpx.AsyncClient | None
@@ -64,24 +64,24 @@ class Runtime:
     keys: KeySource
     authentication: Authentication
     login_context: LoginContext | None
-    """For signing in with a browser; None without a client secret."""
+    """For the login pages; None without a credential or without a secret to seal sessions with."""
     identity_signer: IdentitySigner | None
-    """Signs identities for backends; None without any secret."""
+    """Signs identities for backends; None without a secret."""
     app_tokens: AppTokens | None
-    """This application's own tokens for other services; None where nothing proves who we are."""
+    """This application's own tokens for other services; None without a credential."""
     user_tokens: UserTokens | None
-    """Tokens for other services in the name of who calls; None where nothing proves who we are."""
+    """Tokens for other services on behalf of users; None without a credential."""
     groups: GraphGroups | None
-    """The groups of people who have too many for a token; None where they are not looked up."""
+    """The groups of users with too many for a token; None where they are not looked up."""
 
     @property
     def store(self) -> SessionStore | None:
-        """Where sessions live; None where nobody can sign in."""
+        """The session store; None without login pages."""
         return None if self.login_context is None else self.login_context.sessions.manager.store
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Fetch the keys, keep them fresh, and let go of the session store's connections in the end."""
+        """Fetch the keys, keep them fresh, and close the session store's connections at the end."""
         await self.keys.prefetch()
         tasks = [
             asyncio.create_task(self.keys.keep_discovery_fresh()),
@@ -105,7 +105,7 @@ def build_runtime(
     clock: Clock,
     client_assertion: AssertionSource | None = None,
 ) -> Runtime:
-    """The parts for these settings; nothing is asked of Entra yet.
+    """The runtime for these settings; it sends no request to Entra yet.
 
     Raises:
         SettingsError: The session store's package is not installed, or the certificate is unusable.
@@ -160,7 +160,7 @@ def build_runtime(
 def client_of(
     settings: EntraSettings, clock: Clock, assertion: AssertionSource | None = None
 ) -> Client | None:
-    """Who we are to Entra's token endpoint; None where nothing proves it."""
+    """This application, as Entra's token endpoint knows it; None without a credential."""
     credential = _credential(settings, clock) if assertion is None else AssertionCallback(assertion)
     return None if credential is None else Client(settings.client_id, credential)
 
@@ -185,7 +185,7 @@ def _credential(settings: EntraSettings, clock: Clock) -> Credential | None:
 
 
 def provider_of(settings: EntraSettings) -> Provider:
-    """Which Entra the settings are about."""
+    """The identity provider of the settings."""
     return Provider(
         issuer=settings.issuer_template,
         backend_url=settings.issuer_backend_url,
@@ -195,7 +195,7 @@ def provider_of(settings: EntraSettings) -> Provider:
 
 
 def policy_of(settings: EntraSettings) -> Policy:
-    """What the settings accept."""
+    """The tokens that the settings accept."""
     v1_issuer = v1_issuer_of(settings.issuer, settings.tenant)
     workforce_tenant = settings.tenant if v1_issuer and is_tenant_id(settings.tenant or "") else None
     allow_every_tenant = settings.allowed_tenants == ("*",)
@@ -214,10 +214,10 @@ def policy_of(settings: EntraSettings) -> Policy:
 
 
 def require_credential(value: T | None, what: str = "Signing in with a browser needs") -> T:
-    """What there is for who can prove to Entra who they are.
+    """The value, which needs a credential.
 
     Raises:
-        SettingsError: There is none.
+        SettingsError: It is None: there is no credential.
     """
     if value is None:
         raise SettingsError([f"CAMUNDA_IDENTITY_CLIENT_SECRET is not set. {what} it: {_CREDENTIAL_REMEDY}"])
@@ -233,7 +233,7 @@ def _login_context(
     *,
     client: Client,
 ) -> LoginContext:
-    """What signing in with a browser takes."""
+    """What the login pages work with."""
     secrets, deployment = _secrets(settings), _deployment(settings)
     exchange = Exchange(
         http=http,
@@ -265,7 +265,7 @@ def _login_context(
 def _shared_tokens(
     settings: EntraSettings, login_context: LoginContext | None, clock: Clock
 ) -> SharedTokens | None:
-    """Where replicas share tokens: the Redis of the sessions; None without one."""
+    """The tokens that replicas share, in the Redis of the sessions; None without one."""
     if login_context is None or settings.session_store in {"cookie", "memory"}:
         return None
     store: Any = login_context.sessions.manager.store
@@ -273,12 +273,12 @@ def _shared_tokens(
 
 
 def _secrets(settings: EntraSettings) -> list[str]:
-    """What our own keys are derived from, the newest first."""
-    # Who has the client secret can sign in as this service anyway: sealing with it gives nothing away.
+    """The secrets from which this service derives its keys, the newest first."""
+    # Whoever has the client secret can pose as this service anyway: sealing with it adds no risk.
     secrets = settings.session_secret or (settings.client_secret,)
     return [secret.get_secret_value() for secret in secrets if secret is not None]
 
 
 def _deployment(settings: EntraSettings) -> str:
-    """For whom keys are derived: with the same secret, another deployment has others."""
+    """The deployment that keys are derived for: with the same secret, another one has other keys."""
     return f"{settings.issuer} {settings.client_id}"

@@ -1,4 +1,4 @@
-"""The one logger, and the counters for OpenTelemetry; without an SDK they cost next to nothing."""
+"""The logger, and the instruments for OpenTelemetry, which cost next to nothing without an SDK."""
 
 import logging
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
 logger: Final = logging.getLogger("camunda_entra_fastapi")
-"""All that this package has to say goes here: refusals at INFO, refreshes at INFO, faults at WARNING."""
+"""The package's only logger: refusals and refreshes at INFO, faults at WARNING."""
 
 _meter = metrics.get_meter("camunda_entra_fastapi")
 
@@ -20,7 +20,7 @@ validations: Final = _meter.create_counter(
 
 
 class ObservableCount:
-    """A number that grows, for what happens too often to call a counter each time."""
+    """A count for an observable counter, for events too frequent to call a counter each time."""
 
     __slots__ = ("count",)
 
@@ -28,7 +28,7 @@ class ObservableCount:
         self.count = 0
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
-        """What an observable counter asks for."""
+        """The callback of the observable counter."""
         return (Observation(self.count),)
 
 

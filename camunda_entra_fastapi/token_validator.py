@@ -1,4 +1,4 @@
-"""From a token's text to what it says. The one way that every token goes."""
+"""Validates tokens: from a token's text to verified claims. Every token goes this one way."""
 
 from dataclasses import replace
 from typing import Any, Protocol
@@ -16,29 +16,29 @@ from camunda_entra_fastapi.validation.verifier import verify_access_token
 
 
 class Clock(Protocol):
-    """The two clocks that are needed, as the module ``time`` has them."""
+    """The two clocks of the module ``time`` that are needed."""
 
     def time(self) -> float:
-        """Seconds since 1970, to compare with what tokens say."""
+        """Seconds since 1970, to compare with times in tokens."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment, never going back, to measure how long things take."""
+        """Seconds since an arbitrary moment, never going back, to measure durations."""
 
 
 class TokenValidator:
-    """Judges tokens by a policy and the provider's keys.
+    """Validates tokens by a policy and the provider's keys, and caches the users of valid ones.
 
     Args:
-        keys: Where keys come from.
-        policy: What is accepted.
-        remember: How many verified tokens are kept at most; 0 for none.
-        clock: What time it is.
+        keys: Gives the provider's keys.
+        policy: The tokens that are accepted.
+        cache_size: How many verified tokens are cached at most; 0 for none.
+        clock: The time.
     """
 
     def __init__(self, keys: KeySource, policy: Policy, *, cache_size: int, clock: Clock) -> None:
         self._keys = keys
         self._policy = policy
-        # What we asked for ourselves names us as its client, whichever other clients are let in.
+        # A token that this service requested names it as its client, whichever other clients are allowed.
         allowed_clients = policy.allowed_clients and policy.allowed_clients | {policy.client_id.lower()}
         self._own_policy = replace(policy, allowed_clients=allowed_clients)
         self._cache: TokenCache[EntraUser] = TokenCache(cache_size)
@@ -47,7 +47,7 @@ class TokenValidator:
         self._current_keys = keys.current
 
     def cached(self, credentials: bytes) -> EntraUser | None:
-        """The user whose credentials, to the letter, were judged before and would pass again; else None."""
+        """The user of exactly these credentials, if validated before and still valid; else None."""
         keys = self._current_keys()
         user = None if keys is None else self._cache.get(credentials, keys, self._time())
         if user is not None:
@@ -55,16 +55,16 @@ class TokenValidator:
         return user
 
     async def validate(self, token: bytes, credentials: bytes) -> EntraUser:
-        """The user of an access token, who is remembered by the credentials that brought it.
+        """The user of an access token, who is then cached by the credentials.
 
         Args:
             token: The access token.
-            credentials: The same behind the name of its scheme, as it was sent.
+            credentials: The Authorization header with the token in it.
 
         Raises:
-            InvalidToken: It is none that this API accepts.
-            AccessDenied: Its client, or a guest, is not let in.
-            EntraUnavailable: No keys to judge it by could be fetched yet.
+            InvalidToken: This API does not accept the token.
+            AccessDenied: The settings do not let its client, or a guest, in.
+            EntraUnavailable: No keys could be fetched yet.
         """
         began = self._clock.monotonic()
         outcome = "failed"
@@ -85,7 +85,7 @@ class TokenValidator:
         return user
 
     async def validate_text(self, token: str) -> EntraUser:
-        """The user of an access token, remembered or judged.
+        """The user of an access token, from the cache or validated.
 
         Raises:
             EntraError: As ``validate`` does.
@@ -94,12 +94,12 @@ class TokenValidator:
         return self.cached(credentials) or await self.validate(token.encode(), credentials)
 
     async def validate_own_access_token(self, token: str) -> dict[str, Any]:
-        """The claims of an access token that this service was given when somebody signed in.
+        """The claims of an access token that this service itself requested in a sign-in.
 
         Raises:
-            InvalidToken: It is not for this API, which is no harm.
-            AccessDenied: It is, but the person is not let in.
-            EntraUnavailable: No keys to judge it by could be fetched yet.
+            InvalidToken: It is not for this API, or not valid.
+            AccessDenied: The settings do not let the user in.
+            EntraUnavailable: No keys could be fetched yet.
         """
         unverified = parse(token)
         key, _ = self._known_key(unverified) or await self._fetch_key(unverified)
@@ -110,13 +110,13 @@ class TokenValidator:
 
         Args:
             token: The ID token.
-            nonce: What it must repeat; None when a sign-in is renewed.
-            access_token: What its ``at_hash`` must fit, if it has one.
+            nonce: The nonce that it must have; None when a session is renewed.
+            access_token: The token that its ``at_hash`` must fit, if it has one.
 
         Raises:
-            InvalidToken: It proves nothing to us.
-            AccessDenied: It does, but the person is not let in.
-            EntraUnavailable: No keys to judge it by could be fetched yet.
+            InvalidToken: It is not valid, or not for this application.
+            AccessDenied: The settings do not let the user in.
+            EntraUnavailable: No keys could be fetched yet.
         """
         unverified = parse(token)
         key, _ = self._known_key(unverified) or await self._fetch_key(unverified)
@@ -125,13 +125,13 @@ class TokenValidator:
         )
 
     def _known_key(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet] | None:
-        """The token's key, and the set that it is in; None when Entra must be asked."""
+        """The token's key and its key set; None when the key is unknown and Entra must be asked."""
         keys = self._current_keys()
         key = None if keys is None else keys.find(unverified.key_id)
         return None if keys is None or key is None else (key, keys)
 
     async def _fetch_key(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet]:
-        """The same, by asking Entra."""
+        """The token's key and its key set, fetched from Entra where needed."""
         key, keys = await self._keys.find(unverified.key_id)
         if key is None:
             raise InvalidToken(

@@ -1,4 +1,4 @@
-"""Entra's refusals: read from an answer, and explained by AADSTS code or OAuth error."""
+"""Entra's refusals: read from a response, and explained by AADSTS code or OAuth error."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from camunda_entra_fastapi.remote.aadsts_table import EXPLANATIONS, Explanation,
 __all__ = ["EXPLANATIONS", "Explanation", "Kind", "explain", "is_consent", "read_refusal"]
 
 UNREADABLE: Final = "invalid_response"
-"""Stands in for an error that has not the form of one."""
+"""The error of a response that has none, or a malformed one."""
 MAX_DESCRIPTION_CHARACTERS: Final = 4096
-"""What is looked at of a description, which is never kept."""
+"""Characters that are searched of a description, which is never kept."""
 MAX_CLAIMS_CHARACTERS: Final = 4096
 
 _ERROR_NAME: Final = re.compile(r"[a-z_]{1,64}")
@@ -27,7 +27,7 @@ _FACTS: Final = {
     "correlation_id": (re.compile(_GUID), re.compile(rf"\bCorrelation ID:\s{{0,4}}({_GUID})(?![\w-])")),
     "timestamp": (re.compile(_TIME), re.compile(rf"\bTimestamp:\s{{0,4}}({_TIME})")),
 }
-"""The form of a member's value, and where else it stands in the description."""
+"""The form of a member's value, and the form that it has in the description."""
 
 _CANCELLED: Final = Explanation(
     "The sign-in was cancelled, or ended at a page of Entra's that asks for an administrator's consent.",
@@ -90,26 +90,26 @@ _BY_ERROR: Final[Mapping[str, Explanation]] = MappingProxyType(
         "temporarily_unavailable": _TROUBLE,
     }
 )
-"""What suberrors and OAuth errors mean where no code says it better (RFC 6749, 4.1.2.1 and 5.2)."""
+"""Explanations of suberrors and OAuth errors, where no code has a better one (RFC 6749, 4.1.2.1 and 5.2)."""
 
 
 def explain(refusal: Refusal) -> Explanation:
-    """Why Entra refused and what mends it: by code, else by suberror, else by error."""
+    """Cause and remedy of a refusal: by code, else by suberror, else by error."""
     by_code = EXPLANATIONS.get(refusal.aadsts or 0)
     by_suberror = _BY_ERROR.get(refusal.suberror or "")
     return by_code or by_suberror or _BY_ERROR.get(refusal.error, _GENERAL)
 
 
 def is_consent(refusal: Refusal) -> bool:
-    """Whether somebody has to consent, so that the admin-consent link may help."""
+    """Whether consent is missing, so that the admin-consent link may help."""
     return explain(refusal).kind is Kind.CONSENT
 
 
 def read_refusal(values: Mapping[str, object]) -> Refusal:
-    """What Entra said, from a token error's JSON or a callback's parameters.
+    """The refusal, from the JSON of a token error or the parameters of a callback.
 
-    Nothing is taken over that has not the form it should have, and nothing of the description's own
-    words, which anybody can write who sends a browser to the callback.
+    Malformed members are left out, and so are the description's own
+    words: anybody can write them who sends a browser to the callback.
     See https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
     """
     description = values.get("error_description")
@@ -148,7 +148,7 @@ def _fact(values: Mapping[str, object], name: str, description: str) -> str | No
 
 
 def _claims(value: object) -> str | None:
-    """JSON for the next sign-in's ``claims`` parameter (Learn: claims challenges), as it came."""
+    """JSON for the next sign-in's ``claims`` parameter (Learn: claims challenges), unchanged."""
     if not isinstance(value, str) or len(value) > MAX_CLAIMS_CHARACTERS:
         return None
     if not value.isascii() or not value.isprintable():

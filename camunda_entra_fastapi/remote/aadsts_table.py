@@ -1,4 +1,4 @@
-"""What each AADSTS code means here, in our own words: whose business it is, the cause, the remedy.
+"""The AADSTS codes: kind, cause and remedy of each, in our own words.
 
 The codes are those of Learn: Microsoft Entra authentication and authorization error codes.
 """
@@ -11,25 +11,25 @@ from typing import Final
 
 
 class Kind(StrEnum):
-    """Whose business a refusal is."""
+    """Who can act on a refusal."""
 
     CONSENT = "consent"
-    """An administrator or the person must consent."""
+    """An administrator or the user must consent."""
     PERSON = "person"
-    """The person can do something: take another account, finish a step."""
+    """The user can act: choose another account, finish a step."""
     REGISTRATION = "registration"
     """The app registration or the settings are wrong."""
     POLICY = "policy"
     """An administrator of the tenant decides: Conditional Access, assignment, a disabled account."""
     SESSION = "session"
-    """Signing in again mends it: codes and tokens expire and are revoked."""
+    """A new sign-in is needed: codes and tokens expire and are revoked."""
     ENTRA = "entra"
-    """Entra's own trouble; it passes."""
+    """A temporary fault of Entra."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why Entra refused and what mends it: one or two plain sentences each, fit for people and logs."""
+    """Cause and remedy of a refusal: one or two plain sentences each, for people and logs."""
 
     cause: str
     remedy: str
@@ -294,4 +294,4 @@ EXPLANATIONS: Final[Mapping[int, Explanation]] = MappingProxyType(
         for code in codes
     }
 )
-"""Every code that is known here. Those that are not are explained by their OAuth error."""
+"""All known codes. Others are explained by their OAuth error."""

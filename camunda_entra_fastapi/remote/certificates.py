@@ -1,4 +1,4 @@
-"""A certificate with its private key from a file, and the assertions that it signs (RFC 7523, 3)."""
+"""A client certificate with its private key from a file, and the assertions that it signs (RFC 7523, 3)."""
 
 import base64
 import hashlib
@@ -20,9 +20,9 @@ from camunda_entra_fastapi.telemetry import logger
 Algorithm = Literal["PS256", "RS256"]
 
 LIFETIME: Final = 300
-"""Seconds that an assertion is good for; Entra advises five to ten minutes."""
+"""Seconds for which an assertion is valid; Entra recommends five to ten minutes."""
 CLOCK_SKEW: Final = 60
-"""Seconds that it is good for already, should Entra's clock be behind ours."""
+"""Seconds by which ``nbf`` is earlier, in case Entra's clock is behind."""
 MAX_FILE_BYTES: Final = 256 * 1024
 _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 _KINDS: Final = "PEM with the certificate and its private key, or PKCS#12 (.pfx, .p12)"
@@ -30,17 +30,17 @@ _KINDS: Final = "PEM with the certificate and its private key, or PKCS#12 (.pfx,
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate, its key, and how to sign with it."""
+    """A certificate, its private key, and the signature algorithm."""
 
     key: rsa.RSAPrivateKey = field(repr=False)
     certificate: x509.Certificate
     algorithm: Algorithm
 
     def assertion(self, client_id: str, audience: str, now: float) -> str:
-        """Signed words to that audience, that it is the client who speaks."""
+        """A signed client assertion for that audience (RFC 7523, 3)."""
         der = self.certificate.public_bytes(serialization.Encoding.DER)
         header: dict[str, Any] = {"alg": self.algorithm, "typ": "JWT"}
-        # Entra finds the certificate by its thumbprint. With PS256 it documents SHA-256; the older pair is
+        # Entra finds the certificate by its thumbprint. For PS256 it documents SHA-256; the older pair is
         # for tenants and clouds that do not know it yet.
         if self.algorithm == "PS256":
             header["x5t#S256"] = _encode(hashlib.sha256(der).digest())
@@ -66,15 +66,15 @@ class Certificate:
 
 
 class CertificateFile:
-    """A file with a certificate, which may be replaced while the service runs.
+    """A file with a client certificate, which may be replaced while the service runs.
 
     Args:
         path: The file, PEM or PKCS#12.
-        password: What the private key is encrypted with; None when it is not.
-        algorithm: How assertions are signed.
+        password: The password of the private key; None without one.
+        algorithm: The signature algorithm of assertions.
 
     Raises:
-        ValueError: The file is missing, or is not what it should be. The message says what is wrong, in
+        ValueError: The file is missing or not usable. The message says what is wrong, in
             words that can follow the name of a setting.
     """
 
@@ -86,7 +86,7 @@ class CertificateFile:
         self._certificate = self._read()
 
     def current(self) -> Certificate:
-        """The certificate as the file has it now; the last good one while the file is missing or wrong."""
+        """The certificate in the file now; the last good one while the file is missing or not usable."""
         version = self._version_now()
         if version != self._version:
             self._version = version

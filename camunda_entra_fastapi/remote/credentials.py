@@ -1,4 +1,4 @@
-"""How this application proves to Entra who it is: by a secret, a certificate, or a token of another's.
+"""Client authentication at the token endpoint: by a secret, a certificate, or another provider's token.
 
 See https://learn.microsoft.com/entra/identity-platform/certificate-credentials and
 https://learn.microsoft.com/entra/workload-id/workload-identity-federation.
@@ -20,70 +20,70 @@ MAX_ASSERTION_BYTES: Final = 16 * 1024
 _DOTS: Final = 2
 
 AssertionSource = Callable[[], str | Awaitable[str]]
-"""Gives a signed assertion, as a string or a coroutine; asked anew for each request to Entra."""
+"""Returns a signed assertion, or a coroutine that does; called for each request to Entra."""
 
 
 class Credential(Protocol):
-    """What proves it."""
+    """A credential of this application."""
 
     async def form(self) -> dict[str, str]:
         """The fields for the token endpoint.
 
         Raises:
-            FetchFailed: It cannot be proven right now.
+            FetchFailed: The credential is not available right now.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who we are to Entra's token endpoint."""
+    """This application, as Entra's token endpoint knows it."""
 
     client_id: str
     credential: Credential = field(repr=False)
 
     async def form(self) -> dict[str, str]:
-        """The fields that say and prove it.
+        """The client ID and the credential, as fields for the token endpoint.
 
         Raises:
-            FetchFailed: It cannot be proven right now.
+            FetchFailed: The credential is not available right now.
         """
         return {"client_id": self.client_id, **await self.credential.form()}
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """A secret that Entra knows, too."""
+    """A client secret."""
 
     secret: str = field(repr=False)
 
     async def form(self) -> dict[str, str]:
-        """The secret."""
+        """The field with the secret."""
         return {"client_secret": self.secret}
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """A certificate that Entra knows, and the key that only we have; read again when the file changes."""
+    """A client certificate with its private key; read again when the file changes."""
 
     file: CertificateFile
     client_id: str
     audience: str
-    """The tenant's token endpoint, as the public knows it."""
+    """The tenant's public token endpoint."""
     clock: Callable[[], float]
 
     async def form(self) -> dict[str, str]:
-        """A new assertion."""
+        """The fields with a new assertion."""
         return _assertion_form(self.file.current().assertion(self.client_id, self.audience, self.clock()))
 
 
 @dataclass(frozen=True, slots=True)
 class FederatedToken:
-    """A file with the token of another identity provider, which Entra was told to trust, as in Kubernetes."""
+    """A file with a token of another identity provider that Entra trusts, as in Kubernetes."""
 
     path: Path
 
     async def form(self) -> dict[str, str]:
-        """The token as it is now: who put it there puts another one there before it expires."""
+        """The fields with the token in the file now: its owner replaces it before it expires."""
         try:
             with self.path.open("rb") as file:
                 content = file.read(MAX_ASSERTION_BYTES + 1)
@@ -98,16 +98,16 @@ class FederatedToken:
 
 @dataclass(frozen=True, slots=True)
 class AssertionCallback:
-    """Whatever gives assertions."""
+    """A function that returns assertions."""
 
     source: AssertionSource = field(repr=False)
 
     async def form(self) -> dict[str, str]:
-        """What it gives."""
+        """The fields with its assertion."""
         try:
             result = self.source()
             assertion = await result if inspect.isawaitable(result) else result
-        except Exception as error:  # noqa: BLE001 - whatever a function of somebody else's may raise
+        except Exception as error:  # noqa: BLE001 - the application's function may raise anything
             logger.exception("The client assertion could not be had")
             raise FetchFailed(f"The function client_assertion raised {type(error).__name__}.") from None
         return _assertion_form(_check_assertion(assertion, "What the function client_assertion gave"))

@@ -1,17 +1,17 @@
-"""Entra's OpenID discovery document: whose it is, and where the other endpoints are.
+"""Entra's OpenID discovery document: its issuer, and the other endpoints.
 
-Browsers and this service may reach Entra under different addresses. The document names
-addresses for browsers; those for calls of our own are moved onto the back-channel URL.
+Browsers and this service may reach Entra under different addresses. The document has
+addresses for browsers; those for this service's own requests are rebased onto the back-channel URL.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from camunda_entra_fastapi.errors import FetchFailed, quoted
 from camunda_entra_fastapi.remote.http import EntraHttp
-from camunda_entra_fastapi.urls import is_usable
+from camunda_entra_fastapi.urls import is_usable, origin_of, segments_of
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _V1_ISSUERS: Final = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/")
@@ -19,25 +19,25 @@ _V1_ISSUERS: Final = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What is used of the document, judged and ready to call."""
+    """The endpoints of a document that was checked."""
 
     jwks_uri: str
-    """Where the keys are, for calls of our own."""
+    """The key set, on the back channel."""
     token_endpoint: str | None
-    """Where codes and refresh tokens are redeemed, for calls of our own."""
+    """The token endpoint, on the back channel."""
     authorization_endpoint: str | None
-    """Where people are sent to sign in, for their browsers."""
+    """The authorization endpoint, for browsers."""
     end_session_endpoint: str | None
-    """Where people are sent to sign out, for their browsers."""
+    """The end session endpoint, for browsers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Which Entra this is about, as the settings have it.
+    """The identity provider of the settings.
 
     Attributes:
-        issuer: What the document must call itself; may hold ``{tenantid}``.
-        backend_url: The issuer's address for calls of our own.
+        issuer: The issuer that the document must have; may hold ``{tenantid}``.
+        backend_url: The issuer's address on the back channel.
         appid: The client ID, where the application has signing keys of its own.
         allow_http: Whether plain http is accepted beyond this machine.
     """
@@ -55,16 +55,16 @@ class Provider:
 
 
 async def fetch_discovery(http: EntraHttp, provider: Provider) -> Discovery:
-    """The document of the provider, fetched and judged.
+    """The endpoints of the provider, from its document.
 
     Raises:
-        FetchFailed: It cannot be had, or ``read_discovery`` refuses it.
+        FetchFailed: It cannot be fetched, or ``read_discovery`` refuses it.
     """
     return read_discovery(await http.get_json(provider.discovery_url), provider)
 
 
 def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery:
-    """Judge a document that was fetched for the provider.
+    """The endpoints in the provider's document, which is checked.
 
     Raises:
         FetchFailed: It names another issuer (``issuer_unexpected``; OpenID Connect Discovery 1.0,
@@ -99,18 +99,20 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
 
 
 def rebase(endpoint: str, issuer: str, backend_url: str) -> str:
-    """The endpoint's address on the back channel, when it is given under the issuer's origin.
+    """The endpoint's address on the back channel, if it has the issuer's origin.
 
-    The paths of issuer and backend URL end alike; what stands before the like part is replaced.
+    The paths of issuer and backend URL end alike; what precedes the common end is replaced.
     From issuer ``https://sso/T/v2.0`` to backend ``http://proxy:8080/entra/T/v2.0`` the endpoint
     ``https://sso/T/discovery/v2.0/keys`` becomes ``http://proxy:8080/entra/T/discovery/v2.0/keys``.
     """
     target, public, backend = urlsplit(endpoint), urlsplit(issuer), urlsplit(backend_url)
-    public_root, backend_root = _roots(_segments(public.path), _segments(backend.path))
+    public_root, backend_root = _roots(segments_of(public.path), segments_of(backend.path))
     is_prefixed = backend_root and not public_root
-    if _origin(target) != _origin(public) or (_origin(backend) == _origin(public) and not is_prefixed):
+    if origin_of(target) != origin_of(public) or (
+        origin_of(backend) == origin_of(public) and not is_prefixed
+    ):
         return endpoint
-    path = _segments(target.path)
+    path = segments_of(target.path)
     if shared := _overlap(backend_root, path):
         path = [*backend_root[:-shared], *path]
     elif _alike(path[: len(public_root)], public_root):
@@ -119,7 +121,7 @@ def rebase(endpoint: str, issuer: str, backend_url: str) -> str:
 
 
 def _overlap(root: list[str], path: list[str]) -> int:
-    """How many segments at the root's end the path begins with already.
+    """The number of segments at the root's end that the path begins with.
 
     B2C's endpoints go on from the back channel's path (tenant and policy), not from the issuer's,
     and have the policy in lower case.
@@ -130,7 +132,7 @@ def _overlap(root: list[str], path: list[str]) -> int:
 
 
 def _roots(public: list[str], backend: list[str]) -> tuple[list[str], list[str]]:
-    """Both paths without the segments at their ends that are alike."""
+    """Both paths without the segments of their common end."""
     same = 0
     while same < min(len(public), len(backend)) and _alike([backend[-same - 1]], [public[-same - 1]]):
         same += 1
@@ -138,22 +140,14 @@ def _roots(public: list[str], backend: list[str]) -> tuple[list[str], list[str]]
 
 
 def _alike(path: list[str], pattern: list[str]) -> bool:
-    """Equal segment by segment; ``{tenantid}`` in the pattern stands for any."""
+    """Whether they are equal segment by segment; ``{tenantid}`` in the pattern stands for any."""
     return len(path) == len(pattern) and all(
         expected in (actual, "{tenantid}") for actual, expected in zip(path, pattern, strict=True)
     )
 
 
-def _segments(path: str) -> list[str]:
-    return [segment for segment in path.split("/") if segment]
-
-
-def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)
-
-
 def _endpoint(document: Mapping[str, Any], name: str, provider: Provider) -> str | None:
-    """One address from the document, usable by its scheme and host, or None when it is not there."""
+    """An endpoint of the document, with a usable scheme and host; None if it is not there."""
     value = document.get(name)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""One exchange with Entra: bounded in time and size, no redirects, and only as secret as it must be."""
+"""Requests to Entra: bounded in time and size, without redirects and compression."""
 
 import asyncio
 import json
@@ -24,16 +24,16 @@ _SECONDS: Final = re.compile("[0-9]{1,5}")
 
 
 class EntraHttp:
-    """Exchanges forms and JSON documents with Entra.
+    """Sends forms to Entra and reads JSON documents from it.
 
-    A client is opened for each exchange and closed after it: exchanges are rare (a few an hour),
+    Each exchange opens a client and closes it: exchanges are rare (a few an hour),
     and a kept connection would belong to one event loop and time out between two of them.
 
     Args:
-        timeout: Seconds that one exchange may take from first to last byte.
-        proxy: URL of an HTTP proxy; without one, the environment's (``HTTPS_PROXY``) is used.
+        timeout: Seconds for one exchange from first to last byte.
+        proxy: URL of an HTTP proxy; None for that of the environment (``HTTPS_PROXY``).
         ca_bundle: PEM file with the certificates to trust instead of certifi's.
-        client: Used instead of clients of our own, and left open; for tests and special networks.
+        client: Used for all requests instead, and never closed; for tests and special networks.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class EntraHttp:
         """The JSON object at the URL.
 
         Raises:
-            FetchFailed: No answer in time, another status than 200, a redirect, a body that is
+            FetchFailed: No response in time, another status than 200, a redirect, a body that is
                 too large or compressed, or one that is not a JSON object.
         """
         answer = await self._exchange("GET", url)
@@ -62,10 +62,10 @@ class EntraHttp:
         return _document(url, answer)
 
     async def post_form(self, url: str, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
-        """The status and the JSON object that came back for a form.
+        """Status and JSON object of the response to a form.
 
         Raises:
-            FetchFailed: As for ``get_json``; refusals (400, 401) are answers, and no failure.
+            FetchFailed: As for ``get_json``; refusals (400, 401) are responses, and no failure.
         """
         answer = await self._exchange("POST", url, form)
         if answer.status not in _REFUSALS and answer.status != httpx.codes.OK:
@@ -75,10 +75,10 @@ class EntraHttp:
     async def call_api(
         self, method: str, url: str, token: str, body: Mapping[str, Any] | None = None
     ) -> tuple[int, dict[str, Any]]:
-        """The status and the JSON object that an API answers, with the token's permissions.
+        """Status and JSON object of an API's response to a request with an access token.
 
         Raises:
-            FetchFailed: As for ``get_json``; refusals (400, 401, 403) are answers, and no failure.
+            FetchFailed: As for ``get_json``; refusals (400, 401, 403) are responses, and no failure.
         """
         headers = {"Authorization": f"Bearer {token}"}
         answer = await self._exchange(method, url, json=body, headers=headers)
@@ -111,7 +111,7 @@ class EntraHttp:
         json: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> "_Response":
-        # Compression is neither asked for nor accepted: a small body could unfold beyond any cap.
+        # Compression is neither requested nor accepted: a small body could decompress beyond any limit.
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         async with client.stream(
             method, url, data=form, json=json, headers=sent, follow_redirects=False
@@ -140,7 +140,7 @@ class EntraHttp:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Made once: loading certificates takes longer than the exchange."""
+        """The TLS context, created once: loading certificates takes longer than the exchange."""
         if self._ca_bundle is not None:
             return ssl.create_default_context(cafile=str(self._ca_bundle))
         return httpx.create_ssl_context()

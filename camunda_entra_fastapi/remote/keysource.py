@@ -1,4 +1,4 @@
-"""From a key ID to Entra's key: in memory, or by one shared request."""
+"""Entra's signing keys: by key ID, from memory or by one shared request."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,9 +13,9 @@ from camunda_entra_fastapi.validation.keys import KeySet, SigningKey, parse_keys
 
 
 class KeySource:
-    """The provider's signing keys, kept fresh.
+    """The provider's signing keys, refreshed in the background.
 
-    Discovery and keys are two values with one lifetime: a rollover needs the keys alone.
+    Discovery document and keys are two values with one lifetime: a rollover reloads the keys alone.
     """
 
     def __init__(
@@ -30,13 +30,13 @@ class KeySource:
             "signing keys", self._load_keys, lifetime=lifetime, monotonic=monotonic
         )
         self.current: Callable[[], KeySet | None] = self._keys.current
-        """The keys at hand, without waiting; None while there are none. Asked for with each request."""
+        """The keys in memory, without waiting; None while there are none. Called for each request."""
 
     async def find(self, key_id: str) -> tuple[SigningKey | None, KeySet]:
-        """The key of that ID, or None when Entra does not know it either, and the set it was sought in.
+        """The key of that ID and its key set; the key is None if Entra does not have it either.
 
         Raises:
-            EntraUnavailable: No keys were ever fetched, and none can be fetched now.
+            EntraUnavailable: No keys were fetched yet, and none can be fetched now.
         """
         try:
             keys = await self._keys.get()
@@ -48,10 +48,10 @@ class KeySource:
         return keys.find(key_id), keys
 
     async def check(self) -> None:
-        """Return when there are keys; they are fetched when there were none yet.
+        """Return when there are keys; they are fetched if there are none yet.
 
         Raises:
-            EntraUnavailable: No keys were ever fetched, and none can be fetched now.
+            EntraUnavailable: No keys were fetched yet, and none can be fetched now.
         """
         try:
             await self._keys.get()
@@ -59,18 +59,18 @@ class KeySource:
             raise self._unavailable(failure) from None
 
     async def discovery(self) -> Discovery:
-        """Where Entra's endpoints are.
+        """Entra's endpoints.
 
         Raises:
-            FetchFailed: The document was never fetched, and cannot be fetched now.
+            FetchFailed: The document was not fetched yet, and cannot be fetched now.
         """
         return await self._discovery.get()
 
     async def token_endpoint(self) -> str:
-        """Where tokens are issued, on the back channel.
+        """The token endpoint, on the back channel.
 
         Raises:
-            FetchFailed: Entra was never reached, or names no such endpoint.
+            FetchFailed: Entra was never reached, or has no such endpoint.
         """
         endpoint = (await self.discovery()).token_endpoint
         if endpoint is None:
@@ -78,7 +78,7 @@ class KeySource:
         return endpoint
 
     async def prefetch(self) -> None:
-        """Fetch discovery and keys now; what fails is logged and tried again later."""
+        """Fetch discovery document and keys now; a failure is logged and retried later."""
         with suppress(FetchFailed):
             await self._keys.refresh()
 
@@ -103,7 +103,7 @@ class KeySource:
         for reason in keys.skipped[:10]:
             logger.info("A signing key of Entra's was left out: %s", reason)
         known = self._keys.current()
-        return known if known == keys else keys  # the same object tells that nothing changed
+        return known if known == keys else keys  # the same object for unchanged keys, for the token cache
 
     def _unavailable(self, failure: FetchFailed) -> EntraUnavailable:
         wait = self._keys.due_in

@@ -1,4 +1,4 @@
-"""Entra's token endpoint (RFC 6749, 4.1.3, 4.4 and 6): one function sends, others judge what comes back."""
+"""Requests to Entra's token endpoint, and its responses (RFC 6749, 4.1.3, 4.4, 5 and 6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ _LONGEST_LIFE: Final = 10 * 365 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What the endpoint issued; nothing of it is verified yet."""
+    """A successful token response; none of its tokens is verified yet (RFC 6749, 5.1)."""
 
     access_token: str = field(repr=False)
     expires_in: float
-    """Seconds that the access token is good for."""
+    """Seconds for which the access token is valid."""
     refresh_token: str | None = field(repr=False)
     id_token: str | None = field(repr=False)
     refresh_in: float | None = None
-    """Seconds after which Entra would like to be asked for another one; None if it does not say."""
+    """Seconds after which Entra recommends a new one; None without a recommendation."""
 
 
 async def redeem_code(
@@ -33,12 +33,12 @@ async def redeem_code(
 ) -> Tokens:
     """The tokens for an authorization code.
 
-    No scope is named: it is the one that the person was asked for, where the token endpoint
-    would take those of one resource alone.
+    It names no scope, so that it is that of the authorization request; the token endpoint
+    accepts the scopes of one resource alone.
 
     Raises:
-        EntraRefused: Entra says no.
-        FetchFailed: It gives no answer, or none that makes sense.
+        EntraRefused: Entra refuses.
+        FetchFailed: Entra does not respond, or its response is not usable.
     """
     grant = {
         "grant_type": "authorization_code",
@@ -59,15 +59,15 @@ async def redeem_refresh_token(
     """New tokens for a refresh token.
 
     Args:
-        http: For the call.
-        endpoint: Where to ask.
-        client: Who asks.
-        refresh_token: What for.
-        extra: ``scope``, where it is not to be the one that the token was issued for, and ``claims``.
+        http: For calls to Entra.
+        endpoint: The token endpoint.
+        client: This application, as the token endpoint knows it.
+        refresh_token: The refresh token.
+        extra: ``scope``, if it is another one than the token was issued for, and ``claims``.
 
     Raises:
-        EntraRefused: Entra says no.
-        FetchFailed: It gives no answer, or none that makes sense.
+        EntraRefused: Entra refuses.
+        FetchFailed: Entra does not respond, or its response is not usable.
     """
     grant = {"grant_type": "refresh_token", "refresh_token": refresh_token, **extra}
     return await _request_tokens(http, endpoint, client, grant)
@@ -76,11 +76,11 @@ async def redeem_refresh_token(
 async def request_on_behalf_of(
     http: EntraHttp, endpoint: str, client: Client, assertion: str, *, scope: str, claims: str
 ) -> Tokens:
-    """A token in the name of who sent us theirs (RFC 7523, 2.1; Learn: on-behalf-of flow).
+    """A token on behalf of the user whose token is the assertion (RFC 7523, 2.1; Learn: on-behalf-of flow).
 
     Raises:
-        EntraRefused: Entra says no.
-        FetchFailed: It gives no answer, or none that makes sense.
+        EntraRefused: Entra refuses.
+        FetchFailed: Entra does not respond, or its response is not usable.
     """
     grant = {
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -95,11 +95,11 @@ async def request_on_behalf_of(
 async def request_app_token(
     http: EntraHttp, endpoint: str, client: Client, *, scope: str, claims: str
 ) -> Tokens:
-    """A token of the client itself (RFC 6749, 4.4; Learn: client credentials flow).
+    """The client's own token (RFC 6749, 4.4; Learn: client credentials flow).
 
     Raises:
-        EntraRefused: Entra says no.
-        FetchFailed: It gives no answer, or none that makes sense.
+        EntraRefused: Entra refuses.
+        FetchFailed: Entra does not respond, or its response is not usable.
     """
     grant = {"grant_type": "client_credentials", "scope": scope, "claims": claims}
     return await _request_tokens(http, endpoint, client, grant)
@@ -113,10 +113,10 @@ async def _request_tokens(http: EntraHttp, endpoint: str, client: Client, grant:
 
 
 def read_tokens(document: Mapping[str, Any], endpoint: str) -> Tokens:
-    """The tokens in a successful answer (RFC 6749, 5.1; OpenID Connect Core 1.0, 3.1.3.3).
+    """The tokens in a successful response (RFC 6749, 5.1; OpenID Connect Core 1.0, 3.1.3.3).
 
     Raises:
-        FetchFailed: There is no bearer token in it, or its members are not of the right kind.
+        FetchFailed: It has no bearer token, or its members are not usable.
     """
     expires_in = _seconds(document.get("expires_in"))
     if expires_in is None:
@@ -136,7 +136,7 @@ def read_tokens(document: Mapping[str, Any], endpoint: str) -> Tokens:
 
 
 def _seconds(value: object) -> float | None:
-    """A number of seconds that makes sense, or None."""
+    """A plausible number of seconds, or None."""
     if isinstance(value, str) and value.isdecimal():  # as B2C has it
         value = int(value[:12])
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LONGEST_LIFE:
@@ -159,7 +159,7 @@ def _token(document: Mapping[str, Any], name: str, endpoint: str) -> str | None:
 
 
 def read_error(document: Mapping[str, Any], endpoint: str) -> EntraError:
-    """What to raise for a refusal (RFC 6749, 5.2)."""
+    """The exception for an error response (RFC 6749, 5.2)."""
     if not isinstance(document.get("error"), str):
         return _unusable(endpoint, "error")
     refusal = read_refusal(document)

@@ -1,1 +1,1 @@
-"""Where a sign-in lives between two requests: in the browser, in this process, or in a Redis."""
+"""Session stores: in the browser's cookies, in this process, or in a Redis."""

@@ -1,4 +1,4 @@
-"""The stateless store: the browser keeps the whole session, sealed. Any replica opens it, none can end it."""
+"""The stateless store: the browser keeps the whole session, sealed. Any replica reads it, none can end it."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -11,19 +11,19 @@ from camunda_entra_fastapi.sessions.store import MAX_HANDLE_CHARACTERS, Session,
 from camunda_entra_fastapi.telemetry import logger
 
 MAX_WITH_ACCESS_TOKEN: Final = 6_900
-"""Characters of a handle up to which it holds the access token: with names, below 7 KB of cookies."""
+"""Characters up to which a handle holds the access token: below 7 KB of cookies, names included."""
 WARN_CHARACTERS: Final = 7_000
-"""Of these on, nginx and others begin to refuse requests: their limit is 8 KB for all headers."""
+"""Characters from which proxies may refuse requests: nginx and others allow 8 KB for all headers."""
 MAX_CACHED: Final = 10_000
-"""Handles that are remembered with the session in them, as opening one takes 40 microseconds."""
+"""Handles that are cached with their session: unsealing one takes 40 microseconds."""
 
 
 class CookieStore:
     """Sessions whose handle is the session itself.
 
     Args:
-        sealer: Seals the sessions; one that compresses.
-        clock: Gives seconds since 1970.
+        sealer: Seals the sessions; it should compress.
+        clock: Returns seconds since 1970.
     """
 
     server_side = False
@@ -35,7 +35,7 @@ class CookieStore:
         self._cache: dict[str, Session] = {}
 
     async def create(self, session: Session) -> str:
-        """Seal the session; without its access token where that makes it too large."""
+        """Seal the session, without its access token where that would make it too large."""
         handle = self._sealer.seal(pack(session))
         if session.access_token and len(handle) > MAX_WITH_ACCESS_TOKEN:
             handle = self._sealer.seal(pack(replace(session, access_token="")))
@@ -50,35 +50,35 @@ class CookieStore:
         return handle
 
     async def read(self, handle: str) -> Session | None:
-        """The session in the handle, which no one but us can have made."""
+        """The session in the handle; the seal proves that this service wrote it."""
         session = self._cache.get(handle) or self._unseal(handle)
         return session if session is not None and self._clock() < session.expires_at else None
 
     async def replace(self, handle: str, session: Session) -> str | None:  # noqa: ARG002
-        """The new state's handle. The former one stays good, which nobody can help."""
+        """The handle of the new state. The former one stays valid, as nothing is stored here."""
         return await self.create(session)
 
     async def end(self, handle: str) -> None:
-        """Forget it; copies that browsers have stay good until they expire."""
+        """Remove it from the cache; copies in browsers stay valid until they expire."""
         self._cache.pop(handle, None)
 
     async def end_by_sid(self, sid: str) -> int:  # noqa: ARG002
-        """Nothing to be found here."""
+        """Always 0: no session is stored here."""
         return 0
 
     async def use_once(self, key: str, seconds: float) -> bool:
-        """Whether this process sees the mark for the first time."""
+        """Whether this process sees the key for the first time."""
         return self._used.add(key, seconds)
 
     def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
-        """Nobody shares this store."""
+        """No lock: replicas do not share this store."""
         return nullcontext()
 
     async def check(self) -> None:
-        """Always there."""
+        """Return: there is nothing to reach."""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Return: there are no connections."""
 
     def _unseal(self, handle: str) -> Session | None:
         if len(handle) > MAX_HANDLE_CHARACTERS or (data := self._sealer.open(handle)) is None:
@@ -86,6 +86,6 @@ class CookieStore:
         session = unpack(data)
         if session is not None:
             if len(self._cache) >= MAX_CACHED:
-                self._cache.clear()  # rare, and filled again by those who are still there
+                self._cache.clear()  # rare, and active sessions fill it again
             self._cache[handle] = session
         return session

@@ -1,18 +1,18 @@
-"""What was seen once: a bounded set whose members grow old."""
+"""A bounded set whose members expire: used state values, ended sessions, pauses."""
 
 from collections.abc import Callable
 from typing import Final
 
 LIMIT: Final = 100_000
-"""Sign-ins of ten minutes that one process remembers. The oldest go first, whose codes Entra refuses."""
+"""Members. The oldest are evicted first: of used sign-ins, those whose codes Entra refuses by then."""
 
 
 class ExpiringSet:
-    """Texts that were shown, each until its time is over.
+    """Texts, each of which stays a member until it expires.
 
     Args:
-        clock: Gives seconds since 1970.
-        limit: How many are kept at most.
+        clock: Returns seconds since 1970.
+        limit: How many members there are at most.
     """
 
     def __init__(self, clock: Callable[[], float], limit: int = LIMIT) -> None:
@@ -24,7 +24,7 @@ class ExpiringSet:
         return self._expires_at.get(value, 0) > self._clock()
 
     def add(self, value: str, seconds: float) -> bool:
-        """Whether the mark was not there, which it is from now on for so many seconds."""
+        """Add a member for that time; whether it was not one before."""
         if value in self:
             return False
         if len(self._expires_at) >= self._limit:
@@ -35,5 +35,5 @@ class ExpiringSet:
     def _sweep(self) -> None:
         now = self._clock()
         living = [(value, until) for value, until in self._expires_at.items() if until > now]
-        # A tenth is made room for, so that a flood does not sweep with every mark.
+        # It removes a tenth, so that a flood does not sweep with every new member.
         self._expires_at = dict(living[-(self._limit - self._limit // 10) :])

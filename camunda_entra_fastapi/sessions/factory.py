@@ -1,4 +1,4 @@
-"""From the setting to the store that it names."""
+"""Creates the session store that the setting names."""
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -13,13 +13,13 @@ from camunda_entra_fastapi.sessions.store import SessionStore
 def create_store(
     location: str, secrets: Sequence[str], deployment: str, clock: Callable[[], float]
 ) -> SessionStore:
-    """The store; nothing is connected yet.
+    """The store; it connects on first use.
 
     Args:
         location: ``cookie``, ``memory`` or a URL.
-        secrets: Seal sessions; the newest first.
-        deployment: Issuer and client ID. What is kept for one means nothing to another.
-        clock: Gives seconds since 1970.
+        secrets: The secrets that seal sessions; the newest first.
+        deployment: Issuer and client ID. A session of one deployment is none to another.
+        clock: Returns seconds since 1970.
 
     Raises:
         SettingsError: A Redis is named, and redis-py is not installed.

@@ -1,4 +1,4 @@
-"""The store of one process: sessions are gone when it ends, and other processes do not see them."""
+"""The store in memory: sessions end with the process, and other processes do not see them."""
 
 import re
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.telemetry import logger
 
 LIMIT: Final = 10_000
-"""Sessions of about 10 KB each that one process keeps."""
+"""Sessions that one process keeps, of about 10 KB each."""
 SWEEP_EVERY: Final = 60.0
-"""Seconds after which a new session makes the store look for expired ones."""
+"""Seconds after which a new session makes the store remove expired ones."""
 
 _HANDLE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 """256 random bits in base64url."""
@@ -23,11 +23,11 @@ _HANDLE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 class MemoryStore:
     """Sessions in this process, under handles of 256 random bits.
 
-    Only hashes of the handles are kept. So neither the time that a look-up takes nor a listing of
-    the memory tells anybody a handle.
+    It keeps only hashes of the handles. So neither the time of a look-up nor a dump of
+    the memory reveals a handle.
 
     Args:
-        clock: Gives seconds since 1970.
+        clock: Returns seconds since 1970.
         limit: How many sessions are kept at most.
     """
 
@@ -43,7 +43,7 @@ class MemoryStore:
         self._has_warned = False
 
     async def create(self, session: Session) -> str:
-        """Keep the session, in place of the one that ends next where the store is full."""
+        """Store the session, in place of the one that expires next where the store is full."""
         if self._clock() >= self._sweep_at or len(self._sessions) >= self._limit:
             self._sweep()
         while len(self._sessions) >= self._limit:
@@ -53,11 +53,11 @@ class MemoryStore:
         return handle
 
     async def read(self, handle: str) -> Session | None:
-        """The session as it was last kept."""
+        """The session as it was stored last."""
         return self._find(handle)
 
     async def replace(self, handle: str, session: Session) -> str | None:
-        """Keep the new state under the same handle; None when there is nothing to replace."""
+        """Store the new state under the same handle; None without a session to replace."""
         if self._find(handle) is None:
             return None
         key = _key(handle)
@@ -66,28 +66,28 @@ class MemoryStore:
         return handle
 
     async def end(self, handle: str) -> None:
-        """Drop the session."""
+        """Delete the session."""
         self._delete(_key(handle))
 
     async def end_by_sid(self, sid: str) -> int:
-        """Drop all sessions of that ``sid``; how many had not expired."""
+        """Delete all sessions of that ``sid``; how many had not expired."""
         now = self._clock()
         ended = [self._delete(key) for key in list(self._by_sid.get(sid, ()))]
         return sum(session is not None and now < session.expires_at for session in ended)
 
     async def use_once(self, key: str, seconds: float) -> bool:
-        """Whether this process sees the mark for the first time."""
+        """Whether this process sees the key for the first time."""
         return self._used.add(key, seconds)
 
     def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
-        """No lock: who shares this store is one process, and that renews a session once at a time anyway."""
+        """No lock: one process uses this store, and it renews a session once at a time anyway."""
         return nullcontext()
 
     async def check(self) -> None:
-        """Always there."""
+        """Return: there is nothing to reach."""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Return: there are no connections."""
 
     def _find(self, handle: str) -> Session | None:
         if not _HANDLE.fullmatch(handle):
@@ -116,7 +116,7 @@ class MemoryStore:
             self._delete(key)
 
     def _evict(self) -> None:
-        """Drop the session that ends next: it has the least to lose, and who just signed in stays so."""
+        """Delete the session that expires next, so that new sign-ins stay."""
         key, _ = min(self._sessions.items(), key=lambda item: item[1].expires_at)
         self._delete(key)
         if not self._has_warned:

@@ -1,8 +1,8 @@
-"""The store that replicas share: a Redis or Valkey, alone, behind Sentinels, or as a cluster.
+"""The store that replicas share: a Redis or Valkey, a single one, behind Sentinels, or a cluster.
 
-Neither Redis nor a cookie alone gives a session away. The browser holds a name and a key; Redis
+Neither Redis nor a cookie alone reveals a session. The browser holds a name and a key; Redis
 holds the record under a hash of the name, sealed by that key and the server's secret together.
-So who can write into Redis plants nothing either. Every command is about one key, as clusters ask.
+So write access to Redis is not enough to plant a session. Every command has one key, as clusters require.
 """
 
 import asyncio
@@ -25,29 +25,29 @@ from camunda_entra_fastapi.sessions.store import Session, pack, unpack
 T = TypeVar("T")
 
 MAX_CACHED: Final = 1_000
-"""Records that are remembered opened, so that reading a session again costs no decryption."""
+"""Records that are cached unsealed, so that reading a session again costs no decryption."""
 LOCK_LIFETIME: Final = 30.0
-"""Seconds after which the lock of a replica that died is gone."""
+"""Seconds after which the lock of a dead replica expires."""
 LOCK_WAIT: Final = 10.0
 """Seconds that a replica waits for another one's renewal."""
 
 _HANDLE: Final = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
 """A name and a key, of 256 random bits each, in base64url."""
 _FAILURES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
-"""What redis-py raises when it cannot do its work; built-in ``TimeoutError`` is an OSError."""
+"""What redis-py raises when a command fails; the built-in ``TimeoutError`` is an OSError."""
 
 
 class RedisStore:
     """Sessions in a Redis, sealed, under handles of a name and a key.
 
     Args:
-        url: As the settings accept it, for example ``rediss+sentinel://first,second/service/0``.
+        url: The URL as the settings accept it, for example ``rediss+sentinel://first,second/service/0``.
         sealer: Seals the records.
-        namespace: Short text that no other deployment has; every key in Redis begins with it.
-        clock: Gives seconds since 1970.
-        timeout: Seconds that one call may take, connecting included.
+        namespace: A short text of this deployment alone; every key in Redis begins with it.
+        clock: Returns seconds since 1970.
+        timeout: Seconds for one call, connecting included.
         lock_lifetime: Seconds for which a renewal can hold a session's lock.
-        lock_patience: Seconds to wait for a lock before going on without.
+        lock_wait: Seconds to wait for a lock before going on without.
     """
 
     server_side = True
@@ -74,12 +74,12 @@ class RedisStore:
         self._clients: dict[asyncio.AbstractEventLoop, ConnectedClient] = {}
 
     async def create(self, session: Session) -> str:
-        """Keep the session under a new name."""
+        """Store the session under a new name."""
         name, key = token_urlsafe(32), token_urlsafe(32)
         sealed = self._sealer.seal(pack(session), key.encode())
 
         async def write(redis: Any) -> None:
-            # Indexed first: a name in the index without a record does no harm, the reverse would.
+            # The index comes first: a name in the index without a record is harmless, the reverse is not.
             if session.sid is not None:
                 await self._index(redis, session.sid, name, session.expires_at)
             await redis.set(self._key("session", name), sealed, px=self._milliseconds(session.expires_at))
@@ -88,7 +88,7 @@ class RedisStore:
         return f"{name}.{key}"
 
     async def read(self, handle: str) -> Session | None:
-        """The session as it was last kept by any replica."""
+        """The session as any replica stored it last."""
         match = _HANDLE.fullmatch(handle)
         if match is None:
             return None
@@ -98,7 +98,7 @@ class RedisStore:
         return session if session is not None and self._clock() < session.expires_at else None
 
     async def replace(self, handle: str, session: Session) -> str | None:
-        """Keep the new state under the same handle, only if the session is there at that moment."""
+        """Store the new state under the same handle, if the session exists at that moment."""
         if await self.read(handle) is None:
             return None
         name, _, key = handle.partition(".")
@@ -136,23 +136,23 @@ class RedisStore:
         return await self._execute(delete)
 
     async def use_once(self, key: str, seconds: float) -> bool:
-        """Whether no replica has seen the mark before."""
+        """Whether no replica has seen the key before."""
         key = self._key("mark", key)
         return bool(await self._execute(lambda redis: redis.set(key, b"", nx=True, px=ceil(seconds * 1000))))
 
     async def put_shared(self, name: str, content: str, seconds: float) -> None:
-        """Keep a sealed text that is no session, for other replicas."""
+        """Store a sealed text for other replicas; not a session."""
         key, milliseconds = self._key("aside", name), max(1, ceil(seconds * 1000))
         await self._execute(lambda redis: redis.set(key, content, px=milliseconds))
 
     async def get_shared(self, name: str) -> str | None:
-        """What a replica has put aside."""
+        """The text that a replica stored; None without one."""
         content = await self._execute(lambda redis: redis.get(self._key("aside", name)))
         return None if content is None else str(content, "latin-1")
 
     @asynccontextmanager
     async def renewing(self, handle: str) -> AsyncIterator[None]:
-        """Hold the session's lock, if it can be had in time.
+        """Hold the session's lock, if it can be acquired in time.
 
         Without it two replicas may renew, which Entra allows. To wait for ever would be worse, and so
         would be an error for a lock that expired while it was held.
@@ -168,11 +168,11 @@ class RedisStore:
                     await self._execute(lambda _: lock.release())
 
     async def check(self) -> None:
-        """Return when Redis answers."""
+        """Return when Redis responds."""
         await self._execute(lambda redis: redis.ping())
 
     async def close(self) -> None:
-        """Close the connections of this event loop. What is asked afterwards opens new ones."""
+        """Close the connections of this event loop. Later calls open new ones."""
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             with suppress(*_FAILURES):
@@ -184,7 +184,7 @@ class RedisStore:
             async with asyncio.timeout(self._timeout), client.semaphore:
                 return await command(client.client)
         except _FAILURES as failure:
-            # Its text may repeat what was sent, passwords included, so its kind has to do.
+            # Its text may repeat what was sent, passwords included, so only its name is in the message.
             raise SessionsUnavailable(
                 f"The session store cannot be asked: {_name_of(failure)}. Whether somebody is signed in "
                 "cannot be told until it answers again; try again then."
@@ -193,7 +193,7 @@ class RedisStore:
     async def _acquire(self, lock: Any) -> bool:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._lock_wait
-        # One attempt at a time, so that those who wait keep no connection from others.
+        # Separate attempts, so that a waiting replica occupies no connection.
         while not await self._execute(lambda _: lock.acquire(blocking=False)):
             if loop.time() >= deadline:
                 return False
@@ -201,7 +201,7 @@ class RedisStore:
         return True
 
     async def _index(self, redis: Any, sid: str, name: str, expires_at: float) -> None:
-        """Add a name to those of the ``sid``. The index lives as long as the last of its sessions."""
+        """Add a name to the index of the ``sid``, which expires with the last of its sessions."""
         index = self._key("sid", sid)
         await redis.zremrangebyscore(index, "-inf", self._clock())
         await redis.zadd(index, {_digest(name): expires_at})
@@ -217,7 +217,7 @@ class RedisStore:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
             for other in [each for each in list(self._clients) if each.is_closed()]:
-                self._clients.pop(other, None)  # its connections are out of reach
+                self._clients.pop(other, None)  # its connections cannot be closed any more
             self._clients[loop] = connect(self._url, self._timeout)
         return self._clients[loop]
 

@@ -14,12 +14,12 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
 MAX_CONCURRENT_COMMANDS: Final = 50
-"""Commands under way at a time, and so connections, for each process and node. Others wait."""
+"""Concurrent commands, and so connections, for each process and node. Others wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectedClient:
-    """A client of one event loop: connections work on no other."""
+    """The client of one event loop: connections work on no other."""
 
     client: Any
     semaphore: asyncio.Semaphore
@@ -27,7 +27,7 @@ class ConnectedClient:
 
 
 def connect(url: str, timeout: float) -> ConnectedClient:
-    """A client for a URL that the settings accepted; it connects when it is first asked."""
+    """A client for a URL that the settings accepted; it connects on first use."""
     parts = urlsplit(url)
     base, _, kind = parts.scheme.partition("+")
     query = dict(parse_qsl(parts.query))
@@ -39,19 +39,19 @@ def connect(url: str, timeout: float) -> ConnectedClient:
     options = {
         "username": unquote(parts.username or "") or query.get("username"),
         "password": unquote(parts.password or "") or query.get("password"),
-        # Half the time, so that one attempt more fits in when a connection turns out to be dead.
+        # Half the time, so that there is time for a second attempt when a connection turns out to be dead.
         **_retry_options(2, timeout / 2),
         **tls,
     }
     client: Any
     exit_stack = AsyncExitStack()
     if kind == "cluster":
-        # A part of the cluster that is away must not take the others along.
+        # A missing part of the cluster must not affect the others.
         nodes = [ClusterNode(*host) for host in hosts]
         client = RedisCluster(startup_nodes=nodes, require_full_coverage=False, **options)
     elif kind == "sentinel":
         service, _, database = parts.path[1:].partition("/")
-        # Sentinels are asked in turn, and each one may hang; half the time must do for all of them.
+        # Sentinels are asked in turn, and each one may hang; all of them share half the time.
         sentinel_options = {name: query.get(f"sentinel_{name}") for name in ("username", "password")}
         sentinel_options |= _retry_options(1, timeout / 2 / len(hosts)) | tls
         sentinel = Sentinel(hosts, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
@@ -76,6 +76,6 @@ def _retry_options(count: int, seconds: float) -> dict[str, Any]:
 
 
 def _tls_options(query: dict[str, str]) -> dict[str, Any]:
-    """TLS as strict as can be; host names go unchecked only where the URL says so."""
+    """The options for TLS. Host names are checked unless the URL says otherwise."""
     files = {name: query[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in query}
     return {"ssl": True, "ssl_check_hostname": query.get("ssl_check_hostname") != "false"} | files

@@ -1,8 +1,8 @@
 """Authenticated encryption: JWE (RFC 7516) with a shared key and AES-256-GCM, by python-jose.
 
-What is sealed for one purpose, issuer and client opens for no other: each has keys of its own,
-derived by HKDF (RFC 5869). The header is always the same, so it is not sent: nobody who sends
-something in chooses how it is read, and a cookie is 60 bytes shorter.
+Each purpose, issuer and client has keys of its own, so that nothing opens for another one. They are
+derived by HKDF (RFC 5869). The header is always the same, so it is not sent: no sender
+chooses how a cookie is read, and it is 60 bytes shorter.
 """
 
 import re
@@ -23,7 +23,7 @@ _HEADERS: Final = {
     )
     for compressed in (False, True)
 }
-"""As python-jose writes them, which is checked when something is sealed."""
+"""The headers that python-jose writes, which ``seal`` checks."""
 _SEALED: Final = re.compile(
     r"1\.([\w-]{16})"
     r"\.((?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?)"
@@ -34,17 +34,17 @@ _SEALED: Final = re.compile(
 
 
 def derive_key(secret: bytes, purpose: str, salt: bytes = b"") -> bytes:
-    """256 bits that tell nothing of the secret, and nothing of those for other purposes or salts."""
+    """A key of 256 bits, from which neither the secret nor other keys can be derived."""
     return HKDF(SHA256(), 32, salt or None, purpose.encode()).derive(secret)
 
 
 class Sealer:
-    """Seals with the newest secret and opens with all.
+    """Seals with the newest secret and opens with all of them.
 
     Args:
         secrets: The newest first; at least one.
-        purpose: What is sealed, and for whom; whatever is in it keeps others' out.
-        compress: Whether to compress. Not for what holds a secret beside something that others choose.
+        purpose: What is sealed, and for which deployment. Data for another purpose does not open.
+        compress: Whether to compress. Not for data that holds a secret beside text that others choose.
     """
 
     def __init__(self, secrets: Sequence[str], purpose: str, *, compress: bool = False) -> None:
@@ -55,7 +55,7 @@ class Sealer:
         self._unsalted = self._keys(b"")
 
     def seal(self, plaintext: bytes, salt: bytes = b"") -> str:
-        """The plaintext, sealed. Who opens it must bring the same salt, if there is one."""
+        """The sealed plaintext, which opens with the same salt only."""
         key = (self._keys(salt) if salt else self._unsalted)[0]
         sealed = jwe.encrypt(plaintext, key, encryption="A256GCM", algorithm="dir", zip=self._zip)
         header, _, nonce, ciphertext, tag = sealed.split(b".")
@@ -63,7 +63,7 @@ class Sealer:
         return b".".join((_VERSION, nonce, ciphertext, tag)).decode()
 
     def open(self, sealed: str, salt: bytes = b"") -> bytes | None:
-        """What was sealed; None when it was not sealed by us and for this purpose, or was changed."""
+        """The plaintext; None for text that was not sealed with this purpose and salt, or was changed."""
         match = _SEALED.fullmatch(sealed)
         if match is None:
             return None

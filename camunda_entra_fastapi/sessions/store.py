@@ -1,4 +1,4 @@
-"""What a session is, how it is written down, and what every store of sessions does."""
+"""The session, its serialization, and the protocol of every session store."""
 
 import json
 from base64 import b64decode, b64encode, urlsafe_b64decode
@@ -9,83 +9,83 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 MAX_HANDLE_CHARACTERS: Final = 48 * 1024
-"""More than any session needs that Entra's tokens, of 16 KiB at most, can bring about."""
+"""More than any session needs: Entra's tokens have 16 KiB at most."""
 
 _FORMAT: Final = 1
 _DROPPED_CLAIMS: Final = frozenset({"aio", "at_hash", "c_hash", "nonce", "rh", "uti", "xms_ftd"})
-"""Claims for Entra itself, or for the moment of signing in; not worth a cookie's room."""
+"""Claims for Entra itself, or for the moment of signing in, which would waste room in a cookie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One person's sign-in. Times are in seconds since 1970.
+    """The session of one user. Times are in seconds since 1970.
 
-    Its user is made from ``claims``, so that nobody needs the access token for that.
+    Its user is constructed from ``claims``, without the access token.
     """
 
     id: str = field(repr=False)
-    """256 random bits, new at every sign-in and kept when it is renewed."""
+    """256 random bits, new at every sign-in and unchanged by renewals."""
     claims: Mapping[str, Any] = field(repr=False)
     """The verified claims of the access token where that is for this API, else of the ID token."""
     of_access_token: bool
-    """Which of the two they are of."""
+    """Whether the claims are of the access token."""
     subject: str
-    """``sub`` of the ID token, which stays the same when the session is renewed (OpenID Connect, 12.2)."""
+    """``sub`` of the ID token, which must stay the same in renewals (OpenID Connect Core 1.0, 12.2)."""
     expires_at: float
-    """When the session ends whatever happens."""
+    """When the session expires, however often it is renewed."""
     access_expires_at: float
-    """Until when the claims count; from then on they must be renewed."""
+    """When the claims expire; from then on the session must be renewed."""
     renew_at: float
-    """From when on renewing is tried."""
+    """When the session is due for renewal."""
     refresh_token: str | None = field(default=None, repr=False)
     access_token: str = field(default="", repr=False)
-    """Empty where the store does not keep it."""
+    """Empty if the store does not keep it."""
     sid: str | None = field(default=None, repr=False)
-    """Entra's own session, named by its front-channel sign-out."""
+    """The ID of Entra's own session, which front-channel logouts name."""
     login_hint: str | None = field(default=None, repr=False)
-    """Spares people the choice of an account when they sign out (Learn: optional claims)."""
+    """For signing out without a choice of accounts (Learn: optional claims)."""
 
 
 class SessionStore(Protocol):
-    """Keeps sessions under handles, which browsers hold in cookies.
+    """Stores sessions under handles, which browsers hold in cookies.
 
-    All but ``close`` raise SessionsUnavailable when the store cannot be asked. A handle from a
-    browser may be anything: what is no handle, forged, of another deployment, ended or too old is None.
+    All methods but ``close`` raise SessionsUnavailable when the store cannot be asked. A browser may send
+    anything as a handle: a malformed, forged, ended or expired one, or another deployment's, gives None.
     """
 
     server_side: bool
-    """Whether a session can be ended here for every copy of its cookie."""
+    """Whether ending a session invalidates every copy of its cookie."""
 
     async def create(self, session: Session) -> str:
-        """Keep a new session until its ``expires_at``; the handle, visible ASCII without ``;`` and ``,``."""
+        """Store a session until it expires; gives its handle, visible ASCII without ``;`` and ``,``."""
 
     async def read(self, handle: str) -> Session | None:
-        """The session as it was last kept."""
+        """The session as it was stored last."""
 
     async def replace(self, handle: str, session: Session) -> str | None:
-        """Keep the session's new state; the handle from now on. None when it was ended meanwhile."""
+        """Store the session's new state; gives its new handle. None when it was ended meanwhile."""
 
     async def end(self, handle: str) -> None:
-        """End the session; nothing happens when there is none."""
+        """End the session, if there is one."""
 
     async def end_by_sid(self, sid: str) -> int:
-        """End all sessions of that ``sid``; how many there were. Always 0 where sessions live in browsers."""
+        """End all sessions of that ``sid``; how many. Always 0 for a store that is not server-side."""
 
     async def use_once(self, key: str, seconds: float) -> bool:
-        """Whether this is the first time in so many seconds that the mark is shown."""
+        """Whether the key was not used within that time before (protection against replay)."""
 
     def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:
-        """Held while the session is renewed: one at a time, among all who share the store."""
+        """A lock for the renewal of the session, among all replicas that share the store."""
 
     async def check(self) -> None:
-        """Return when the store answers."""
+        """Return when the store responds."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 def pack(session: Session) -> bytes:
-    """The session as compact JSON. Claims are left out where the access token beside them has them."""
+    """The session as compact JSON, without claims that its access token has anyway."""
     in_token = bool(session.access_token) and session.of_access_token
     claims = {name: value for name, value in session.claims.items() if name not in _DROPPED_CLAIMS}
     groups = None if in_token else _pack_groups(claims.get("groups"))
@@ -110,7 +110,7 @@ def pack(session: Session) -> bytes:
 
 
 def unpack(data: bytes) -> Session | None:
-    """What ``pack`` wrote; None for another format. The data was authenticated before."""
+    """The session from the JSON of ``pack``, which was authenticated before; None for another format."""
     version, identifier, claims, groups, *others = json.loads(data)
     if version != _FORMAT:
         return None
@@ -121,9 +121,9 @@ def unpack(data: bytes) -> Session | None:
 
 
 def _pack_groups(groups: object) -> str | None:
-    """The IDs of groups in base64, which a token may have 200 of; None for anything else.
+    """The object IDs of groups in base64; None for any other value.
 
-    As text each takes 32 characters of a cookie, like this 22.
+    A token may have 200 of them. As text each takes 32 characters of a cookie, in base64 22.
     """
     try:
         identifiers = [UUID(group) for group in groups]  # type: ignore[attr-defined]  # else a TypeError
@@ -140,7 +140,7 @@ def _unpack_groups(text: str) -> list[str]:
 
 
 def _claims_in(token: str) -> dict[str, Any]:
-    """The claims of a token that was verified before it was kept."""
+    """The claims of a token that was verified before it was stored."""
     payload = token.split(".")[1]
     claims: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return claims

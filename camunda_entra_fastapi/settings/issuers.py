@@ -1,4 +1,4 @@
-"""What an issuer's URL says by itself: whose it is, and where people sign in. Pure, no network.
+"""The issuer's URL: how it is checked, and its tenant and endpoints. Pure, no network.
 
 The forms are from Learn: "OpenID Connect on the Microsoft identity platform", "National clouds",
 "Azure AD B2C token overview" and "External ID: custom claims and issuers".
@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from camunda_entra_fastapi.settings.urls import refuse_credentials, refuse_unsafe, split_url
 from camunda_entra_fastapi.settings.values import EXAMPLE_TENANT, is_placeholder
-from camunda_entra_fastapi.urls import is_usable
+from camunda_entra_fastapi.urls import is_usable, origin_of, segments_of
 from camunda_entra_fastapi.validation.entra import is_tenant_id
 from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER as ANY_TENANT
 
@@ -23,14 +23,14 @@ _ENTRA_HOSTS: Final = frozenset(
         "login.chinacloudapi.cn",
     }
 )
-"""Where issuers always read ``https://<host>/<tenant>/v2.0``."""
+"""Hosts whose issuers always are ``https://<host>/<tenant>/v2.0``."""
 GRAPH: Final = "https://graph.microsoft.com"
 _GRAPHS: Final = {
     "login.microsoftonline.us": "https://graph.microsoft.us",
     "login.partner.microsoftonline.cn": "https://microsoftgraph.chinacloudapi.cn",
     "login.chinacloudapi.cn": "https://microsoftgraph.chinacloudapi.cn",
 }
-"""Microsoft Graph of the national clouds, by where they sign in (Learn: national cloud deployments)."""
+"""Microsoft Graph of the national clouds, by their sign-in host (Learn: national cloud deployments)."""
 _V1_HOSTS: Final = {
     "sts.windows.net": "login.microsoftonline.com",
     "sts.chinacloudapi.cn": "login.partner.microsoftonline.cn",
@@ -41,14 +41,14 @@ _DOCUMENT: Final = "/.well-known/openid-configuration"
 
 
 def read_issuer(value: object, *, allow_http: bool) -> str:
-    """The issuer, exactly as given.
+    """The issuer, unchanged.
 
     Raises:
         ValueError: It cannot be the issuer of any tenant; the message names the likely mistake.
     """
     url = _address(value, allow_http=allow_http)
     issuer = str(value)
-    segments = _segments(url)
+    segments = segments_of(url.path)
     if url.hostname in _V1_HOSTS:
         raise ValueError(
             f"is the issuer of tokens of version 1.0. Set it to {_suggested_issuer(url)}; "
@@ -72,10 +72,10 @@ def read_issuer(value: object, *, allow_http: bool) -> str:
 
 
 def read_backend_url(value: object, issuer: str | None, *, allow_http: bool) -> str:
-    """Where this service reaches the issuer; the empty text stands for the issuer's own address.
+    """The issuer's address on the back channel; the empty text stands for the issuer itself.
 
     Raises:
-        ValueError: It is no address to build upon.
+        ValueError: It is not a usable address.
     """
     if value == "":
         return (issuer or "").replace(ANY_TENANT, "common")
@@ -86,7 +86,7 @@ def read_backend_url(value: object, issuer: str | None, *, allow_http: bool) -> 
 
 
 def check_tenants(tenants: tuple[str, ...], issuer: str) -> tuple[str, ...]:
-    """The tenants, if a choice of tenants goes with the issuer.
+    """The allowed tenants, if they fit the issuer.
 
     Raises:
         ValueError: The issuer is for several tenants and none are named, or it is for another one.
@@ -106,16 +106,16 @@ def check_tenants(tenants: tuple[str, ...], issuer: str) -> tuple[str, ...]:
 
 
 def is_multi_tenant(issuer: str) -> bool:
-    """Whether the issuer stands for more tenants than one."""
+    """Whether the issuer stands for several tenants."""
     return ANY_TENANT in issuer or issuer.endswith(_SHARED)
 
 
 def tenant_of(issuer: str) -> str | None:
-    """The tenant that the issuer names, a GUID in lower case or a domain; None for several tenants."""
+    """The tenant of the issuer, a GUID or a domain in lower case; None for several tenants."""
     if is_multi_tenant(issuer):
         return None
-    *path, last = _without_version(_segments(urlsplit(issuer)))
-    # A policy of B2C may stand behind the tenant, a gateway's prefix before it.
+    *path, last = _without_version(segments_of(urlsplit(issuer).path))
+    # A policy of B2C may follow the tenant, and a gateway's prefix may precede it.
     for fits in (is_tenant_id, _is_domain):
         for segment in (*path, last):
             if fits(segment):
@@ -124,7 +124,7 @@ def tenant_of(issuer: str) -> str | None:
 
 
 def template_of(issuer: str) -> str:
-    """The issuer of tokens: with ``{tenantid}`` for several tenants, else as it is."""
+    """The issuer of tokens: with ``{tenantid}`` for several tenants, else unchanged."""
     for ending in _SHARED:
         if issuer.endswith(ending):
             return issuer.removesuffix(ending) + f"/{ANY_TENANT}/v2.0"
@@ -132,21 +132,23 @@ def template_of(issuer: str) -> str:
 
 
 def endpoint_of(issuer: str, backend_url: str, name: str) -> str:
-    """The address of an endpoint for browsers: ``authorize`` or ``token``.
+    """The URL of an endpoint for browsers: ``authorize``, ``token`` or ``logout``.
 
     Issuers of B2C lack the policy, which is in the backend URL only; so where that is an address
     for browsers too, it is taken instead.
     """
     base = urlsplit(issuer.replace(ANY_TENANT, "common"))
     backend = urlsplit(backend_url)
-    if (base.hostname or "").endswith(".b2clogin.com") and _origin(base) == _origin(backend):
+    if (base.hostname or "").endswith(".b2clogin.com") and origin_of(base) == origin_of(backend):
         base = backend
-    path = "".join(f"/{segment}" for segment in (*_without_version(_segments(base)), "oauth2", "v2.0", name))
+    path = "".join(
+        f"/{segment}" for segment in (*_without_version(segments_of(base.path)), "oauth2", "v2.0", name)
+    )
     return f"{base.scheme}://{base.netloc}{path}"
 
 
 def admin_consent_url_of(authorization_url: str) -> str:
-    """The admin consent endpoint beside an authorization endpoint, which knows no ``common`` (Learn)."""
+    """The admin consent endpoint of an authorization endpoint; it does not accept ``common`` (Learn)."""
     authority = authorization_url.removesuffix("/oauth2/v2.0/authorize")
     if authority.endswith("/common"):
         authority = authority.removesuffix("common") + "organizations"
@@ -154,7 +156,7 @@ def admin_consent_url_of(authorization_url: str) -> str:
 
 
 def _address(value: object, *, allow_http: bool) -> SplitResult:
-    """The parts of an address under which Entra's documents are; it may hold ``{tenantid}``."""
+    """The parts of an issuer's address, which may hold ``{tenantid}``."""
     text = str(value)
     if any(part != ANY_TENANT and is_placeholder(part) for part in text.split("/")):
         raise ValueError(f"still holds a placeholder. Put your tenant's ID there, as in {EXAMPLE_ISSUER}.")
@@ -170,17 +172,13 @@ def _address(value: object, *, allow_http: bool) -> SplitResult:
 
 
 def _suggested_issuer(url: SplitResult) -> str:
-    """The issuer that the address was meant to be."""
-    tenant = (_segments(url) or [EXAMPLE_TENANT])[0]
+    """The issuer that was probably meant."""
+    tenant = (segments_of(url.path) or [EXAMPLE_TENANT])[0]
     return _entra_issuer(tenant, _V1_HOSTS.get(url.hostname or "", url.hostname or ""))
 
 
 def _entra_issuer(tenant: str, host: str = "login.microsoftonline.com") -> str:
     return f"https://{host}/{tenant}/v2.0"
-
-
-def _segments(url: SplitResult) -> list[str]:
-    return [segment for segment in url.path.split("/") if segment]
 
 
 def _without_version(segments: list[str]) -> list[str]:
@@ -191,15 +189,11 @@ def _is_domain(segment: str) -> bool:
     return "." in segment
 
 
-def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)
-
-
 def read_group_overage(value: object, issuer: str, *, allow_http: bool) -> str | None:
-    """Where the groups of people are looked up who have too many for a token; None for nowhere.
+    """The Microsoft Graph where groups are looked up that a token cannot list; None for none.
 
     Raises:
-        ValueError: It is neither ``refuse`` nor ``graph``, and no address either.
+        ValueError: It is neither ``refuse`` nor ``graph`` nor a usable address.
     """
     if value is None or str(value).lower() == "refuse":
         return None
@@ -211,5 +205,5 @@ def read_group_overage(value: object, issuer: str, *, allow_http: bool) -> str |
 
 
 def graph_resource_of(graph_url: str) -> str:
-    """What tokens for that Graph are asked for by; a local one goes by the public one's name."""
+    """The resource that scopes of that Graph begin with; for an unknown one the public Graph's."""
     return graph_url if graph_url in _GRAPHS.values() else GRAPH

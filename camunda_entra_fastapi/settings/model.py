@@ -1,4 +1,4 @@
-"""``EntraSettings``: what the environment says, checked once, as frozen values."""
+"""``EntraSettings``: the settings of the environment, validated once, as frozen values."""
 
 from datetime import timedelta
 from difflib import get_close_matches
@@ -59,74 +59,74 @@ class EntraSettings(BaseSettings):
     )
 
     allow_http: Flag = False
-    """Plain http is accepted beyond this machine. Stands first because the URLs depend on it."""
+    """Whether plain http is accepted beyond this machine. It comes first because the URLs depend on it."""
 
     type: Annotated[Literal["AZUREAD", "MICROSOFT"], BeforeValidator(values.read_type)]
-    """Two names for Microsoft Entra ID; nothing else is understood."""
+    """Two names for Microsoft Entra ID; no others are supported."""
     issuer: Annotated[str, BeforeValidator(validators.issuer)]
-    """The issuer, exactly as given; may be one for several tenants (``allowed_tenants``)."""
+    """The issuer, unchanged; may be one for several tenants (``allowed_tenants``)."""
     issuer_backend_url: Annotated[str, BeforeValidator(validators.backend_url)] = ""
-    """Where this service reaches the issuer; the issuer itself if nothing is given."""
+    """The issuer's address on the back channel; by default the issuer itself."""
     client_id: Annotated[str, BeforeValidator(values.read_client_id)]
     """The application (client) ID of this service's registration."""
     client_secret: Annotated[SecretStr | None, BeforeValidator(values.read_secret)] = None
     """Needed for signing in and for tokens of other services, not for protecting an API."""
     audience: Annotated[tuple[str, ...], BeforeValidator(validators.audience)] = ()
-    """What ``aud`` of a token may be; the client ID if nothing is given."""
+    """The accepted values of ``aud``; by default the client ID."""
     client_certificate: Annotated[Path | None, BeforeValidator(validators.client_certificate)] = None
     """Instead of a secret: a file with a certificate and its private key, PEM or PKCS#12."""
     client_certificate_password: Annotated[SecretStr | None, BeforeValidator(values.read_secret)] = None
-    """What the private key is encrypted with."""
+    """The password of the private key."""
     client_assertion_algorithm: Annotated[
         Literal["PS256", "RS256"], BeforeValidator(values.read_assertion_algorithm)
     ] = "PS256"
-    """How the certificate's key signs; RS256, with ``x5t``, for clouds that do not know PS256 yet."""
+    """The signature algorithm; RS256, with ``x5t``, for clouds that do not support PS256 yet."""
     federated_token_file: Annotated[Path | None, BeforeValidator(validators.federated_token_file)] = None
     """Instead of a secret: a file with a workload's own token, as Kubernetes mounts it."""
     base_url: Annotated[str | None, BeforeValidator(validators.base_url)] = None
-    """The public root of this service, without a slash at its end; None: as the request has it."""
+    """The public root of this service, without a slash at its end; None: taken from each request."""
     scopes: Annotated[tuple[str, ...], BeforeValidator(validators.scopes)] = ()
-    """What signing in asks for; ``openid email offline_access <client id>/.default`` by default."""
+    """The scopes of a sign-in; by default ``openid email offline_access <client id>/.default``."""
     session_store: Annotated[str, BeforeValidator(urls.read_session_store)] = "cookie"
-    """``cookie``, ``memory`` or the URL of a Redis; a password in it is masked wherever it is shown."""
+    """``cookie``, ``memory`` or the URL of a Redis; a password in it is masked in ``repr`` and dumps."""
     session_secret: Annotated[tuple[SecretStr, ...], BeforeValidator(values.read_session_secrets)] = ()
-    """The first encrypts, all decrypt; none: derived from the client secret."""
+    """The first encrypts, all decrypt; by default derived from the client secret."""
     session_lifetime: Annotated[timedelta, BeforeValidator(values.read_lifetime)] = timedelta(hours=8)
-    """How long after signing in a session ends, whatever happens."""
+    """The time after signing in when a session expires, however often it is renewed."""
     cookie_name: Annotated[str, BeforeValidator(values.read_cookie_name)] = "entra_session"
-    """The session cookie's name; on https, ``__Host-`` or ``__Secure-`` stands before it."""
+    """The session cookie's name; on https, ``__Host-`` or ``__Secure-`` precedes it."""
     cookie_domain: Annotated[str | None, BeforeValidator(urls.read_cookie_domain)] = None
     """The domain whose hosts share the sign-in; None: this host alone."""
     login_prefix: Annotated[str, BeforeValidator(urls.read_path)] = "/auth"
-    """Where the pages for signing in and out are."""
+    """The path of the login pages."""
     callback_path: Annotated[str, BeforeValidator(validators.callback_path)] = ""
-    """The path of the redirect URI; ``<login prefix>/login-callback`` if nothing is given."""
+    """The path of the redirect URI; by default ``<login prefix>/login-callback``."""
     post_logout_path: Annotated[str, BeforeValidator(validators.post_logout_path)] = ""
-    """Where Entra sends people who signed out; the callback path if nothing is given, as it is registered."""
+    """The path that Entra redirects to after signing out; by default the callback path, a registered one."""
     clock_skew: Annotated[int, BeforeValidator(values.whole_seconds(0, 300, 60))] = 60
     """Seconds of leeway on ``exp``, ``nbf`` and ``iat``."""
     accept_v1_tokens: Flag = False
-    """Tokens of version 1.0, from ``https://sts.windows.net/<tenant>/``, are accepted besides."""
+    """Whether tokens of version 1.0, from ``https://sts.windows.net/<tenant>/``, are accepted, too."""
     allowed_tenants: Annotated[tuple[str, ...], BeforeValidator(validators.allowed_tenants)] = ()
     """Tenant IDs in lower case, for issuers of several tenants; ``("*",)`` for every tenant."""
     allowed_clients: Annotated[tuple[str, ...], BeforeValidator(values.read_clients)] = ()
     """Client IDs in lower case of which ``azp`` or ``appid`` must be one; empty: any."""
     allow_guests: Flag = True
-    """Guest users of the tenant are let in."""
+    """Whether guest users of the tenant are let in."""
     group_overage: Annotated[str | None, BeforeValidator(validators.group_overage)] = None
-    """Where groups are looked up that a token cannot list; None: whoever lacks such a list is refused."""
+    """The Graph where groups are looked up that a token cannot list; None: such users are refused."""
     token_cache_size: Annotated[int, BeforeValidator(values.number(0, 1_000_000, 10_000))] = 10_000
-    """How many verified tokens are remembered; 0: none."""
+    """How many verified tokens are cached; 0: none."""
     metadata_lifetime: Annotated[int, BeforeValidator(values.whole_seconds(1, 86_400, 3600))] = 3600
-    """Seconds after which discovery and keys are refreshed in the background."""
+    """Seconds after which discovery document and keys are refreshed in the background."""
     http_timeout: Annotated[float, BeforeValidator(values.seconds(0.1, 60, 5))] = 5.0
-    """Seconds that one whole exchange with Entra may take."""
+    """Seconds for one whole exchange with Entra."""
     http_proxy: Annotated[str | None, BeforeValidator(urls.read_proxy)] = None
-    """The proxy for calls to Entra; a password in it is masked wherever it is shown."""
+    """The proxy for calls to Entra; a password in it is masked in ``repr`` and dumps."""
     ca_bundle: Annotated[Path | None, BeforeValidator(values.read_ca_bundle)] = None
-    """A file with the certificates to trust in calls to Entra."""
+    """A file with the trusted certificates for calls to Entra."""
     custom_signing_keys: Flag = False
-    """The application has signing keys of its own: documents are asked for with ``?appid=``."""
+    """Whether the application has signing keys of its own: documents are requested with ``?appid=``."""
 
     def __init__(self, **arguments: Any) -> None:
         problems: list[str] = []
@@ -136,7 +136,7 @@ class EntraSettings(BaseSettings):
             problems = _problems_of(error)
         except (OSError, UnicodeDecodeError):
             problems = ["The .env file cannot be read. Save it as UTF-8 text that this process may read."]
-        # Not raised inside "except": the cause holds what was given, secrets included.
+        # Not raised inside "except": the cause holds the given values, secrets included.
         if problems:
             raise SettingsError(problems)
 
@@ -156,7 +156,7 @@ class EntraSettings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _unwrap(cls, value: object) -> object:
-        """Values come wrapped, so that nothing on the way shows them."""
+        """Values are wrapped before, so that no log shows them."""
         if isinstance(value, InvalidValue):
             raise ValueError(value.problem)
         return value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -166,15 +166,15 @@ class EntraSettings(BaseSettings):
         return value and urls.masked(value)
 
     def __repr_args__(self) -> "list[tuple[str | None, Any]]":
-        """What ``repr`` shows; also for ``str``."""
+        """The members of ``repr`` and ``str``, with passwords masked."""
         shown = super().__repr_args__()
         return [(name, self._mask(value) if name in _WITH_PASSWORDS else value) for name, value in shown]
 
     def login_paths(self, prefix: str | None, callback_path: str | None) -> tuple[str, str, str]:
-        """Prefix, callback path and post-logout path, where code may have others than the environment.
+        """Prefix, callback path and post-logout path, by code or else by the environment.
 
         Raises:
-            ValueError: What is given is no path.
+            ValueError: An argument is not a path.
         """
         callback = self.callback_path
         if prefix is not None and callback == f"{self.login_prefix}/login-callback":
@@ -189,7 +189,7 @@ class EntraSettings(BaseSettings):
 
     @property
     def is_multi_tenant(self) -> bool:
-        """Whether the issuer stands for more tenants than one."""
+        """Whether the issuer stands for several tenants."""
         return issuers.is_multi_tenant(self.issuer)
 
     @property
@@ -204,27 +204,27 @@ class EntraSettings(BaseSettings):
 
     @property
     def authorization_url(self) -> str:
-        """Where browsers sign in, told from the issuer without network."""
+        """The authorization endpoint, derived from the issuer without network."""
         return issuers.endpoint_of(self.issuer, self.issuer_backend_url, "authorize")
 
     @property
     def end_session_url(self) -> str:
-        """Where browsers sign out, told from the issuer without network."""
+        """The end session endpoint, derived from the issuer without network."""
         return issuers.endpoint_of(self.issuer, self.issuer_backend_url, "logout")
 
     @property
     def admin_consent_url(self) -> str:
-        """Where an administrator consents for a whole tenant, told from the issuer without network."""
+        """The admin consent endpoint, derived from the issuer without network."""
         return issuers.admin_consent_url_of(self.authorization_url)
 
     @property
     def token_url(self) -> str:
-        """Where browsers redeem codes, told from the issuer without network."""
+        """The token endpoint for browsers, derived from the issuer without network."""
         return issuers.endpoint_of(self.issuer, self.issuer_backend_url, "token")
 
 
 def _problems_of(error: ValidationError) -> list[str]:
-    """One problem for each mistake, in the order of README's table."""
+    """The problems of all mistakes, in the order of README's table."""
     details = sorted(error.errors(include_url=False), key=lambda one: one["loc"] == ("allow_http",))
     return [_problem_of(one) for one in details]
 

@@ -1,7 +1,7 @@
-"""Where settings come from: keyword arguments, the environment, ``.env`` and a folder of secret files.
+"""The sources of settings: keyword arguments, the environment, ``.env`` and a folder of secret files.
 
-A variable may be spelled in two ways and stand in several places. Here the one value that counts
-is found for each setting; what a right value is, ``values``, ``urls`` and ``issuers`` say.
+A variable may be spelled in two ways and set in several places. This module finds the value
+of each setting; ``values``, ``urls`` and ``issuers`` validate it.
 """
 
 import os
@@ -25,10 +25,10 @@ from camunda_entra_fastapi.errors import quoted
 from camunda_entra_fastapi.telemetry import logger
 
 SECRETS_DIR: Final = "CAMUNDA_ENTRA_SECRETS_DIR"
-"""Names the folder of secret files; it says where settings are, so it is no setting itself."""
+"""The variable with the folder of secret files; it says where settings are, so it is none itself."""
 
 MAX_FILE_BYTES: Final = 64 * 1024
-"""No value is nearly as long: a larger file is not a secret but something else."""
+"""The limit of a secret file; no setting is nearly as long."""
 
 _OWN_PREFIX: Final = "CAMUNDA_ENTRA_"
 _CAMUNDA_PREFIX: Final = "CAMUNDA_IDENTITY_"
@@ -39,7 +39,7 @@ _CAMUNDA_FIELDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class InvalidValue:
-    """Stands in for a value that cannot be told; ``problem`` is the sentence that says why."""
+    """Takes the place of a value that cannot be read; ``problem`` is a sentence with the reason."""
 
     problem: str
 
@@ -56,7 +56,7 @@ def variables_of(field: str) -> tuple[str, ...]:
 
 
 def clean(value: str) -> str:
-    """The value without the blanks around it, and without quotes that a ``--env-file`` leaves in."""
+    """The value without surrounding blanks, and without quotes that a ``--env-file`` keeps."""
     value = value.strip()
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         return value[1:-1].strip()
@@ -64,10 +64,10 @@ def clean(value: str) -> str:
 
 
 def arguments_by_field(arguments: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
-    """Keyword arguments by the field they set, whether they name the field or a variable.
+    """Keyword arguments by the field that they set, whether they name the field or a variable.
 
-    Empty text, and None where it is no value of the field, count as not given. Names with an
-    underscore in front are pydantic-settings' own and stay as they are.
+    Empty text, and None where the field cannot be None, count as not given. Names with an
+    underscore in front belong to pydantic-settings and stay as they are.
     """
     field_of = {variable: field for field in fields for variable in variables_of(field)}
     named: dict[str, Any] = {}
@@ -94,7 +94,7 @@ def _is_never_none(field: FieldInfo | None) -> bool:
 class VariablesSource(PydanticBaseSettingsSource):
     """Environment, ``.env`` and secret files, in this order of precedence.
 
-    They are one source because two spellings of a variable must agree wherever they stand. Values
+    They are one source because two spellings of a variable must agree wherever they are set. Values
     leave it as ``SecretStr``: pydantic-settings can log what its sources give.
     """
 
@@ -115,7 +115,7 @@ class VariablesSource(PydanticBaseSettingsSource):
         self._folders: list[Any] = [given] if isinstance(given, str | os.PathLike) else list(given)
 
     def __call__(self) -> dict[str, Any]:
-        """The values by field; a ``InvalidValue`` where there is no telling which."""
+        """The values by field; an ``InvalidValue`` where they are contradictory or not readable."""
         for name in sorted(self._variables.keys() - self._known - {SECRETS_DIR}):
             if name.startswith(_OWN_PREFIX):
                 self._warn_of_unknown(name)
@@ -137,16 +137,16 @@ class VariablesSource(PydanticBaseSettingsSource):
         return self._workload_identity() | values
 
     def _workload_identity(self) -> dict[str, Any]:
-        """What Azure's workload identity says of the application, for what nothing else says it."""
+        """Client ID and issuer of Azure's workload identity, for settings that nothing else sets."""
         if "AZURE_FEDERATED_TOKEN_FILE" not in self._variables:
-            return {}  # others of Azure's tools read the variables below as well
+            return {}  # the variables below may be meant for other tools of Azure
         client_id, tenant = self._variables.get("AZURE_CLIENT_ID"), self._variables.get("AZURE_TENANT_ID")
         host = str(self._variables.get("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com"))
         found = {"client_id": client_id, "issuer": tenant and f"{host.rstrip('/')}/{tenant}/v2.0"}
         return {name: SecretStr(str(value)) for name, value in found.items() if value}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        """The one value that the field's variables have; None without one."""
+        """The value of the field's variables; None without one."""
         found = {name: self._variables[name] for name in variables_of(field_name) if name in self._variables}
         for value in found.values():
             if isinstance(value, InvalidValue):
@@ -158,7 +158,7 @@ class VariablesSource(PydanticBaseSettingsSource):
         return (SecretStr(texts.pop()) if texts else None), field_name, False
 
     def _read_folder(self, folder: Path) -> dict[str, str | InvalidValue]:
-        """The variables that files of the folder are named after, in any case."""
+        """The variables in files of the folder, which are named after them in any case."""
         files = {path.name.upper(): path for path in folder.iterdir() if path.name.upper() in self._known}
         values = {name: _read_file(name, path) for name, path in files.items() if path.is_file()}
         return {name: value for name, value in values.items() if value}
@@ -175,7 +175,7 @@ def _cleaned(variables: Mapping[str, str | None]) -> dict[str, str | InvalidValu
 
 
 def _read_file(name: str, path: Path) -> str | InvalidValue:
-    """The text in a secret file, or why there is none."""
+    """The text in a secret file, or the reason why it cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)

@@ -1,7 +1,7 @@
-"""URLs among the settings: what is accepted, and how one that may hold a password is shown. Pure.
+"""URLs in the settings: which are accepted, and how passwords in them are masked. Pure.
 
-As in ``values``, mistakes are ``ValueError`` worded to follow the variable's name. What was
-given is never repeated: a password may stand in any URL.
+As in ``values``, mistakes are ``ValueError`` worded to follow the variable's name. They never repeat
+the given value: any URL may hold a password.
 """
 
 import re
@@ -64,7 +64,7 @@ def split_url(value: object, example: str, schemes: Collection[str] = ("https", 
         usable = False
     if not usable or url.scheme not in schemes:
         raise ValueError(f"is not {' or '.join(schemes)} with the name of a host. {shape}")
-    # Parts do not tell an empty query or fragment from none, but what was given does.
+    # The parts do not distinguish an empty query or fragment from none, but the given text does.
     return url._replace(
         query=url.query or "?" * ("?" in value), fragment=url.fragment or "#" * ("#" in value)
     )
@@ -77,7 +77,7 @@ def refuse_credentials(url: SplitResult) -> None:
 
 
 def refuse_unsafe(url: SplitResult, example: str, *, allow_http: bool) -> None:
-    """Raise ``ValueError`` for what the address of a service must not have.
+    """Raise ``ValueError`` for parts that the address of a service must not have.
 
     That is a query, a fragment, path segments that vanish, and plain http to other machines.
     """
@@ -115,7 +115,7 @@ def read_path(value: object) -> str:
 
 
 def read_cookie_domain(value: object) -> str | None:
-    """A domain whose hosts get the cookies (RFC 6265, 4.1.2.3)."""
+    """The domain of the cookies (RFC 6265, 4.1.2.3)."""
     if value is None:
         return None
     domain = value.lower().removeprefix(".") if isinstance(value, str) else ""
@@ -128,7 +128,7 @@ def read_cookie_domain(value: object) -> str | None:
 
 
 def read_proxy(value: object) -> str | None:
-    """The URL of an HTTP proxy, with user name and password if it wants them."""
+    """The URL of an HTTP proxy, with user name and password if it needs them."""
     if value is None:
         return None
     example = "http://proxy.example.com:3128"
@@ -139,7 +139,7 @@ def read_proxy(value: object) -> str | None:
 
 
 def read_session_store(value: object) -> str:
-    """``cookie``, ``memory``, or the URL of a Redis: one alone, Sentinels, or nodes of a cluster."""
+    """``cookie``, ``memory``, or the URL of a Redis: a single one, Sentinels, or nodes of a cluster."""
     text = value if isinstance(value, str) and len(value) <= MAX_URL_CHARACTERS else ""
     if text.lower() in ("cookie", "memory"):
         return text.lower()
@@ -165,14 +165,14 @@ def read_session_store(value: object) -> str:
 
 
 def masked(url: str) -> str:
-    """The URL without user name, password and query, as logs may show it."""
+    """The URL with user name, password and query masked, for logs."""
     parts = urlsplit(url)
     _, at, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"***@{host}" if at else host, query="***" if parts.query else "").geturl()
 
 
 def _check_store_options(query: str, kind: str, *, is_tls: bool) -> None:
-    """Raise ``ValueError`` for what would have no effect, or another one than was meant."""
+    """Raise ``ValueError`` for an unknown option, or a wrong value for one."""
     known = {"username": ".+", "password": ".+"}
     if kind != "cluster":
         known["db"] = "[0-9]+"
@@ -190,7 +190,7 @@ def _check_store_options(query: str, kind: str, *, is_tls: bool) -> None:
 
 
 def _is_host(url: SplitResult) -> bool:
-    """Whether the URL has a host: a name, or an address, in brackets if it is of IPv6."""
+    """Whether the URL has a valid host: a name, or an address, in brackets if it is of IPv6."""
     host = url.hostname or ""
     if "[" in url.netloc:
         return isinstance(ip_address(host), IPv6Address) and "%" not in host

@@ -1,7 +1,7 @@
-"""From text to values: flags, numbers, times, lists, secrets. Pure, but for the CA bundle's look at its file.
+"""From text to values: flags, numbers, times, lists, secrets. Pure, but for ``read_ca_bundle``.
 
-Every function gives the value or raises ``ValueError`` with what is wrong and what a right value
-looks like, worded to follow the variable's name. Nothing that may be a secret is repeated.
+Every function returns the value or raises ``ValueError`` with what is wrong and what a right value
+looks like, worded to follow the variable's name. It never repeats a value that may be a secret.
 """
 
 import re
@@ -35,9 +35,9 @@ _DURATION: Final = re.compile(
     r"(?:(?P<seconds>[0-9]{1,9}(?:\.[0-9]{1,9})?)S)?)?",
     re.IGNORECASE,
 )
-"""ISO 8601, without years and months, whose length depends on when they begin."""
+"""ISO 8601, without years and months, whose length varies."""
 _NAME: Final = re.compile(r"[A-Za-z0-9!$%&'()*+.=@^_`|~-]{1,256}")
-"""Visible ASCII without what would end a name in a URL, a list or a header."""
+"""Visible ASCII without the characters that end a name in a URL, a list or a header."""
 _WORD: Final = re.compile(r"[!#-&(-+\--Z^-~]{1,1024}")
 """Visible ASCII without comma, quotes, brackets and backslash."""
 _PLACEHOLDER: Final = re.compile(
@@ -65,7 +65,7 @@ def read_type(value: object) -> str:
 
 
 def read_flag(value: object) -> bool:
-    """What is true or false; also 1/0, yes/no and on/off, in any case."""
+    """True or false; also from 1/0, yes/no and on/off, in any case."""
     flag = value if isinstance(value, bool) else _FLAGS.get(str(value).lower())
     if flag is None:
         raise ValueError(f"is {quoted(value, 40)}. Give true or false.")
@@ -73,7 +73,7 @@ def read_flag(value: object) -> bool:
 
 
 def number(low: float, high: float, example: float) -> Callable[[object], int]:
-    """Reads whole numbers between the two."""
+    """A function that reads whole numbers from ``low`` to ``high``."""
 
     def read(value: object) -> int:
         found = _number_of(value)
@@ -87,7 +87,7 @@ def number(low: float, high: float, example: float) -> Callable[[object], int]:
 
 
 def seconds(low: float, high: float, example: float) -> Callable[[object], float]:
-    """Reads seconds between the two, given as a number or as a duration."""
+    """A function that reads seconds from ``low`` to ``high``, from a number or a duration."""
 
     def read(value: object) -> float:
         found = _seconds_of(value)
@@ -102,7 +102,7 @@ def seconds(low: float, high: float, example: float) -> Callable[[object], float
 
 
 def whole_seconds(low: int, high: int, example: int) -> Callable[[object], int]:
-    """Reads whole seconds between the two, given as a number or as a duration."""
+    """A function that reads whole seconds from ``low`` to ``high``, from a number or a duration."""
     read_seconds = seconds(low, high, example)
 
     def read(value: object) -> int:
@@ -115,7 +115,7 @@ def whole_seconds(low: int, high: int, example: int) -> Callable[[object], int]:
 
 
 def read_lifetime(value: object) -> timedelta:
-    """How long a session may last, in seconds or as a duration: one minute to 90 days."""
+    """The lifetime of a session, from seconds or a duration: one minute to 90 days."""
     found = _seconds_of(value)
     shortest, longest = SESSION_LIFETIMES
     if found is None or not shortest.total_seconds() <= found <= longest.total_seconds():
@@ -154,12 +154,12 @@ def read_client_id(value: object) -> str:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a name was copied from instructions and never filled in."""
+    """Whether the text is a placeholder that was copied from instructions."""
     return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def read_secret(value: object) -> SecretStr | None:
-    """A client secret: one line, or None where there is none."""
+    """A client secret: one line, or None."""
     if value is None:
         return None
     if not isinstance(value, str) or not value.isprintable() or len(value) > MAX_SECRET_CHARACTERS:
@@ -192,7 +192,7 @@ def read_cookie_name(value: object) -> str:
 
 
 def read_audiences(value: object) -> tuple[str, ...]:
-    """What ``aud`` may be."""
+    """The accepted values of ``aud``."""
     audiences = _split(value, ",")
     if not all(map(_WORD.fullmatch, audiences)):
         raise ValueError(
@@ -203,7 +203,7 @@ def read_audiences(value: object) -> tuple[str, ...]:
 
 
 def read_scopes(value: object) -> tuple[str, ...]:
-    """What signing in asks for; ``openid`` makes it a sign-in (OpenID Connect Core 1.0, 3.1.2.1)."""
+    """The scopes of a sign-in, which must have ``openid`` (OpenID Connect Core 1.0, 3.1.2.1)."""
     example = f"for example openid email offline_access {EXAMPLE_ID}/.default."
     scopes = _split(value, None)
     if not all(map(_WORD.fullmatch, scopes)):
@@ -236,7 +236,7 @@ def read_clients(value: object) -> tuple[str, ...]:
 
 
 def read_credential_file(value: object, others: list[str]) -> Path | None:
-    """The path of a file that proves who we are; what is in it is looked at when it is used."""
+    """The path of a file with a credential; its content is checked on use."""
     if value is None:
         return None
     if others:
@@ -258,11 +258,11 @@ def read_assertion_algorithm(value: object) -> str:
 
 
 def read_ca_bundle(value: object) -> Path | None:
-    """A file with certificates in PEM form, looked into once so that a wrong one is found at start."""
+    """A file with certificates in PEM form, loaded once so that a wrong one is found at start."""
     if value is None:
         return None
     try:
-        path = Path(value)  # type: ignore[arg-type]  # what is no path is a TypeError
+        path = Path(value)  # type: ignore[arg-type]  # a value that is no path is a TypeError
         ssl.create_default_context(cafile=path)
     except (OSError, TypeError, ValueError):  # ssl.SSLError is an OSError
         raise ValueError(
@@ -273,7 +273,7 @@ def read_ca_bundle(value: object) -> Path | None:
 
 
 def _split(value: object, separator: str | None) -> tuple[str, ...]:
-    """The entries of a list, given as one text or as a sequence; each once, none empty."""
+    """The entries of a list, from one text or a sequence; each once, none empty."""
     shape = f"Give one value, or several separated by {'commas' if separator else 'blanks'}."
     if isinstance(value, str):
         entries: list[object] = list(value.split(separator))

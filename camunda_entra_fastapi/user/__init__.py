@@ -1,4 +1,4 @@
-"""The user: what a verified token says of who calls."""
+"""The user of a request, from a verified token."""
 
 from camunda_entra_fastapi.user.user import EntraUser
 

@@ -1,6 +1,6 @@
-"""What each field of a user says, by the claims of a verified token.
+"""The fields of a user, from the claims of a verified token.
 
-A field is worked out when somebody asks for it: most requests look at three of fifty.
+A field is read on first access: most requests need three of fifty.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ Reader = Callable[[Claims], Any]
 
 
 def _claim(name: str, annotation: Any, default: Any) -> Reader:
-    """Reads a claim as it stands, where it is of the kind that the base class's field declares."""
+    """Reads a claim as it is, if its value has the type of the base class's field."""
     fits = _type_check(annotation)
 
     def read(claims: Claims) -> Any:
@@ -29,7 +29,7 @@ def _claim(name: str, annotation: Any, default: Any) -> Reader:
 
 
 def _type_check(annotation: Any) -> Callable[[object], bool]:
-    """A test whether a value is of that kind."""
+    """A function that checks whether a value has that type."""
     optional = NoneType in get_args(annotation)
     kind = next(one for one in get_args(annotation) if one is not NoneType) if optional else annotation
     if get_origin(kind) is Literal:
@@ -71,4 +71,4 @@ def _readers() -> Mapping[str, Reader]:
 
 
 READERS: Final = _readers()
-"""By the field's name, in the order in which users are written out."""
+"""The reader of each field by its name, in the order in which users are serialized."""

@@ -1,7 +1,7 @@
-"""Lists and dicts that cannot be changed, yet are lists and dicts to JSON, pydantic and ``==``.
+"""Read-only lists and dicts, which are lists and dicts to JSON, pydantic and ``==``.
 
-One user object serves every request that brings the same token. What one handler could append
-to ``user.roles``, all later ones would find there.
+One user object serves every request with the same token. If a handler could append to ``user.roles``,
+all later requests would have that role.
 """
 
 from typing import Any, NoReturn
@@ -16,7 +16,7 @@ _TEXTS = frozenset({str})
 
 
 class FrozenList(list[Any]):
-    """A list whose items stay as they are."""
+    """A read-only list."""
 
     __slots__ = ()
 
@@ -34,7 +34,7 @@ class FrozenList(list[Any]):
 
 
 class FrozenDict(dict[str, Any]):
-    """A dict whose members stay as they are."""
+    """A read-only dict."""
 
     __slots__ = ()
 
@@ -52,15 +52,15 @@ class FrozenDict(dict[str, Any]):
 
 
 def freeze(value: Any) -> Any:
-    """The JSON value with every list and object in it made unchangeable."""
+    """The JSON value, with every list and object in it read-only."""
     if isinstance(value, dict):
         frozen = FrozenDict(value)
         for name, member in value.items():
-            # Nearly all members are texts, and this is asked for each claim of each new token.
+            # Nearly all members are texts, and this runs for each claim of each new token.
             if type(member) is not str and isinstance(member, _CONTAINERS):
                 dict.__setitem__(frozen, name, freeze(member))
         return frozen
     if isinstance(value, list):
-        # Most lists hold texts alone; looking is cheaper than rebuilding them.
+        # Most lists hold texts alone; checking is cheaper than copying them item by item.
         return FrozenList(value if _TEXTS.issuperset(map(type, value)) else map(freeze, value))
     return value

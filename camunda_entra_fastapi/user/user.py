@@ -1,4 +1,4 @@
-"""The current user: what a verified token says of who is asking."""
+"""The current user, from a verified token."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -12,50 +12,49 @@ from camunda_entra_fastapi.user.frozen import freeze
 from camunda_entra_fastapi.validation.entra import is_application
 
 _VALUES: Final[Any] = BaseModel.__dict__["__dict__"]
-"""Python's own way to the ``__dict__`` of a model, past the property below."""
+"""Direct access to the ``__dict__`` of a model, without the property below."""
 
 
 class EntraUser(User):
-    """Who is asking: a person, or an application of its own accord (``is_app``).
+    """The user of a request: a person, or an application that calls on its own (``is_app``).
 
-    Immutable to the last nested list, since one object serves all requests with the same token.
-    Key your data by (``tid``, ``oid``); names and addresses change and are not proof of anything.
-    A claim whose value is not of the documented kind reads as absent here and as it is in ``claims``.
+    It is immutable, nested lists included, since one object serves all requests with the same token.
+    Key your data by (``tid``, ``oid``). Names and addresses change and prove nothing.
+    A claim whose value does not have the documented type is absent here, and as it is in ``claims``.
     """
 
-    # What a user from a token begins with; all else is worked out when somebody asks for it. Thus a user is
-    # made in one microsecond instead of ten, and a remembered one takes a third of the memory. ``_claims``
-    # is None once all fields were worked out. Users made by hand have neither.
+    # What a user from a token is constructed with; fields are read on first access. Thus construction takes
+    # one microsecond instead of ten, and a cached user a third of the memory. ``_claims`` is None once all
+    # fields are read. Users that an application constructs itself have neither.
     __slots__ = ("_claims", "_credentials")
 
     model_config = ConfigDict(frozen=True)
 
-    # Kept out of the fields' values, so that no serializer, not even the base class's, can find it.
+    # Kept apart from the fields' values, so that no serializer, not even the base class's, finds it.
     access_token: str = Field(exclude=True, repr=False)
     _access_token: str = PrivateAttr()
 
     def model_post_init(self, _: object, /) -> None:
-        """Move the token to where serializers do not look, and freeze the rest."""
+        """Move the token to where no serializer finds it, and freeze the rest."""
         if "access_token" in self.__dict__:
             self._access_token = self.__dict__.pop("access_token")
         self.__dict__.update(freeze(self.__dict__))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy, with other values for the fields in ``update``; a token in it is kept as this one is."""
+        """A copy with other values for the fields in ``update``; a token among them is protected, too."""
         copied = super().model_copy(update=update, deep=deep)
         copied.model_post_init(None)
         return copied
 
-    if not TYPE_CHECKING:  # pragma: no branch - type checkers alone take the other one
+    if not TYPE_CHECKING:  # pragma: no branch - only type checkers take the other one
 
         def __getattr__(self, name: str) -> Any:
             if name in READERS:
                 if (claims := _slot(self, "_claims")) is not None:
                     value = _VALUES.__get__(self)[name] = READERS[name](claims)
                     return value
-                if name in (
-                    values := _VALUES.__get__(self)
-                ):  # another thread worked out all of them meanwhile
+                values = _VALUES.__get__(self)
+                if name in values:  # another thread has read all fields meanwhile
                     return values[name]
             if name == "access_token":
                 return self._access_token
@@ -67,7 +66,7 @@ class EntraUser(User):
 
         @property
         def __dict__(self) -> dict[str, Any]:
-            """All fields. Pydantic, ``pickle`` and ``copy`` come this way; reading one field does not."""
+            """All fields. Pydantic, ``pickle`` and ``copy`` use this; reading one field does not."""
             if (claims := _slot(self, "_claims")) is not None:
                 values = _VALUES.__get__(self)
                 all_values = {
@@ -83,14 +82,14 @@ class EntraUser(User):
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any], access_token: str) -> Self:
-        """The user of a token whose claims were verified."""
+        """The user of a token, by its verified claims."""
         return cls.from_owned_claims(freeze(dict(claims)), access_token.encode())
 
     @classmethod
     def from_owned_claims(cls, claims: dict[str, Any], credentials: bytes) -> Self:
-        """The same, for claims that nobody else holds, so that they need not be copied.
+        """The same, without a copy of the claims, which nothing else may refer to.
 
-        The credentials are the access token, alone or behind ``Bearer``.
+        The credentials are the access token, alone or after ``Bearer``.
         """
         user = cls.__new__(cls)
         _SET_CLAIMS(user, claims)
@@ -99,7 +98,7 @@ class EntraUser(User):
 
     @classmethod
     def from_id_token(cls, claims: Mapping[str, Any], access_token: str) -> Self:
-        """The user of an ID token whose claims were verified: always a person, who has no scopes here.
+        """The user of an ID token, by its verified claims: always a person, without scopes.
 
         The access token is one for another API, or empty.
         """
@@ -113,7 +112,7 @@ class EntraUser(User):
 
     @property
     def subject(self) -> str:
-        """``sub``: who it is, for this application alone (pairwise)."""
+        """``sub``: the user's identifier for this application alone (pairwise)."""
         return self.sub
 
     @property
@@ -123,12 +122,12 @@ class EntraUser(User):
 
     @property
     def is_app(self) -> bool:
-        """Whether no user stands behind the token (client credentials)."""
+        """Whether it is an application's own token, without a user (client credentials)."""
         return is_application(self.idtyp, self.scp)
 
     @property
     def client_id(self) -> str | None:
-        """The application that asked for the token (``azp``, in v1.0 ``appid``)."""
+        """The application that requested the token (``azp``, in v1.0 ``appid``)."""
         return self.azp or self.appid
 
     @property
@@ -148,13 +147,13 @@ class EntraUser(User):
         return hash((self.iss, self.sub))
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """Enough to recognise who it is; what else a token holds is nobody's business in a log."""
+        """Enough to recognise the user; other claims do not belong in a log."""
         for name in ("name", "oid", "tid", "sub", "client_id", "is_app", "roles", "scopes"):
             yield name, getattr(self, name)
 
 
 def _slot(user: EntraUser, name: str) -> Any:
-    """What a user from a token has there; None for one made by hand, or in the making."""
+    """The value of a slot; None for a user that is not from a token, or not constructed yet."""
     try:
         return object.__getattribute__(user, name)
     except AttributeError:
@@ -169,11 +168,11 @@ _SET_CLAIMS: Final[Any] = EntraUser.__dict__["_claims"].__set__
 _SET_CREDENTIALS: Final[Any] = EntraUser.__dict__["_credentials"].__set__
 
 _FIELDS: Final = set(READERS)
-"""Shared by all users: as they are frozen, nobody adds to it."""
+"""Shared by all users: as they are frozen, it never changes."""
 
 _PYDANTIC_SLOTS: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "__pydantic_fields_set__": lambda _: _FIELDS,
     "__pydantic_extra__": lambda _: None,
     "__pydantic_private__": lambda credentials: {"_access_token": _token_of(credentials)},
 }
-"""What pydantic keeps in slots of its own beside the fields."""
+"""The values of pydantic's own slots."""

@@ -1,4 +1,4 @@
-"""The rules of RFC 7519 for verified claims, one function each. What is Microsoft's is in ``entra``."""
+"""The rules of RFC 7519 for verified claims, one function each. Entra's own rules are in ``entra``."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ _NUMBERS: Final = (int, float)  # and not bool, which is an int to isinstance
 
 
 def text_of(claims: Claims, name: str) -> str:
-    """A claim that must be there and be a text that is not empty.
+    """A required claim that is a text and not empty.
 
     Raises:
         InvalidToken: ``claim_missing`` or ``claim_malformed``.
@@ -27,7 +27,7 @@ def text_of(claims: Claims, name: str) -> str:
 
 
 def time_of(claims: Claims, name: str) -> float:
-    """A claim that must be there and be a NumericDate (RFC 7519, 2): seconds, perhaps a fraction.
+    """A required claim that is a NumericDate (RFC 7519, 2): seconds, perhaps with a fraction.
 
     Raises:
         InvalidToken: ``claim_missing`` or ``claim_malformed``.
@@ -39,7 +39,7 @@ def time_of(claims: Claims, name: str) -> float:
 
 
 def audiences_of(claims: Claims) -> tuple[str, ...]:
-    """Whom the token is for: one text, or several (RFC 7519, 4.1.3).
+    """The audiences of the token: one text, or several (RFC 7519, 4.1.3).
 
     Raises:
         InvalidToken: ``claim_missing`` or ``claim_malformed``.
@@ -54,7 +54,7 @@ def audiences_of(claims: Claims) -> tuple[str, ...]:
 
 
 def check_audience(claims: Claims, policy: Policy) -> None:
-    """The token is for us (RFC 7519, 4.1.3).
+    """The token is for this API (RFC 7519, 4.1.3).
 
     Raises:
         InvalidToken: ``audience_mismatch``, saying what to request instead.
@@ -70,7 +70,7 @@ def check_audience(claims: Claims, policy: Policy) -> None:
 
 
 def check_times(claims: Claims, policy: Policy, now: float) -> None:
-    """The token is valid now (RFC 7519, 4.1.4 to 4.1.6), give or take the clock skew.
+    """The token is valid now (RFC 7519, 4.1.4 to 4.1.6), within the clock skew.
 
     Raises:
         InvalidToken: ``token_expired`` or ``token_not_yet_valid``.

@@ -1,7 +1,7 @@
-"""From text to an unverified token: size, three parts, canonical base64url, the header.
+"""From text to an unverified token: size, three parts, canonical base64url, header (JWS compact form).
 
-What comes out has no claims to read. They become readable by ``UnverifiedToken.verified_claims``,
-which takes the key and verifies the signature first.
+An unverified token has no claims to read. ``UnverifiedToken.verified_claims`` returns them:
+it takes the key and verifies the signature first.
 """
 
 import json
@@ -21,10 +21,10 @@ MAX_TOKEN_BYTES: Final = 16 * 1024
 MAX_KEY_ID_CHARACTERS: Final = 256
 
 MAX_NESTING: Final = 64
-"""Objects and lists within one another. Entra's tokens have three; some hundreds exhaust the stack."""
+"""Levels of objects and lists. Entra's tokens have three; some hundreds exhaust the stack."""
 
-# Members that bring a key, or say that the rest must be read in another way (RFC 7515, 4.1;
-# RFC 7797). Entra sends none of them, and a verifier that obeys one lets the sender choose the key.
+# Members that bring a key, or change how the rest is read (RFC 7515, 4.1;
+# RFC 7797). Entra sends none of them, and a verifier that follows one lets the sender choose the key.
 _FORBIDDEN_MEMBERS: Final = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64"})
 
 _decode_json_bytes: Final = TypeAdapter(
@@ -37,7 +37,7 @@ _TEXTS: Final = frozenset({str})
 
 
 class VerifyingKey(Protocol):
-    """What ``verified_claims`` needs of a key."""
+    """A key that verifies signatures."""
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Whether the signature was made over the input with the key's private half."""
@@ -45,9 +45,9 @@ class VerifyingKey(Protocol):
 
 @dataclass(slots=True, repr=False)
 class UnverifiedToken:
-    """A well-formed token nobody has vouched for yet. It has no claims, on purpose.
+    """A well-formed token whose signature is not verified yet. It has no claims, on purpose.
 
-    Properties keep it from being changed: a frozen dataclass takes four times as long to make.
+    Properties make it read-only: a frozen dataclass takes four times as long to construct.
     """
 
     _key_id: str
@@ -58,22 +58,22 @@ class UnverifiedToken:
 
     @property
     def key_id(self) -> str:
-        """Which key is said to have signed it."""
+        """The ID of the key in the header."""
         return self._key_id
 
     @property
     def graph_nonce(self) -> bool:
-        """Whether the header has a ``nonce``, the mark of tokens that only Microsoft Graph can verify."""
+        """Whether the header has a ``nonce``, as tokens have that only Microsoft Graph can verify."""
         return self._graph_nonce
 
     def __repr__(self) -> str:
         return f"UnverifiedToken(key_id={self._key_id!r}, graph_nonce={self._graph_nonce})"
 
     def verified_claims(self, key: VerifyingKey) -> dict[str, Any]:
-        """The claims, once the signature is verified (RFC 7515, 5.2).
+        """The claims, after the signature is verified (RFC 7515, 5.2).
 
         Raises:
-            InvalidToken: The signature does not fit, or the payload is no JSON object.
+            InvalidToken: The signature does not fit, or the payload is not a JSON object.
         """
         if not key.verifies(self._signing_input, self._signature):
             if self._graph_nonce:
@@ -87,10 +87,10 @@ class UnverifiedToken:
 
 
 def parse(token: str | bytes) -> UnverifiedToken:
-    """Take a token in compact form apart (RFC 7515, 7.1).
+    """Parse a token in compact form (RFC 7515, 7.1).
 
     Raises:
-        InvalidToken: The token is too large, is no signed JSON Web Token, is not signed with
+        InvalidToken: The token is too large, is not a signed JSON Web Token, is not signed with
             RS256, or has a header that is not allowed.
     """
     if len(token) > MAX_TOKEN_BYTES:
@@ -119,9 +119,9 @@ def parse(token: str | bytes) -> UnverifiedToken:
 
 @lru_cache(maxsize=64)  # all tokens that one key signed begin with the same header
 def _read_header(part: bytes) -> tuple[str, bool]:
-    """The key ID, and whether there is a nonce, of a header that is allowed (RFC 8725, 3.1 and 3.10).
+    """The key ID of an allowed header, and whether it has a nonce (RFC 8725, 3.1 and 3.10).
 
-    It says RS256, and has nothing that names a key or changes how the token is read.
+    An allowed header says RS256, and has no member that brings a key or changes how the token is read.
     """
     header = parse_object(decode(part, "header"), "header")
     if "enc" in header:
@@ -147,12 +147,12 @@ def _read_header(part: bytes) -> tuple[str, bool]:
 
 
 def decode(part: bytes, name: str) -> bytes:
-    """Strict base64url (RFC 7515, 2): no padding, no foreign characters, no bits left over.
+    """Decode strict base64url (RFC 7515, 2): no padding, no foreign characters, no bits left over.
 
-    The standard library's decoder passes over what it does not know, so one token could be written
+    The standard library's decoder skips unknown characters, so that one token could be written
     in many ways. Pydantic's refuses all spellings but one, and takes a quarter of the time. It also
-    reads the other alphabet, which is refused first, and padding and what JSON escapes, which are seen
-    from the length: both take more characters than the bytes they stand for.
+    reads the other alphabet, which is refused first, and padding and JSON escapes, which the length
+    reveals: both take more characters than the bytes they stand for.
     """
     try:
         if b"+" in part or b"/" in part:
@@ -172,10 +172,10 @@ def parse_object(data: bytes, name: str) -> dict[str, Any]:
 
 
 def _read_plain(data: bytes) -> dict[str, Any] | None:
-    """What Entra's tokens are like, read in half the time; None where it takes a closer look.
+    """A fast parser for the JSON of Entra's tokens; None where the strict parser must decide.
 
-    Pydantic's parser keeps the last of two members with one name. That there are none is proven by
-    counting: each text in the data has two quotes or more, and all of them are in what was parsed.
+    It takes half the time. Pydantic's parser keeps the last of two members with one name. Counting proves
+    that there are none: each text in the data has at least two quotes, and all of them are in the result.
     """
     try:
         value = from_json(data, allow_inf_nan=False)
@@ -187,7 +187,7 @@ def _read_plain(data: bytes) -> dict[str, Any] | None:
 
 
 def _count_texts(values: Iterable[Any], depth: int) -> int:
-    """How many texts there are, names of members included.
+    """The number of texts, including names of members.
 
     Raises:
         ValueError: The values are nested too deeply.
@@ -211,7 +211,7 @@ def _read_any(data: bytes, name: str) -> dict[str, Any]:
     try:
         value = _STRICT_JSON.decode(data.decode("utf-8"))
         if b"\\" in data and any(escape in data for escape in _SURROGATE_ESCAPES):
-            # Half a surrogate pair passes JSON and fails later, when somebody writes it out.
+            # A lone surrogate passes JSON and fails later, when the text is encoded.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise _malformed(f"has a {name} that is not well-formed JSON in UTF-8") from None

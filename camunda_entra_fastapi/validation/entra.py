@@ -1,4 +1,4 @@
-"""What is peculiar to Microsoft: tenants in issuers, v1.0 and Graph tokens, applications, guests.
+"""Entra's own rules: tenants in issuers, v1.0 and Graph tokens, applications, guests.
 
 The facts are from Learn: "Access tokens in the Microsoft identity platform", "Access token claims
 reference", "Optional claims reference" and "Secure applications and APIs by validating claims".
@@ -40,7 +40,7 @@ _CUSTOMER_ISSUER = re.compile(r"https://[^/]+\.(?:b2clogin|ciamlogin)\.com/")
 def v1_issuer_of(issuer: str, tenant: str | None) -> str | None:
     """The issuer of the v1.0 tokens that go with a v2.0 issuer (Learn: national clouds).
 
-    ``tenant`` is the GUID, or None for all of them. Customers' tenants have no v1.0 tokens.
+    ``tenant`` is the GUID, or None for all tenants. Customers' tenants have no v1.0 tokens.
     """
     if _CUSTOMER_ISSUER.match(issuer):
         return None
@@ -54,13 +54,13 @@ def is_tenant_id(value: str) -> bool:
 
 
 def scopes_of(claims: Claims) -> tuple[str, ...]:
-    """The delegated permissions: ``scp``, one text with blanks between."""
+    """The delegated permissions: ``scp``, a text with blanks between."""
     value = claims.get("scp")
     return tuple(value.split()) if isinstance(value, str) else ()
 
 
 def texts_of(claims: Claims, name: str) -> tuple[str, ...]:
-    """The texts in a list claim such as ``roles``; whatever else it holds counts for nothing."""
+    """The texts in a list claim such as ``roles``; other members are ignored."""
     value = claims.get(name)
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
@@ -75,16 +75,16 @@ def client_of(claims: Claims) -> str | None:
 
 
 def is_application(kind: str | None, scopes: Collection[str]) -> bool:
-    """Whether no user stands behind a token with that ``idtyp`` and those scopes.
+    """Whether a token with that ``idtyp`` and those scopes is an application's own, without a user.
 
-    ``idtyp`` says so where the registration asks for it; else only users' tokens have ``scp``.
-    ``roles`` says nothing: users have roles too.
+    ``idtyp`` tells it where the registration asks for that claim; else only users' tokens have ``scp``.
+    ``roles`` does not tell it: users have roles, too.
     """
     return kind == "app" or (kind != "user" and not scopes)
 
 
 def is_guest(claims: Claims) -> bool:
-    """Whether the user's home is another tenant: by ``acct`` where it is there, else by ``idp``.
+    """Whether the user's home is another tenant: by ``acct`` if there is one, else by ``idp``.
 
     Customers' tenants (B2C, External ID) have no guests: there ``idp`` is how a customer signed in.
     """
@@ -105,10 +105,10 @@ def has_group_overage(claims: Claims) -> bool:
 
 
 def refuse_graph(claims: Claims) -> None:
-    """A token for Microsoft Graph is recognised before its v1.0 issuer hides the real mistake.
+    """Refuse a token for Microsoft Graph before its v1.0 issuer hides the real mistake.
 
     Raises:
-        InvalidToken: ``graph_token``, saying which scope to request instead.
+        InvalidToken: ``graph_token``, with the scope to request instead.
     """
     for audience in audiences_of(claims):
         if audience in GRAPH_AUDIENCES:
@@ -121,9 +121,9 @@ def refuse_graph(claims: Claims) -> None:
 
 
 def check_issuer(claims: Claims, policy: Policy, signs_for: str | None) -> None:
-    """The issuer is ours, the tenant is let in, and the key may sign for that issuer.
+    """The issuer is the expected one, the tenant is allowed, and the key may sign for that issuer.
 
-    A key may name whose tokens it signs (``signs_for``); with more tenants than one that must hold, or
+    A key may name the issuer that it signs for (``signs_for``). With several tenants it must fit, or
     the keys of personal accounts would sign for companies (Learn: access tokens, validate the issuer).
 
     Raises:
@@ -153,7 +153,7 @@ def check_issuer(claims: Claims, policy: Policy, signs_for: str | None) -> None:
 
 
 def _tenant_of(claims: Claims, policy: Policy) -> str:
-    """The ``tid``, which must be there where the issuer depends on it; else what the policy names."""
+    """The ``tid``, which is required where the issuer depends on it; else the policy's tenant."""
     if policy.multi_tenant:
         tenant = text_of(claims, "tid")
         if not is_tenant_id(tenant):
@@ -175,9 +175,9 @@ def _check_tenant(tenant: str, policy: Policy) -> None:
 
 
 def check_kind(claims: Claims, policy: Policy) -> None:
-    """It is an access token, and somebody granted it something.
+    """The token is an access token, and has a scope or a role.
 
-    ID tokens have the same issuer and audience, where one registration is both web application
+    ID tokens have the same issuer and audience where one registration is both web application
     and API. Any application of a tenant gets a token without roles for any API of the tenant.
 
     Raises:
@@ -199,7 +199,7 @@ def check_kind(claims: Claims, policy: Policy) -> None:
 
 
 def check_admission(claims: Claims, policy: Policy) -> None:
-    """The client and the kind of user are let in.
+    """The client and the kind of user are allowed.
 
     Raises:
         AccessDenied: ``client_not_allowed`` or ``guest_not_allowed``.

@@ -23,14 +23,14 @@ def verify_id_token(
     nonce: str | None,
     access_token: str,
 ) -> dict[str, Any]:
-    """The claims of an ID token that came for us, together with the access token.
+    """The claims of an ID token for this application, which came together with the access token.
 
-    ``nonce`` is the one that the sign-in was begun with; None when a sign-in is renewed, where there
+    ``nonce`` is that of the authorization request; None when a session is renewed, where there
     need not be any (OpenID Connect Core 1.0, 12.2). ``now`` is in seconds since 1970.
 
     Raises:
-        InvalidToken: The token proves nothing to us.
-        AccessDenied: It does, but guests are not let in.
+        InvalidToken: The token is not valid, or not for this application.
+        AccessDenied: The user is a guest, and guests are not allowed.
     """
     claims = token.verified_claims(key)
     text_of(claims, "sub")
@@ -46,7 +46,7 @@ def verify_id_token(
 
 
 def check_own_audience(claims: dict[str, Any], client_id: str) -> None:
-    """It is for us, and for nobody besides; ``azp``, where there is one, names us too.
+    """The token is for this application alone; ``azp``, if there is one, names it, too.
 
     Raises:
         InvalidToken: ``audience_mismatch``.
@@ -59,7 +59,7 @@ def check_own_audience(claims: dict[str, Any], client_id: str) -> None:
 
 
 def check_nonce(claims: dict[str, Any], nonce: str) -> None:
-    """It was made for the sign-in with that nonce (OpenID Connect Core 1.0, 3.1.3.7, 11).
+    """The token belongs to the sign-in with that nonce (OpenID Connect Core 1.0, 3.1.3.7, 11).
 
     Raises:
         InvalidToken: ``nonce_mismatch``.
@@ -69,7 +69,7 @@ def check_nonce(claims: dict[str, Any], nonce: str) -> None:
 
 
 def check_at_hash(claims: dict[str, Any], access_token: str) -> None:
-    """Where there is one, it is the access token's (OpenID Connect Core 1.0, 3.1.3.8).
+    """``at_hash``, if there is one, fits the access token (OpenID Connect Core 1.0, 3.1.3.8).
 
     Raises:
         InvalidToken: ``at_hash_mismatch``.

@@ -1,7 +1,7 @@
-"""Identities that a gateway's verify endpoint signs for one backend, and how that backend verifies them.
+"""Signed identities: a gateway's verify endpoint signs them for one backend, and that backend verifies them.
 
-They are JSON Web Tokens signed with ES256, typed so that nothing else passes for one (RFC 8725, 3.11). The
-private key is derived from the service's own secret: replicas agree on it, and nobody has another to keep.
+They are JSON Web Tokens with ES256 and a type of their own (RFC 8725, 3.11). The
+private key is derived from the service's own secret, so that replicas agree on it without another setting.
 """
 
 import base64
@@ -23,7 +23,7 @@ from camunda_entra_fastapi.validation.claims import text_of, time_of
 from camunda_entra_fastapi.validation.compact import MAX_TOKEN_BYTES, decode, parse_object
 
 LIFETIME: Final = 60
-"""Seconds. The header is made for one request, which may wait for a while."""
+"""Seconds. The header is for one request, which may wait for a while."""
 CLOCK_SKEW: Final = 60
 """Seconds that the clocks of gateway and backend may differ."""
 TYPE: Final = "entra-identity+jwt"
@@ -31,25 +31,25 @@ MAX_KEYS: Final = 16
 
 _ALGORITHM: Final = "ES256"
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of P-256 (FIPS 186-5; SP 800-186, 3.2.1.3). Private keys are 1 to this less 1."""
+"""The order of P-256 (FIPS 186-5; SP 800-186, 3.2.1.3). Private keys are 1 to this less 1."""
 _HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
 _NOT_AN_IDENTITY: Final = "This is not an identity that the gateway signed"
 
 
 @dataclass(frozen=True, slots=True)
 class _KeyPair:
-    """A key pair of ours."""
+    """A key pair of this service."""
 
     pem: str = field(repr=False)
     public: Mapping[str, str]
 
 
 class IdentitySigner:
-    """Signs with the key of the newest secret, and publishes those of all.
+    """Signs with the key of the newest secret, and publishes the public keys of all.
 
     Args:
         secrets: The newest first; at least one.
-        deployment: Whose keys they are: with the same secret, another deployment has others.
+        deployment: Issuer and client ID: with the same secret, another deployment has other keys.
     """
 
     def __init__(self, secrets: Sequence[str], deployment: str) -> None:
@@ -110,7 +110,7 @@ def parse_identity_keys(document: Mapping[str, Any]) -> Mapping[str, Key]:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedIdentity:
-    """A well-formed identity that nobody has vouched for yet. It has no claims, on purpose."""
+    """A well-formed identity whose signature is not verified yet. It has no claims, on purpose."""
 
     key_id: str
     _signing_input: bytes = field(repr=False)
@@ -118,10 +118,10 @@ class UnverifiedIdentity:
     _payload: bytes = field(repr=False)
 
     def verified_claims(self, key: Key, audience: str, now: float) -> dict[str, Any]:
-        """The claims, once signature, audience and times are verified.
+        """The claims, after signature, audience and times are verified.
 
         Raises:
-            InvalidToken: One of them is not right.
+            InvalidToken: One of them does not fit.
         """
         if len(self._signature) != 64 or not key.verify(self._signing_input, self._signature):  # noqa: PLR2004 - RFC 7518, 3.4
             raise InvalidToken("signature_invalid", "The identity's signature does not fit its content.")
@@ -145,10 +145,10 @@ class UnverifiedIdentity:
 
 
 def parse_identity(text: str) -> UnverifiedIdentity:
-    """Take an identity apart (RFC 7515, 7.1); its header must be exactly as ours are.
+    """Parse an identity (RFC 7515, 7.1); its header must be exactly as ``IdentitySigner`` writes it.
 
     Raises:
-        InvalidToken: It is none.
+        InvalidToken: It is not a signed identity.
     """
     if len(text) > MAX_TOKEN_BYTES:
         raise InvalidToken("token_too_large", f"The identity is larger than {MAX_TOKEN_BYTES} bytes.")

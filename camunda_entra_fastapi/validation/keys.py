@@ -1,4 +1,4 @@
-"""From a JWKS document (RFC 7517) to keys that can verify; one bad key never costs the others."""
+"""From a JWKS document (RFC 7517) to keys that verify signatures; a bad key does not affect the others."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from jose import jwk
 from camunda_entra_fastapi.validation.compact import MAX_KEY_ID_CHARACTERS
 
 MIN_RSA_BITS: Final = 2048
-"""RFC 7518, 3.3 demands no less for RS256."""
+"""The minimum for RS256 (RFC 7518, 3.3)."""
 
 MAX_KEYS: Final = 1000
 """Microsoft advises room for 10 to 1000 keys (Learn: signing key rollover)."""
@@ -29,14 +29,14 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]{1,4096}={0,2}")
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One public key of Entra's, constructed once and used for every token it signed."""
+    """One of Entra's public keys, constructed once and used for every token that it signed."""
 
     key_id: str
     modulus: str
-    """As published, base64url; with ``exponent`` it tells two keys apart."""
+    """In base64url, as published; with ``exponent`` it tells two keys apart."""
     exponent: str
     issuer: str | None
-    """Whose tokens the key may sign; may hold ``{tenantid}``. Entra's own member, not in RFC 7517."""
+    """The issuer that the key may sign for; may hold ``{tenantid}``. Entra's own member, not in RFC 7517."""
     _key: RSAPublicKey = field(compare=False, repr=False)
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
@@ -50,23 +50,23 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The usable keys of one document, by key ID, and why the others were left out."""
+    """The usable keys of one document by key ID, and the reasons why others were skipped."""
 
     by_id: Mapping[str, SigningKey]
     skipped: tuple[str, ...] = field(default=(), compare=False)
 
     def find(self, key_id: str) -> SigningKey | None:
-        """The one key of that ID, or None."""
+        """The key of that ID, or None."""
         return self.by_id.get(key_id)
 
 
 def parse_keys(document: Mapping[str, Any]) -> KeySet:
-    """All keys of the document that can verify an RS256 signature.
+    """All keys of the document that can verify RS256 signatures.
 
-    Two different keys under one ID are both left out: to choose would be to guess.
+    Two different keys with one ID are both skipped: a choice would be a guess.
 
     Raises:
-        ValueError: The document is no JWKS, has too many keys, or none that is usable.
+        ValueError: The document is not a JWKS, has too many keys, or no usable one.
     """
     entries = document.get("keys")
     if not isinstance(entries, list):
@@ -95,7 +95,7 @@ def parse_keys(document: Mapping[str, Any]) -> KeySet:
 
 
 def _parse_key(entry: object) -> SigningKey:
-    """One JWK, or ValueError with the reason why it is not for us (RFC 7517, 4; RFC 7518, 6.3)."""
+    """The key of one JWK, or ValueError with the reason to skip it (RFC 7517, 4; RFC 7518, 6.3)."""
     if not isinstance(entry, dict):
         raise ValueError("not an object")
     if entry.get("kty") != "RSA":
@@ -120,9 +120,9 @@ def _parse_key(entry: object) -> SigningKey:
 
 
 def _construct(modulus: str, exponent: str) -> RSAPublicKey:
-    """The key that python-jose makes. Only the public members are passed on, whatever else the JWK holds.
+    """The key that python-jose constructs. Only the public members of the JWK are passed on.
 
-    It is then used without python-jose, which makes padding and digest anew for each signature.
+    It is then used without python-jose, which constructs padding and digest for each signature.
     """
     try:
         made = jwk.construct({"kty": "RSA", "n": modulus, "e": exponent}, "RS256")

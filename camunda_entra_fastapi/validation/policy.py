@@ -1,4 +1,4 @@
-"""What this service accepts: one frozen value, made from the settings, read by every rule."""
+"""The tokens that this service accepts: one frozen value from the settings, read by every rule."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,7 +9,7 @@ TENANT_PLACEHOLDER: Final = "{tenantid}"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who may have issued a token, for whom, to whom, and how exact the clocks are.
+    """The accepted issuers, audiences, tenants and clients, and the clock skew.
 
     ``issuer`` is compared to ``iss`` exactly; ``{tenantid}`` in it stands for the token's ``tid``.
     """
@@ -17,22 +17,22 @@ class Policy:
     issuer: str
     audiences: frozenset[str]
     client_id: str
-    """This API's own, for messages that say which scope to ask for."""
+    """This API's client ID, for messages that name the scope to request."""
     tenant: str | None = None
-    """The GUID that ``tid`` must be, where the issuer names a single workforce tenant."""
+    """The required ``tid``, a GUID, where the issuer names a single workforce tenant."""
     v1_issuer: str | None = None
     """The issuer of this tenant's v1.0 tokens; None where there are no such tokens."""
     accept_v1: bool = False
     allowed_tenants: frozenset[str] | None = field(default=frozenset())
-    """Lower-case GUIDs for issuers with ``{tenantid}``; None lets every tenant in."""
+    """Lower-case GUIDs for issuers with ``{tenantid}``; None allows every tenant."""
     allowed_clients: frozenset[str] = frozenset()
-    """Lower-case client IDs; empty lets every client in."""
+    """Lower-case client IDs; empty allows every client."""
     allow_guests: bool = True
     clock_skew: float = 60
     """Seconds of leeway on ``exp``, ``nbf`` and ``iat``."""
 
     multi_tenant: bool = field(init=False)
-    """Whether the issuer stands for more tenants than one."""
+    """Whether the issuer stands for several tenants."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multi_tenant", TENANT_PLACEHOLDER in self.issuer)

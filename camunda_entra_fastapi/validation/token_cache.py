@@ -1,4 +1,4 @@
-"""Tokens verified before: bounded, expiring, and gone with the key that signed them."""
+"""The cache of verified tokens: bounded, expiring, and evicted with the key that signed them."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 class TokenCache(Generic[T]):
-    """What was made of each token that passed, for as long as it would pass again.
+    """A value for each verified token, for as long as the token stays valid.
 
-    Of the checks only two depend on more than the token and the settings: the time, looked at
-    on every ``get``, and the keys, for which all entries are sifted whenever the set changes.
-    The oldest entry leaves when ``size`` is reached; a size of 0 remembers nothing.
+    Only two checks depend on more than the token and the settings: the time, which every ``get``
+    checks, and the keys, for which all entries are checked when the key set changes.
+    The oldest entry is evicted when ``size`` is reached; a size of 0 caches nothing.
 
-    The token itself is the index. Python hashes bytes with a secret of the process and compares
-    in full only on equal hashes, so the time of a look-up tells a stranger nothing.
+    The token itself is the key. Python hashes bytes with a secret of the process and compares
+    in full only on equal hashes, so the time of a look-up reveals nothing.
     """
 
     def __init__(self, size: int) -> None:
@@ -28,7 +28,7 @@ class TokenCache(Generic[T]):
         return len(self._entries)
 
     def get(self, token: bytes, keys: KeySet, now: float) -> T | None:
-        """What was remembered of the token, unless it expired or its key is not in ``keys`` any more."""
+        """The value of the token, unless it expired or its key is not in ``keys`` any more."""
         if keys is not self._keys:
             self._evict_stale(keys)
         entry = self._entries.get(token)
@@ -41,7 +41,7 @@ class TokenCache(Generic[T]):
         return value
 
     def put(self, token: bytes, value: T, key: SigningKey, keys: KeySet, expires_at: float) -> None:
-        """Keep the value of a token that just passed by ``key`` of ``keys``.
+        """Cache the value of a token that ``key`` of ``keys`` verified.
 
         ``expires_at`` is in seconds since 1970.
         """
@@ -54,7 +54,7 @@ class TokenCache(Generic[T]):
         self._entries[token] = (value, key, expires_at)
 
     def _evict_stale(self, keys: KeySet) -> None:
-        """Drop what was signed by keys that are gone or changed."""
+        """Evict the tokens of keys that were removed or changed."""
         self._keys = keys
         stale = [token for token, (_, key, _) in self._entries.items() if keys.find(key.key_id) != key]
         for token in stale:

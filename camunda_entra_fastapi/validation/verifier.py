@@ -1,4 +1,4 @@
-"""The order of the checks, on one screen."""
+"""The checks of an access token, in their order."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from camunda_entra_fastapi.validation.policy import Policy
 def verify_access_token(
     token: UnverifiedToken, key: SigningKey, policy: Policy, now: float
 ) -> dict[str, Any]:
-    """The claims of an access token that this API accepts; size, shape and header came before.
+    """The claims of an access token that this API accepts. Size, shape and header were checked before.
 
-    ``now`` is in seconds since 1970. Strangers learn nothing of our rules: every verdict but the
-    signature's is given only to what Entra has signed.
+    ``now`` is in seconds since 1970. The signature comes first, so that only tokens that Entra has signed
+    get any other error.
 
     Raises:
-        InvalidToken: The token is none that this API accepts.
-        AccessDenied: It is, but the client or the guest is not let in.
+        InvalidToken: This API does not accept the token.
+        AccessDenied: The client, or a guest, is not allowed.
     """
     claims = token.verified_claims(key)
     text_of(claims, "sub")
