@@ -242,5 +242,5 @@ class EntraRefused(EntraError):
 def quoted(value: object, limit: int = 200) -> str:
     """A value for a message: printable ASCII in single quotes, cut at ``limit``."""
     text = value if isinstance(value, str) else repr(value)
-    shown = "".join(char if " " <= char <= "~" and char not in "\"'\\" else "?" for char in text[:limit])
-    return f"'{shown}...'" if len(text) > limit else f"'{shown}'"
+    printable = "".join(char if " " <= char <= "~" and char not in "\"'\\" else "?" for char in text[:limit])
+    return f"'{printable}...'" if len(text) > limit else f"'{printable}'"

@@ -213,14 +213,16 @@ def policy_of(settings: EntraSettings) -> Policy:
     )
 
 
-def require_credential(value: T | None, what: str = "Signing in with a browser needs") -> T:
+def require_credential(value: T | None, purpose: str = "Signing in with a browser needs") -> T:
     """The value, which needs a credential.
 
     Raises:
         SettingsError: It is None: there is no credential.
     """
     if value is None:
-        raise SettingsError([f"CAMUNDA_IDENTITY_CLIENT_SECRET is not set. {what} it: {_CREDENTIAL_REMEDY}"])
+        raise SettingsError(
+            [f"CAMUNDA_IDENTITY_CLIENT_SECRET is not set. {purpose} it: {_CREDENTIAL_REMEDY}"]
+        )
     return value
 
 

@@ -134,10 +134,10 @@ class AppToken:
     async def _fetch(self, shared: SharedTokens | None) -> str:
         name = f"app {self._scope}"
         if shared is not None:
-            found = await shared.get(name)
-            if found is not None and found.token != self._rejected:
-                self._cached = found
-                return found.token
+            shared_token = await shared.get(name)
+            if shared_token is not None and shared_token.token != self._rejected:
+                self._cached = shared_token
+                return shared_token.token
         cached = self._cached = await self._request()
         if shared is not None:
             await shared.put(name, cached)
@@ -188,13 +188,13 @@ class AppTokens:
         make: Creates the token of a scope.
     """
 
-    def __init__(self, make: Callable[[str], AppToken]) -> None:
-        self._make = make
+    def __init__(self, create: Callable[[str], AppToken]) -> None:
+        self._create = create
         self._by_scope: dict[str, AppToken] = {}
 
     def of(self, scope: str) -> AppToken:
         """The token of a scope; the same one for all callers of a service."""
-        return self._by_scope.setdefault(scope, self._make(scope))
+        return self._by_scope.setdefault(scope, self._create(scope))
 
 
 def read_app_scope(scope: str) -> str:

@@ -91,16 +91,16 @@ class GraphGroups:
             return _check_ids(document.get("value"), url)
         if _error_of(document) != _TOO_MANY:
             raise self._refused(status, document)
-        found: set[str] = set()
+        ids: set[str] = set()
         next_url = f"{self._url}/v1.0/me/transitiveMemberOf?$select=id&$top=999"
         for _ in range(MAX_PAGES):
             status, document = await self._http.call_api("GET", next_url, token)
             if status != _OK:
                 raise self._refused(status, document)
-            found |= _check_ids(_ids_of_objects(document), next_url)
+            ids |= _check_ids(_ids_of_objects(document), next_url)
             next_link = document.get("@odata.nextLink")
             if next_link is None:
-                return frozenset(found)
+                return frozenset(ids)
             if not isinstance(next_link, str) or not next_link.startswith(f"{self._url}/"):
                 raise FetchFailed(f"{self._url} names a next page that is not its own.")
             next_url = next_link

@@ -71,10 +71,10 @@ async def grant_of(current_user: CurrentUser, request: HTTPConnection, user: Ent
     if token is not None or current_user.browser_login is None:
         digest = hashlib.sha256(user.access_token.encode()).hexdigest()
         return UserGrant(digest, user.expires_at.timestamp(), assertion=user.access_token)
-    found = await current_user.browser_login.sessions.find(request)
-    if found is None:  # ended meanwhile
+    user_session = await current_user.browser_login.sessions.find(request)
+    if user_session is None:  # ended meanwhile
         raise CredentialsMissing
-    session = found.session
+    session = user_session.session
     if session.refresh_token is not None:
         return UserGrant(f"session {session.id}", session.expires_at, refresh_token=session.refresh_token)
     assertion = await current_user.access_token(request, user)

@@ -134,8 +134,8 @@ def _code(codes: object, description: str) -> int | None:
     first: Any = codes[0] if isinstance(codes, list) and codes else None
     if type(first) is int and 0 < first <= _HIGHEST_CODE:  # True is an int, too
         return first
-    found = _CODE.match(description)
-    return int(found[1]) if found else None
+    match = _CODE.match(description)
+    return int(match[1]) if match else None
 
 
 def _fact(values: Mapping[str, object], name: str, description: str) -> str | None:
@@ -143,8 +143,8 @@ def _fact(values: Mapping[str, object], name: str, description: str) -> str | No
     value = values.get(name)
     if isinstance(value, str) and form.fullmatch(value):
         return value
-    found = in_description.search(description)
-    return found[1] if found else None
+    match = in_description.search(description)
+    return match[1] if match else None
 
 
 def _claims(value: object) -> str | None:

@@ -142,10 +142,10 @@ class CertificateFile:
 
 
 def _parse_pem(content: bytes, password: bytes | None) -> tuple[object, list[x509.Certificate]]:
-    found = _PRIVATE_KEY.search(content)
-    if found is None:
+    match = _PRIVATE_KEY.search(content)
+    if match is None:
         raise ValueError("There is no private key.")
-    block = found[0]
+    block = match[0]
     key = serialization.load_pem_private_key(block, password if b"ENCRYPTED" in block else None)
     return key, x509.load_pem_x509_certificates(content)
 

@@ -1,11 +1,10 @@
 """The stateless store: the browser keeps the whole session, sealed. Any replica reads it, none can end it."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
-from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
+from camunda_entra_fastapi.sessions.local import LocalStore
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import MAX_HANDLE_CHARACTERS, Session, pack, unpack
 from camunda_entra_fastapi.telemetry import logger
@@ -18,7 +17,7 @@ MAX_CACHED: Final = 10_000
 """Handles that are cached with their session: unsealing one takes 40 microseconds."""
 
 
-class CookieStore:
+class CookieStore(LocalStore):
     """Sessions whose handle is the session itself.
 
     Args:
@@ -29,9 +28,8 @@ class CookieStore:
     server_side = False
 
     def __init__(self, sealer: Sealer, clock: Callable[[], float]) -> None:
+        super().__init__(clock)
         self._sealer = sealer
-        self._clock = clock
-        self._used = ExpiringSet(clock)
         self._cache: dict[str, Session] = {}
 
     async def create(self, session: Session) -> str:
@@ -65,20 +63,6 @@ class CookieStore:
     async def end_by_sid(self, sid: str) -> int:  # noqa: ARG002
         """Always 0: no session is stored here."""
         return 0
-
-    async def use_once(self, key: str, seconds: float) -> bool:
-        """Whether this process sees the key for the first time."""
-        return self._used.add(key, seconds)
-
-    def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
-        """No lock: replicas do not share this store."""
-        return nullcontext()
-
-    async def check(self) -> None:
-        """Return: there is nothing to reach."""
-
-    async def close(self) -> None:
-        """Return: there are no connections."""
 
     def _unseal(self, handle: str) -> Session | None:
         if len(handle) > MAX_HANDLE_CHARACTERS or (data := self._sealer.open(handle)) is None:

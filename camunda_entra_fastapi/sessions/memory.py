@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final
 
-from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
+from camunda_entra_fastapi.sessions.local import LocalStore
 from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.telemetry import logger
 
@@ -20,7 +19,7 @@ _HANDLE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 """256 random bits in base64url."""
 
 
-class MemoryStore:
+class MemoryStore(LocalStore):
     """Sessions in this process, under handles of 256 random bits.
 
     It keeps only hashes of the handles. So neither the time of a look-up nor a dump of
@@ -34,9 +33,8 @@ class MemoryStore:
     server_side = True
 
     def __init__(self, clock: Callable[[], float], *, limit: int = LIMIT) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._limit = limit
-        self._used = ExpiringSet(clock)
         self._sessions: dict[bytes, Session] = {}
         self._by_sid: dict[str, set[bytes]] = {}
         self._sweep_at = clock() + SWEEP_EVERY
@@ -74,20 +72,6 @@ class MemoryStore:
         now = self._clock()
         ended = [self._delete(key) for key in list(self._by_sid.get(sid, ()))]
         return sum(session is not None and now < session.expires_at for session in ended)
-
-    async def use_once(self, key: str, seconds: float) -> bool:
-        """Whether this process sees the key for the first time."""
-        return self._used.add(key, seconds)
-
-    def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
-        """No lock: one process uses this store, and it renews a session once at a time anyway."""
-        return nullcontext()
-
-    async def check(self) -> None:
-        """Return: there is nothing to reach."""
-
-    async def close(self) -> None:
-        """Return: there are no connections."""
 
     def _find(self, handle: str) -> Session | None:
         if not _HANDLE.fullmatch(handle):

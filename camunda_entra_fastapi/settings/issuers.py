@@ -61,10 +61,12 @@ def read_issuer(value: object, *, allow_http: bool) -> str:
     if not segments or segments == ["v2.0"]:
         raise ValueError(f"names no tenant. Write it as in {EXAMPLE_ISSUER}.")
     if url.hostname in _ENTRA_HOSTS and url.path != f"/{segments[0]}/v2.0":
-        slash = url.path == f"/{segments[0]}/v2.0/"
-        wrong = "ends in a slash, which Entra's tokens do not have" if slash else "is not as Entra writes it"
-        raise ValueError(f"{wrong}. Set it to {_suggested_issuer(url)}.")
-    if (used := issuer.count(ANY_TENANT)) and (used > 1 or ANY_TENANT not in segments):
+        has_slash = url.path == f"/{segments[0]}/v2.0/"
+        problem = (
+            "ends in a slash, which Entra's tokens do not have" if has_slash else "is not as Entra writes it"
+        )
+        raise ValueError(f"{problem}. Set it to {_suggested_issuer(url)}.")
+    if (count := issuer.count(ANY_TENANT)) and (count > 1 or ANY_TENANT not in segments):
         raise ValueError(
             f"must hold {ANY_TENANT} once, between two slashes, as in {_entra_issuer(ANY_TENANT)}."
         )
@@ -116,9 +118,9 @@ def tenant_of(issuer: str) -> str | None:
         return None
     *path, last = _without_version(segments_of(urlsplit(issuer).path))
     # A policy of B2C may follow the tenant, and a gateway's prefix may precede it.
-    for fits in (is_tenant_id, _is_domain):
+    for is_tenant in (is_tenant_id, _is_domain):
         for segment in (*path, last):
-            if fits(segment):
+            if is_tenant(segment):
                 return segment.lower()
     return last
 
@@ -165,8 +167,10 @@ def _address(value: object, *, allow_http: bool) -> SplitResult:
     url = url._replace(path=urlsplit(text).path)
     if _DOCUMENT in url.path:
         stem = url._replace(path=url.path.partition(_DOCUMENT)[0], query="", fragment="")
-        right = _suggested_issuer(stem) if stem.hostname in _ENTRA_HOSTS | _V1_HOSTS.keys() else stem.geturl()
-        raise ValueError(f"is the address of a document. Set it to {right}.")
+        suggestion = (
+            _suggested_issuer(stem) if stem.hostname in _ENTRA_HOSTS | _V1_HOSTS.keys() else stem.geturl()
+        )
+        raise ValueError(f"is the address of a document. Set it to {suggestion}.")
     refuse_unsafe(url, EXAMPLE_ISSUER, allow_http=allow_http)
     return url
 

@@ -167,8 +167,8 @@ class EntraSettings(BaseSettings):
 
     def __repr_args__(self) -> "list[tuple[str | None, Any]]":
         """The members of ``repr`` and ``str``, with passwords masked."""
-        shown = super().__repr_args__()
-        return [(name, self._mask(value) if name in _WITH_PASSWORDS else value) for name, value in shown]
+        arguments = super().__repr_args__()
+        return [(name, self._mask(value) if name in _WITH_PASSWORDS else value) for name, value in arguments]
 
     def login_paths(self, prefix: str | None, callback_path: str | None) -> tuple[str, str, str]:
         """Prefix, callback path and post-logout path, by code or else by the environment.

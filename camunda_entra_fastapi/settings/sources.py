@@ -71,12 +71,12 @@ def arguments_by_field(arguments: Mapping[str, Any], fields: Mapping[str, FieldI
     """
     field_of = {variable: field for field in fields for variable in variables_of(field)}
     named: dict[str, Any] = {}
-    for name, given in arguments.items():
+    for name, argument in arguments.items():
         if name.startswith("_"):
-            named[name] = given
+            named[name] = argument
             continue
         field = field_of.get(name.upper(), name.lower() if name.lower() in fields else name)
-        value: Any = clean(given) if isinstance(given, str) else given
+        value: Any = clean(argument) if isinstance(argument, str) else argument
         if value in ("", SecretStr("")) or (value is None and _is_never_none(fields.get(field))):
             continue
         if field in named and named[field] != value:
@@ -111,8 +111,8 @@ class VariablesSource(PydanticBaseSettingsSource):
             _cleaned(cast(EnvSettingsSource, environment).env_vars),
             _cleaned(cast(EnvSettingsSource, dotenv).env_vars),
         )
-        given: Any = cast(SecretsSettingsSource, files).secrets_dir or self._variables.get(SECRETS_DIR, ())
-        self._folders: list[Any] = [given] if isinstance(given, str | os.PathLike) else list(given)
+        folders: Any = cast(SecretsSettingsSource, files).secrets_dir or self._variables.get(SECRETS_DIR, ())
+        self._folders: list[Any] = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
 
     def __call__(self) -> dict[str, Any]:
         """The values by field; an ``InvalidValue`` where they are contradictory or not readable."""
@@ -142,18 +142,18 @@ class VariablesSource(PydanticBaseSettingsSource):
             return {}  # the variables below may be meant for other tools of Azure
         client_id, tenant = self._variables.get("AZURE_CLIENT_ID"), self._variables.get("AZURE_TENANT_ID")
         host = str(self._variables.get("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com"))
-        found = {"client_id": client_id, "issuer": tenant and f"{host.rstrip('/')}/{tenant}/v2.0"}
-        return {name: SecretStr(str(value)) for name, value in found.items() if value}
+        values = {"client_id": client_id, "issuer": tenant and f"{host.rstrip('/')}/{tenant}/v2.0"}
+        return {name: SecretStr(str(value)) for name, value in values.items() if value}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         """The value of the field's variables; None without one."""
-        found = {name: self._variables[name] for name in variables_of(field_name) if name in self._variables}
-        for value in found.values():
+        values = {name: self._variables[name] for name in variables_of(field_name) if name in self._variables}
+        for value in values.values():
             if isinstance(value, InvalidValue):
                 return value, field_name, False
-        texts = {str(value) for value in found.values()}
+        texts = {str(value) for value in values.values()}
         if len(texts) > 1:
-            problem = f"{' and '.join(found)} mean the same, but have different values. Keep one of the two."
+            problem = f"{' and '.join(values)} mean the same, but have different values. Keep one of the two."
             return InvalidValue(problem), field_name, False
         return (SecretStr(texts.pop()) if texts else None), field_name, False
 

@@ -76,12 +76,12 @@ def number(low: float, high: float, example: float) -> Callable[[object], int]:
     """A function that reads whole numbers from ``low`` to ``high``."""
 
     def read(value: object) -> int:
-        found = _number_of(value)
-        if found is None or not low <= found <= high or found != int(found):
+        parsed = _number_of(value)
+        if parsed is None or not low <= parsed <= high or parsed != int(parsed):
             raise ValueError(
                 f"is {quoted(value, 40)}. Give a whole number from {low} to {high}, for example {example}."
             )
-        return int(found)
+        return int(parsed)
 
     return read
 
@@ -90,13 +90,13 @@ def seconds(low: float, high: float, example: float) -> Callable[[object], float
     """A function that reads seconds from ``low`` to ``high``, from a number or a duration."""
 
     def read(value: object) -> float:
-        found = _seconds_of(value)
-        if found is None or not low <= found <= high:
+        parsed = _seconds_of(value)
+        if parsed is None or not low <= parsed <= high:
             raise ValueError(
                 f"is {quoted(value, 40)}. Give seconds from {low:g} to {high:g}, for example {example:g}, "
                 f"or the same as an ISO 8601 duration, for example PT{example:g}S."
             )
-        return found
+        return parsed
 
     return read
 
@@ -106,24 +106,24 @@ def whole_seconds(low: int, high: int, example: int) -> Callable[[object], int]:
     read_seconds = seconds(low, high, example)
 
     def read(value: object) -> int:
-        found = read_seconds(value)
-        if found != int(found):
+        parsed = read_seconds(value)
+        if parsed != int(parsed):
             raise ValueError(f"is {quoted(value, 40)}. Give whole seconds, for example {example}.")
-        return int(found)
+        return int(parsed)
 
     return read
 
 
 def read_lifetime(value: object) -> timedelta:
     """The lifetime of a session, from seconds or a duration: one minute to 90 days."""
-    found = _seconds_of(value)
+    parsed = _seconds_of(value)
     shortest, longest = SESSION_LIFETIMES
-    if found is None or not shortest.total_seconds() <= found <= longest.total_seconds():
+    if parsed is None or not shortest.total_seconds() <= parsed <= longest.total_seconds():
         raise ValueError(
             f"is {quoted(value, 40)}. Give one minute to 90 days: in seconds, for example 28800, "
             "or as an ISO 8601 duration, for example PT8H."
         )
-    return timedelta(seconds=found)
+    return timedelta(seconds=parsed)
 
 
 def _number_of(value: object) -> float | None:

@@ -110,11 +110,11 @@ class SignIn:
         session = await self.exchange.sign_in(attempt, code, session_state if is_usable else None)
         return await self.session_manager.create(session), attempt.return_to
 
-    def sign_out_url(self, found: UserSession | None, post_logout_redirect_uri: str) -> str:
+    def sign_out_url(self, current: UserSession | None, post_logout_redirect_uri: str) -> str:
         """The URL for signing out at Entra, too (OpenID Connect RP-Initiated Logout 1.0, 2)."""
         parameters = {"post_logout_redirect_uri": post_logout_redirect_uri}
-        if found is not None and found.session.login_hint is not None:
-            parameters["logout_hint"] = found.session.login_hint
+        if current is not None and current.session.login_hint is not None:
+            parameters["logout_hint"] = current.session.login_hint
         return with_query(self.end_session_url, parameters)
 
     async def end_by_sid(self, sid: str) -> int:
@@ -179,7 +179,7 @@ class SignIn:
         """This browser's attempt with that state, which may be used once."""
         state = parameters.get("state", "")
         attempt = check_attempt(self._unseal(sealed_attempt_of(state)), kind, state, self.clock())
-        mark = sha256(f"attempt {state}".encode()).hexdigest()
-        if not await self.session_manager.store.use_once(mark, 2 * ATTEMPT_LIFETIME):
+        key = sha256(f"attempt {state}".encode()).hexdigest()
+        if not await self.session_manager.store.use_once(key, 2 * ATTEMPT_LIFETIME):
             raise attempt_expired()
         return attempt

@@ -87,10 +87,10 @@ class SessionManager:
             or (not self.store.server_side and cached.session.access_expires_at > session.access_expires_at)
         ):
             return cached  # the renewed session, for a browser that does not have its new cookie yet
-        found = self._cache(session, handle)
+        user_session = self._cache(session, handle)
         if not self.store.server_side:  # other replicas may end a session in a server-side store
-            self._by_handle[handle] = found
-        return found
+            self._by_handle[handle] = user_session
+        return user_session
 
     async def renew_if_due(self, current: UserSession) -> UserSession | None:
         """The session with valid claims; renewed where it is due. None when it is over.
@@ -164,8 +164,8 @@ class SessionManager:
         return cached
 
     def _cache(self, session: Session, handle: str) -> UserSession:
-        make = EntraUser.from_claims if session.of_access_token else EntraUser.from_id_token
-        cached = UserSession(session, handle, make(session.claims, session.access_token))
+        create_user = EntraUser.from_claims if session.of_access_token else EntraUser.from_id_token
+        cached = UserSession(session, handle, create_user(session.claims, session.access_token))
         self._evict(session.id)
         if len(self._by_id) >= self._cache_size:
             self._by_id.clear()  # rare, and active sessions fill it again

@@ -244,5 +244,5 @@ def _refuse_constant(name: str) -> None:
 _STRICT_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 
-def _malformed(what: str) -> InvalidToken:
-    return InvalidToken("token_malformed", f"This is not a token that Entra issues: it {what}.")
+def _malformed(problem: str) -> InvalidToken:
+    return InvalidToken("token_malformed", f"This is not a token that Entra issues: it {problem}.")

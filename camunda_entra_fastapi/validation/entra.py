@@ -159,16 +159,16 @@ def _tenant_of(claims: Claims, policy: Policy) -> str:
         if not is_tenant_id(tenant):
             raise InvalidToken("claim_malformed", "The token's tid claim is not a tenant's GUID.")
         return tenant
-    named = claims.get("tid")
-    return named if isinstance(named, str) else policy.tenant or ""
+    claim = claims.get("tid")
+    return claim if isinstance(claim, str) else policy.tenant or ""
 
 
 def _check_tenant(tenant: str, policy: Policy) -> None:
     if policy.multi_tenant:
-        let_in = policy.allowed_tenants is None or tenant.lower() in policy.allowed_tenants
+        is_allowed = policy.allowed_tenants is None or tenant.lower() in policy.allowed_tenants
     else:
-        let_in = policy.tenant is None or tenant.lower() == policy.tenant
-    if not let_in:
+        is_allowed = policy.tenant is None or tenant.lower() == policy.tenant
+    if not is_allowed:
         raise InvalidToken(
             "tenant_mismatch", f"The token's tenant {quoted(tenant)} is not let in by this API."
         )
@@ -207,7 +207,7 @@ def check_admission(claims: Claims, policy: Policy) -> None:
     if policy.allowed_clients:
         client = client_of(claims)
         if (client or "").lower() not in policy.allowed_clients:
-            who = f"The application {quoted(client)}" if client else "A token that names no application"
-            raise AccessDenied("client_not_allowed", f"{who} may not call this API.")
+            caller = f"The application {quoted(client)}" if client else "A token that names no application"
+            raise AccessDenied("client_not_allowed", f"{caller} may not call this API.")
     if not policy.allow_guests and is_guest(claims):
         raise AccessDenied("guest_not_allowed", "Guest users of the tenant may not call this API.")

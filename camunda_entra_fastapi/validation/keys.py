@@ -125,8 +125,8 @@ def _construct(modulus: str, exponent: str) -> RSAPublicKey:
     It is then used without python-jose, which constructs padding and digest for each signature.
     """
     try:
-        made = jwk.construct({"kty": "RSA", "n": modulus, "e": exponent}, "RS256")
-        key: RSAPublicKey = made.prepared_key  # type: ignore[attr-defined]  # its stubs do not know the backends
+        jose_key = jwk.construct({"kty": "RSA", "n": modulus, "e": exponent}, "RS256")
+        key: RSAPublicKey = jose_key.prepared_key  # type: ignore[attr-defined]  # its stubs do not know the backends
         bits = key.key_size
     except Exception as error:  # python-jose and cryptography raise many kinds for a bad key
         raise ValueError("not a valid RSA key") from error

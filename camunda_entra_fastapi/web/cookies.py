@@ -72,9 +72,9 @@ class Cookies:
         """All sealed sign-in attempts of the browser, by ID."""
         name = self._attempt_name(connection)
         return {
-            found.removeprefix(name): value
-            for found, value in connection.cookies.items()
-            if found.startswith(name)
+            cookie.removeprefix(name): value
+            for cookie, value in connection.cookies.items()
+            if cookie.startswith(name)
         }
 
     def set_attempt(self, connection: HTTPConnection, attempt_id: str, sealed: str, seconds: int) -> str:

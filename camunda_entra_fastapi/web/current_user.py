@@ -120,10 +120,10 @@ class CurrentUser(EntraBearer):
         """
         if user.access_token or self.browser_login is None:
             return user.access_token
-        found = await self.browser_login.sessions.user(request, with_access_token=True)
-        if found is None:  # ended meanwhile
+        user_with_token = await self.browser_login.sessions.user(request, with_access_token=True)
+        if user_with_token is None:  # ended meanwhile
             raise CredentialsMissing
-        return found.access_token
+        return user_with_token.access_token
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """As for bearer tokens; but a navigation is redirected to sign in, or to sign in again."""

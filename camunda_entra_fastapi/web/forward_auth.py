@@ -57,7 +57,7 @@ class VerifyOptions:
     """The permissions that a gateway requires, and the headers that it wants in the response."""
 
     all_of: Permissions = _NO_PERMISSIONS
-    one_of: Permissions = _NO_PERMISSIONS
+    any_of: Permissions = _NO_PERMISSIONS
     redirect: bool = False
     """Whether browsers without a session are redirected to sign in."""
     token: bool = False
@@ -80,8 +80,8 @@ class VerifyOptions:
             AccessDenied: The user has not.
         """
         self.all_of.check(user, groups_complete=groups_complete)
-        if self.one_of != _NO_PERMISSIONS:
-            self.one_of.check_any(user, groups_complete=groups_complete)
+        if self.any_of != _NO_PERMISSIONS:
+            self.any_of.check_any(user, groups_complete=groups_complete)
 
     def with_query(self, request: Request) -> "VerifyOptions":
         """These options, and those of the query.
@@ -112,7 +112,7 @@ class VerifyOptions:
                 (*self.all_of.roles, *named["role"]),
                 (*self.all_of.groups, *named["group"]),
             ),
-            one_of=Permissions(
+            any_of=Permissions(
                 tuple(named["any_scope"]), tuple(named["any_role"]), tuple(named["any_group"])
             ),
             redirect=_BOOLEANS.get(single.get("redirect"), self.redirect),

@@ -242,16 +242,17 @@ class LoginRoutes:
         pending = cookies.attempts(request)
         attempts = {name: context.sign_in.read_attempt(value) for name, value in pending.items()}
         valid = sorted((current.began_at, name) for name, current in attempts.items() if current is not None)
-        kept = [name for _, name in valid[-(MAX_ATTEMPTS - 1) :]]
+        remaining = [name for _, name in valid[-(MAX_ATTEMPTS - 1) :]]
         while (
-            kept and len(redirect.sealed) + sum(len(pending[name]) for name in kept) > MAX_ATTEMPTS_CHARACTERS
+            remaining
+            and len(redirect.sealed) + sum(len(pending[name]) for name in remaining) > MAX_ATTEMPTS_CHARACTERS
         ):
-            del kept[0]
+            del remaining[0]
         response = responses.redirect(redirect.url)
         responses.set_cookies(
             response,
             [
-                *(cookies.delete_attempt(request, name) for name in sorted(pending.keys() - set(kept))),
+                *(cookies.delete_attempt(request, name) for name in sorted(pending.keys() - set(remaining))),
                 cookies.set_attempt(request, redirect.attempt_id, redirect.sealed, ATTEMPT_LIFETIME),
             ],
         )
