@@ -189,7 +189,7 @@ class Browser:
 
     @property
     def attempts(self) -> set[str]:
-        """The cookies of sign-ins under way."""
+        """The cookies of sign-ins in progress."""
         return {name for name in self.cookies if ATTEMPT in name}
 
     async def _press(self, page: httpx.Response, label: str) -> httpx.Response:

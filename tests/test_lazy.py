@@ -139,7 +139,7 @@ def test_a_star_gives_the_public_names() -> None:
 
 
 @pytest.mark.parametrize("part", SUBMODULES)
-def test_parts_are_reached_without_an_import_of_their_own(part: str) -> None:
+def test_submodules_are_reached_without_an_import_of_their_own(part: str) -> None:
     """``camunda_entra_fastapi.errors`` works after importing the package alone."""
     name = f"camunda_entra_fastapi.{part}"
     seen, used = f"assert {part!r} in dir(it)", f"assert it.{part}.__name__ == {name!r}"

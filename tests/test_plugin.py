@@ -140,7 +140,7 @@ def test_custom_signing_keys_are_asked_for_by_client_id(emulator: EntraEmulator)
     assert queries == {f"appid={emulator.settings().client_id}"}
 
 
-def test_a_token_cache_of_zero_remembers_nothing(emulator: EntraEmulator) -> None:
+def test_a_token_cache_of_zero_caches_nothing(emulator: EntraEmulator) -> None:
     """``CAMUNDA_ENTRA_TOKEN_CACHE_SIZE=0``; tokens are good all the same."""
     token = emulator.token()
     with client_of(emulator, token_cache_size=0) as client:
@@ -242,7 +242,7 @@ def test_refusals_meanwhile_name_the_other_registration(
 def test_caches_are_as_before_when_overriding_ends(
     entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, other: EntraEmulator
 ) -> None:
-    """Nothing is fetched again, and nothing that was trusted meanwhile is remembered."""
+    """Nothing is fetched again, and nothing that was trusted meanwhile is cached."""
     token, foreign = token_of(emulator), token_of(other)
     assert verdict(everywhere, token) == "accepted"
     asked = len(emulator.requests)
@@ -262,10 +262,10 @@ def test_caches_are_as_before_when_overriding_ends(
     ],
     ids=["audience", "clients"],
 )
-def test_who_was_let_in_before_is_judged_anew_under_other_settings(
+def test_a_token_accepted_before_is_validated_again_under_other_settings(
     entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, changed: dict[str, str], code: str
 ) -> None:
-    """What is remembered of a token under one policy counts for nothing under the next."""
+    """What is cached of a token under one policy counts for nothing under the next."""
     token = token_of(emulator)
     assert [verdict(everywhere, token) for _ in range(2)] == ["accepted", "accepted"]
     with entra.overridden(emulator.settings(**changed), http_client=emulator.http_client()):

@@ -100,7 +100,7 @@ async def verdict(validator: TokenValidator, text: str) -> str:
 
 
 async def test_tokens_are_counted_by_outcome(validator: TokenValidator, reader: InMemoryMetricReader) -> None:
-    """``accepted`` or the code of the refusal; those remembered are counted apart."""
+    """``accepted`` or the code of the refusal; those cached are counted apart."""
     good = token(user_claims())
     for text in (good, good, good, token(user_claims(aud="x")), token(user_claims(aud="y")), "nonsense"):
         await verdict(validator, text)
@@ -121,7 +121,7 @@ async def test_tokens_are_counted_by_outcome(validator: TokenValidator, reader: 
 async def test_failed_fetches_and_the_tokens_that_suffer_are_counted(
     validator: TokenValidator, entra: ScriptedEntra, reader: InMemoryMetricReader
 ) -> None:
-    """One fetch, and each token that could not be judged for it."""
+    """One fetch, and each token that could not be validated for it."""
     entra.down()
     for _ in range(3):
         await verdict(validator, token(user_claims()))
@@ -143,10 +143,10 @@ async def test_what_is_broken_off_is_counted_as_failed(
     assert counts(reader)["camunda_entra.validations"] == {("failed",): 1}
 
 
-async def test_the_time_of_judging_is_measured_by_outcome(
+async def test_the_time_of_validation_is_measured_by_outcome(
     entra: ScriptedEntra, clock: FakeClock, reader: InMemoryMetricReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In seconds of the monotonic clock, a wait for keys included; remembered tokens are not in it."""
+    """In seconds of the monotonic clock, a wait for keys included; cached tokens are not in it."""
     source = entra.source(clock)
     find = source.find
 

@@ -1,4 +1,4 @@
-"""``TokenValidator``: the one way that every token goes, and what is remembered of it."""
+"""``TokenValidator``: how every token is validated, and which users are cached."""
 
 import asyncio
 from base64 import urlsafe_b64encode
@@ -135,8 +135,8 @@ async def test_another_spelling_is_another_token(validator: TokenValidator, veri
     assert len(verified) == 2
 
 
-async def test_refused_tokens_are_not_remembered(validator: TokenValidator, verified: list[str]) -> None:
-    """Neither as good nor as bad: each time it is judged anew."""
+async def test_refused_tokens_are_not_cached(validator: TokenValidator, verified: list[str]) -> None:
+    """Neither as good nor as bad: each time it is validated again."""
     text = token(user_claims(aud="api://other"))
     assert [await verdict(validator, text) for _ in range(3)] == ["audience_mismatch"] * 3
     assert len(verified) == 3
@@ -144,7 +144,7 @@ async def test_refused_tokens_are_not_remembered(validator: TokenValidator, veri
 
 @pytest.mark.parametrize("cache_size", [0, 100], ids=["never remembered", "remembered"])
 @pytest.mark.parametrize("lifetime", [3600, 3600.5])
-async def test_expiry_is_the_same_to_the_second_for_remembered_tokens(
+async def test_expiry_is_the_same_to_the_second_for_cached_tokens(
     cache_size: int, lifetime: float, source: KeySource, clock: FakeClock, verified: list[str]
 ) -> None:
     """``exp`` and the clock skew decide, not how often a token was seen."""
@@ -158,7 +158,7 @@ async def test_expiry_is_the_same_to_the_second_for_remembered_tokens(
     assert [await verdict(validator, text) for _ in range(2)] == ["token_expired"] * 2
 
 
-async def test_a_rotated_out_key_takes_its_remembered_tokens_with_it(
+async def test_a_rotated_out_key_takes_its_cached_tokens_with_it(
     validator: TokenValidator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
 ) -> None:
     """Until the next refresh they are good, afterwards they are not; those of other keys stay."""
@@ -205,7 +205,7 @@ async def test_a_refresh_that_changes_nothing_forgets_nothing(
 async def test_two_with_other_audiences_share_keys_but_no_verdicts(
     source: KeySource, entra: ScriptedEntra, clock: FakeClock
 ) -> None:
-    """What one remembers says nothing about the other."""
+    """What one caches says nothing about the other."""
     one = made(source, clock)
     other = made(source, clock, replace(POLICY, audiences=frozenset({"api://other"})))
     ours, theirs = token(user_claims()), token(user_claims(aud="api://other"))
@@ -215,7 +215,7 @@ async def test_two_with_other_audiences_share_keys_but_no_verdicts(
     assert entra.asked == ["discovery", "keys"]
 
 
-async def test_no_more_is_remembered_than_was_said(
+async def test_no_more_is_cached_than_the_size_allows(
     source: KeySource, clock: FakeClock, verified: list[str]
 ) -> None:
     """The oldest leaves for the newest; it is verified again when it comes back."""
@@ -247,7 +247,7 @@ async def test_an_unknown_key_is_a_bad_token(validator: TokenValidator, entra: S
     assert entra.asked == ["discovery", "keys", "keys"]
 
 
-async def test_a_guest_who_is_not_let_in_is_not_remembered(source: KeySource, clock: FakeClock) -> None:
+async def test_a_guest_who_is_not_let_in_is_not_cached(source: KeySource, clock: FakeClock) -> None:
     """A refusal by policy is one each time."""
     validator = made(source, clock, replace(POLICY, allow_guests=False))
     text = token(user_claims(acct=1))
@@ -257,7 +257,9 @@ async def test_a_guest_who_is_not_let_in_is_not_remembered(source: KeySource, cl
         assert caught.value.code == "guest_not_allowed"
 
 
-async def test_without_keys_nobody_can_be_judged(validator: TokenValidator, entra: ScriptedEntra) -> None:
+async def test_without_keys_no_token_can_be_validated(
+    validator: TokenValidator, entra: ScriptedEntra
+) -> None:
     """That is told as such, never as a bad token; all is well as soon as Entra is back."""
     entra.down()
     with pytest.raises(EntraUnavailable):
@@ -267,7 +269,7 @@ async def test_without_keys_nobody_can_be_judged(validator: TokenValidator, entr
 async def test_an_outage_later_changes_nothing_for_known_keys(
     validator: TokenValidator, entra: ScriptedEntra, source: KeySource, clock: FakeClock
 ) -> None:
-    """Tokens seen before and tokens never seen: as long as the key is known, they are judged."""
+    """Tokens seen before and tokens never seen: as long as the key is known, they are validated."""
     seen = token(user_claims(exp=NOW + 90_000))
     await validator.validate_text(seen)
     entra.down()
@@ -315,7 +317,7 @@ async def refused(validator: TokenValidator, text: str, *, is_id_token: bool = F
 async def test_an_access_token_of_our_own_gives_its_claims(
     validator: TokenValidator, entra: ScriptedEntra, verified: list[str]
 ) -> None:
-    """It is verified as others are, and not remembered: sessions have their own memory."""
+    """It is verified as others are, and not cached: sessions have their own memory."""
     claims = user_claims(azp=CLIENT_ID)
     for _ in range(2):
         assert await validator.validate_own_access_token(token(claims)) == claims
@@ -346,7 +348,7 @@ async def test_our_own_client_is_let_in_beside_those_that_are_listed(
         ({"acct": 1}, "guest_not_allowed"),
     ],
 )
-async def test_our_own_access_token_is_judged_like_any_other(
+async def test_our_own_access_token_is_validated_like_any_other(
     source: KeySource, clock: FakeClock, changes: dict[str, Any], code: str
 ) -> None:
     """The policy is the same for people with a token and people with a session."""
@@ -368,7 +370,7 @@ async def test_an_id_token_gives_its_claims(validator: TokenValidator, entra: Sc
     assert await refused(validator, renewed, is_id_token=True) == "claim_missing"
 
 
-async def test_an_id_token_is_judged_at_the_time_that_it_is(
+async def test_an_id_token_is_validated_at_the_time_that_it_is(
     validator: TokenValidator, clock: FakeClock
 ) -> None:
     """One that has expired says nothing of who is there now."""

@@ -1,1 +1,1 @@
-"""How fast tokens are judged, beside the bare signature check and the peers. Run by ``make bench``."""
+"""How fast tokens are validated, beside the bare signature check and the peers. Run by ``make bench``."""

@@ -53,7 +53,7 @@ class Material:
 def mint(count: int) -> Material:
     """``count`` good tokens, all different, and a tenth as many of each other kind."""
     few = max(count // 10, 2)
-    # Reproducible, so that two runs judge tokens of the same content; nothing here is secret.
+    # Reproducible, so that two runs validate tokens of the same content; nothing here is secret.
     chance = random.Random(2048)
     now = int(time.time())
     pool = [_guid(chance) for _ in range(GROUPS)]
@@ -68,7 +68,7 @@ def mint(count: int) -> Material:
     )
 
 
-def more_good(number: int, count: int) -> tuple[str, ...]:
+def more_valid(number: int, count: int) -> tuple[str, ...]:
     """``count`` more good tokens, others for each number."""
     chance = random.Random(f"more {number}")
     pool = [_guid(chance) for _ in range(GROUPS)]

@@ -13,10 +13,10 @@ from statistics import median, quantiles
 from typing import Final
 
 _RUN_IN: Final = 3
-"""Tokens that a contender judges before each of its batches."""
+"""Tokens that a contender validates before each of its batches."""
 
 Work = Callable[[], Awaitable[None]]
-"""One batch, ready to go: what it needs lies prepared, so that only the judging is timed."""
+"""One batch, ready to go: what it needs lies prepared, so that only the validation is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Contender:
 
     Attributes:
         name: What the row is called.
-        batch: How many tokens it judges in one round.
+        batch: How many tokens it validates in one round.
         prepare: Makes the work of one round, outside of the clock.
         goal: What its ratio to the floor should be; None where there is no goal.
         floor: The contender that it is compared with; None for the first one of all.

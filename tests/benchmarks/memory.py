@@ -1,4 +1,4 @@
-"""What remembered tokens cost: memory, time to find one among many, and the garbage collector's full pass."""
+"""What cached tokens cost: memory, time to find one among many, and the garbage collector's full pass."""
 
 import gc
 import time
@@ -13,7 +13,7 @@ from typing import Final
 from fastapi.security import SecurityScopes
 
 from camunda_entra_fastapi import CamundaEntra
-from tests.benchmarks.material import Material, Supply, more_good
+from tests.benchmarks.material import Material, Supply, more_valid
 from tests.benchmarks.measurement import Contender, Goal, Row, Work, measure
 from tests.benchmarks.ours import entra_with
 from tests.benchmarks.traffic import requests_with
@@ -22,7 +22,7 @@ KIBIBYTE: Final = 1024
 WEIGHED: Final = 1000
 """Tokens that are enough to weigh one."""
 ACTIVE: Final = 100
-"""Clients that ask while others are only remembered."""
+"""Clients that ask while others are only cached."""
 BATCH: Final = 5 * ACTIVE
 
 _SCOPES: Final = SecurityScopes()
@@ -31,14 +31,14 @@ _SCOPES: Final = SecurityScopes()
 async def memory(material: Material) -> list[Row]:
     """KiB for each token, and what stays of twice as many as the setting allows."""
     entra = await entra_with(material, token_cache_size=WEIGHED)
-    await _judge(entra, material.good[: 2 * WEIGHED])  # whatever is made once is there, and the room is full
+    await _validate(entra, material.good[: 2 * WEIGHED])  # what is made once is there, and the cache is full
     entra = await entra_with(material, token_cache_size=WEIGHED)
-    await _judge(entra, material.good[:1])
+    await _validate(entra, material.good[:1])
     gc.collect()
     tracemalloc.start()
-    await _judge(entra, material.good[1 : WEIGHED + 1])
+    await _validate(entra, material.good[1 : WEIGHED + 1])
     full = _traced()
-    await _judge(entra, material.good[WEIGHED + 1 : 2 * WEIGHED])
+    await _validate(entra, material.good[WEIGHED + 1 : 2 * WEIGHED])
     fuller = _traced()
     tracemalloc.stop()
     each = full / WEIGHED / KIBIBYTE
@@ -58,7 +58,7 @@ async def finding(material: Material, sizes: Sequence[int], rounds: int) -> list
     for size in sizes:
         entra = await entra_with(material, token_cache_size=size)
         before = _full_pass()
-        await _judge(entra, tokens[:size])
+        await _validate(entra, tokens[:size])
         passes.append(_full_pass() - before)
         # As many from all over the store, each several times a round, as clients that are at work do.
         chosen = tokens[: size : size // ACTIVE]
@@ -89,11 +89,11 @@ def _mint_more(count: int) -> tuple[str, ...]:
     """Signed by all processors: it takes most of the time. As copies of this process they have its key."""
     portion = 1000
     with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
-        portions = pool.map(partial(more_good, count=portion), range(count // portion + 1))
+        portions = pool.map(partial(more_valid, count=portion), range(count // portion + 1))
         return tuple(token for each in portions for token in each)[:count]
 
 
-async def _judge(entra: CamundaEntra, tokens: Sequence[str]) -> None:
+async def _validate(entra: CamundaEntra, tokens: Sequence[str]) -> None:
     for token in tokens:
         [request] = requests_with([token])
         await entra.current_user(request, _SCOPES)

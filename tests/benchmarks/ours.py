@@ -27,7 +27,7 @@ _SCOPES: Final = SecurityScopes()
 async def ours(material: Material) -> list[Contender]:
     """All rows of ours, their keys fetched."""
     return [
-        await _never_seen_nor_remembered(material),
+        await _never_seen_uncached(material),
         await _never_seen(material),
         await _seen_before(material),
         await _refused(material, material.garbage, "garbage", "token_malformed", LARGE_BATCH),
@@ -36,7 +36,7 @@ async def ours(material: Material) -> list[Contender]:
     ]
 
 
-async def _never_seen_nor_remembered(material: Material) -> Contender:
+async def _never_seen_uncached(material: Material) -> Contender:
     supply, entra = Supply.of(material.good), await entra_with(material, token_cache_size=0)
 
     async def prepare(count: int) -> Work:

@@ -82,7 +82,7 @@ def entra() -> Iterator[EntraEmulator]:
 
 
 def bearer(emulator: EntraEmulator) -> dict[str, str]:
-    """The header with a token of somebody who is in ten groups, as those that are judged in process."""
+    """The header with a token of somebody who is in ten groups, as those that are validated in process."""
     return {"Authorization": f"Bearer {emulator.token(groups=[str(uuid.uuid4()) for _ in range(10)])}"}
 
 

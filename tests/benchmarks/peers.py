@@ -1,4 +1,4 @@
-"""The floor, and others judging the same tokens: keys at hand, issuer and audience checked."""
+"""The floor, and other packages that validate the same tokens: keys at hand, issuer and audience checked."""
 
 import warnings
 from datetime import datetime

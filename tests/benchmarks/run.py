@@ -42,17 +42,17 @@ class Effort:
     rounds_over_http: int = 7
     seconds: int = 1
     starts: int = 9
-    most_remembered: int = 100_000
+    max_cached: int = 100_000
 
 
-QUICK: Final = Effort(rounds=60, rounds_over_http=3, starts=3, most_remembered=10_000)
+QUICK: Final = Effort(rounds=60, rounds_over_http=3, starts=3, max_cached=10_000)
 
 
-def _judging(material: Material, effort: Effort) -> list[Row]:
-    async def judge() -> list[Row]:
+def _validation(material: Material, effort: Effort) -> list[Row]:
+    async def validate() -> list[Row]:
         return await measure([*peers(material), *await ours(material)], rounds=effort.rounds)
 
-    return asyncio.run(judge())
+    return asyncio.run(validate())
 
 
 def _requests(_material: Material, effort: Effort) -> list[Row]:
@@ -65,7 +65,7 @@ def _requests(_material: Material, effort: Effort) -> list[Row]:
 
 def _memory(material: Material, effort: Effort) -> list[Row]:
     async def weigh() -> list[Row]:
-        sizes = [size for size in (1000, 10_000, 100_000) if size <= effort.most_remembered]
+        sizes = [size for size in (1000, 10_000, 100_000) if size <= effort.max_cached]
         return [*await memory(material), *await finding(material, sizes, effort.rounds)]
 
     return asyncio.run(weigh())
@@ -79,7 +79,7 @@ class _Part:
 
 
 _PARTS: Final = {
-    "judging": _Part("Judging one token; ratio: processor time by the floor's", _judging),
+    "judging": _Part("Judging one token; ratio: processor time by the floor's", _validation),
     "requests": _Part(
         "One whole request, in process; ratio: processor time by the same request's, sent to nobody's guard",
         _requests,

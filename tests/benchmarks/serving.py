@@ -19,7 +19,7 @@ from tests.benchmarks.service import GUARD
 
 ROOT: Final = Path(__file__).parents[2]
 START_SECONDS: Final = 60
-_ASKING: Final = 0.002
+_REQUEST: Final = 0.002
 """Seconds between two looks whether a service is up."""
 
 
@@ -72,7 +72,7 @@ def wait_for(service: Service, headers: Mapping[str, str]) -> None:
                 answer = client.get(f"{service.address}/incidents", headers=dict(headers))
             except httpx.ConnectError:
                 assert time.monotonic() < deadline, "does not answer"
-                time.sleep(_ASKING)
+                time.sleep(_REQUEST)
                 continue
             assert answer.json() == {"open": 3}, f"{answer.status_code}: {answer.text}"
             return

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 
 def requests_with(tokens: Iterable[str]) -> list[Request]:
-    """One request for each token, new, so that nothing an earlier judge left in it is found."""
+    """One request for each token, new, so that nothing an earlier contender left in it is found."""
     return [_request(token) for token in tokens]
 
 

@@ -115,7 +115,7 @@ async def test_a_token_that_lists_its_groups_asks_nobody(site: Site, emulator: E
     assert asked(site) == []
 
 
-async def test_groups_are_remembered_for_five_minutes(
+async def test_groups_are_cached_for_five_minutes(
     site: Site, emulator: EntraEmulator, clock: FakeClock
 ) -> None:
     """Of each person; whatever token they come with."""
@@ -149,7 +149,7 @@ async def test_nobody_is_taken_for_somebody_else(site: Site, emulator: EntraEmul
         assert len(asked(site)) == min(number, 2)
 
 
-async def test_what_is_remembered_is_bounded(
+async def test_what_is_cached_is_bounded(
     site: Site, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who was not looked up for longest is forgotten first."""

@@ -218,7 +218,7 @@ async def test_a_certificate_that_entra_does_not_know_is_told(service: Service, 
 def test_a_certificate_that_expired_is_told_at_start(
     service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As a warning, as Entra is the judge of it."""
+    """As a warning, as Entra decides."""
     expired = Certified(days=-365)
     path = tmp_path / "operate.pem"
     path.write_bytes(expired.pem + expired.key_pem())

@@ -160,7 +160,7 @@ async def test_a_load_that_nobody_waits_for_any_more_still_counts(
     assert value.current() == "first"
 
 
-async def test_refresh_joins_the_load_under_way(value: RefreshedValue[str], loads: Loads) -> None:
+async def test_refresh_joins_the_load_in_progress(value: RefreshedValue[str], loads: Loads) -> None:
     """Start-up and first requests at once are one load."""
     tasks = await start(value.get(), value.refresh(), value.refresh())
     assert loads.count == 1
@@ -686,7 +686,7 @@ def test_one_value_serves_one_event_loop_after_another(loads: Loads, clock: Fake
 
 
 def test_a_load_that_its_loop_took_with_it_is_begun_anew(loads: Loads, clock: FakeClock) -> None:
-    """A loop that ends cancels what is under way; the next does not wait for it."""
+    """A loop that ends cancels what is in progress; the next does not wait for it."""
     value = RefreshedValue("keys", loads, lifetime=LIFETIME, monotonic=clock.monotonic)
 
     async def leave() -> None:

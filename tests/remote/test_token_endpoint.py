@@ -1,4 +1,4 @@
-"""What the token endpoint answers, judged from plain values."""
+"""Responses of the token endpoint, checked from plain values."""
 
 from typing import Any
 

@@ -212,7 +212,7 @@ async def test_a_renewed_session_ends_by_sid(store: SessionStore, clock: FakeClo
     assert (await store.read(handle) is None) == store.server_side
 
 
-async def test_a_mark_is_new_once(store: SessionStore) -> None:
+async def test_a_key_is_new_once(store: SessionStore) -> None:
     """The second who shows it is told so."""
     assert [await store.use_once(mark, 60) for mark in ("a", "a", "b", "a", "Zoë\ud800")] == [
         True,
@@ -223,7 +223,7 @@ async def test_a_mark_is_new_once(store: SessionStore) -> None:
     ]
 
 
-async def test_a_mark_is_new_for_one_of_many(store: SessionStore) -> None:
+async def test_a_key_is_new_for_one_of_many(store: SessionStore) -> None:
     """Of those who show it at the same time, one is the first."""
     assert sum(await asyncio.gather(*(store.use_once("mark", 60) for _ in range(20)))) == 1
 

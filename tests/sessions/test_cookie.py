@@ -96,7 +96,7 @@ async def test_claims_for_entra_itself_take_no_room(store: CookieStore, clock: F
     assert found.claims == {"oid": "5a1f"}
 
 
-async def test_what_is_remembered_opened_is_bounded(
+async def test_the_cache_of_unsealed_sessions_is_bounded(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More sessions than that are opened again, and are right all the same."""

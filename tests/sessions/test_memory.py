@@ -83,7 +83,7 @@ async def test_ended_sessions_leave_nothing(clock: FakeClock) -> None:
     assert (store._sessions, store._by_sid) == ({}, {})
 
 
-async def test_marks_grow_old(clock: FakeClock) -> None:
+async def test_members_expire(clock: FakeClock) -> None:
     """When its time is over, a mark is new again."""
     store = MemoryStore(clock.time)
     assert await store.use_once("mark", 60)

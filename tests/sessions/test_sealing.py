@@ -74,7 +74,7 @@ def test_nothing_is_sealed_alike_twice() -> None:
 
 
 def test_each_purpose_has_its_own_key() -> None:
-    """What was sealed for a sign-in under way is no session, and another deployment's is none either."""
+    """What was sealed for a sign-in in progress is no session, and another deployment's is none either."""
     sealed = Sealer([NEW], "session here").seal(TEXT)
     assert Sealer([NEW], "attempt here").open(sealed) is None
     assert Sealer([NEW], "session there").open(sealed) is None

@@ -314,7 +314,7 @@ async def test_an_expired_token_is_renewed_in_spite_of_the_pause(site: Site) -> 
 async def test_a_hanging_entra_delays_nobody_whose_token_is_good(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
-    """But for the patience of one request; what is under way may still succeed."""
+    """But for the patience of one request; what is in progress may still succeed."""
     monkeypatch.setattr(session_manager, "RENEWAL_TIMEOUT", 0.02)
     site = make_site(session_store=store)
     browser = await site.browser().signed_in()
@@ -334,7 +334,7 @@ async def test_a_hanging_entra_delays_nobody_whose_token_is_good(
 
 
 @Store
-async def test_who_has_to_wait_joins_the_renewal_under_way(
+async def test_who_has_to_wait_waits_for_the_renewal_in_progress(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
     """One that others had no patience for, when the token expires meanwhile."""
@@ -382,9 +382,9 @@ async def test_with_a_store_the_cookie_stays_the_same(make_site: MakeSite) -> No
 
 @Store
 async def test_renewals_leave_nothing_behind(make_site: MakeSite, store: str) -> None:
-    """What is remembered of a session is its newest state alone, however often it was renewed."""
+    """What is cached of a session is its newest state alone, however often it was renewed."""
 
-    def remembered() -> int:
+    def cached_sessions() -> int:
         gc.collect()
         return sum(isinstance(each, UserSession) for each in gc.get_objects())
 
@@ -394,13 +394,13 @@ async def test_renewals_leave_nothing_behind(make_site: MakeSite, store: str) ->
     for _ in range(5):
         site.clock.advance(HOUR)
         assert [await browser.status() for _ in range(2)] == [200, 200]
-        found.append(remembered())
+        found.append(cached_sessions())
     assert site.renewals() == 5
     assert found[1:] == found[:1] * 4
 
 
 async def test_the_old_cookie_causes_no_second_renewal(site: Site) -> None:
-    """Requests that were under way get the renewed one, too."""
+    """Requests that were in progress get the renewed one, too."""
     browser = await site.browser().signed_in()
     slow = site.browser(browser)
     site.clock.advance(HOUR)
@@ -541,7 +541,7 @@ async def test_the_lifetime_can_be_shorter_than_a_token(make_site: MakeSite, sto
 
 @Store
 async def test_a_renewal_does_not_raise_the_dead(make_site: MakeSite, store: str) -> None:
-    """Who signs out while a renewal is under way is signed out."""
+    """Who signs out while a renewal is in progress is signed out."""
     site = make_site(session_store=store)
     browser = await site.browser().signed_in()
     copy = site.browser(browser)
@@ -601,7 +601,7 @@ async def test_who_becomes_a_guest_is_out_where_guests_are(
 
 @Store
 async def test_another_person_of_the_same_browser_is_another_session(make_site: MakeSite, store: str) -> None:
-    """What is remembered of one is not the other's."""
+    """What is cached of one is not the other's."""
     site = make_site(session_store=store, token_cache_size=1)
     ada, ben = await site.browser().signed_in(), await site.browser().signed_in(person=BEN)
     for _ in range(3):
@@ -667,7 +667,7 @@ async def test_a_session_that_another_replica_ends_meanwhile_stays_ended(make_si
 
 
 async def test_what_another_replica_renewed_is_seen(make_site: MakeSite) -> None:
-    """The store's state counts, not what was remembered of it."""
+    """The store's state counts, not what was cached of it."""
     site = make_site(session_store="memory")
     browser = await site.browser().signed_in()
     manager, replica = session_manager_of(site), replica_of(site)

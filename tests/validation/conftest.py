@@ -1,4 +1,4 @@
-"""Judging a token as the service does, with the time and everything else given."""
+"""Validating a token as the service does, with the time and everything else given."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -35,7 +35,7 @@ def signing_key(name: str = KEY_ID, **members: Any) -> SigningKey:
     return key
 
 
-def judge(
+def verify_claims(
     claims: object,
     policy: Policy = POLICY,
     *,

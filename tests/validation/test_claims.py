@@ -9,7 +9,7 @@ import pytest
 from camunda_entra_fastapi.errors import InvalidToken
 from camunda_entra_fastapi.validation.claims import END_OF_TIME, time_of
 from tests.tokens import ABSENT, CLIENT_ID, NOW, user_claims
-from tests.validation.conftest import POLICY, judge
+from tests.validation.conftest import POLICY, verify_claims
 
 NOT_A_TIME = "is not a time in seconds since 1970"
 NOT_A_TEXT = "is not a text that is not empty"
@@ -18,7 +18,7 @@ NOT_A_TEXT = "is not a text that is not empty"
 def refusal(claims: object, **options: Any) -> tuple[str, str]:
     """How the claims are refused, rightly signed as they are."""
     with pytest.raises(InvalidToken) as caught:
-        judge(claims, **options)
+        verify_claims(claims, **options)
     return caught.value.code, caught.value.message
 
 
@@ -55,7 +55,7 @@ def test_numbers_beyond_every_clock_are_no_times(name: str, number: str) -> None
 
 def test_time_may_be_as_late_as_clocks_go() -> None:
     """The last second of the year 9999, and the first of 1970, are times."""
-    assert judge(user_claims(exp=END_OF_TIME - 1, nbf=0, iat=0.0))["exp"] == END_OF_TIME - 1
+    assert verify_claims(user_claims(exp=END_OF_TIME - 1, nbf=0, iat=0.0))["exp"] == END_OF_TIME - 1
     assert time_of({"exp": 0}, "exp") == 0
 
 
@@ -65,7 +65,7 @@ def test_expiry_is_exact_to_the_second(skew: int) -> None:
     policy = replace(POLICY, clock_skew=skew)
     last = NOW + skew
     for now in (last - 1, last - 0.001):
-        assert judge(user_claims(exp=NOW), policy, now=now)
+        assert verify_claims(user_claims(exp=NOW), policy, now=now)
     for now in (last, last + 1):
         assert refusal(user_claims(exp=NOW), policy=policy, now=now) == (
             "token_expired",
@@ -81,7 +81,7 @@ def test_beginning_and_issue_are_exact_to_the_second(name: str, skew: int) -> No
     claims = user_claims(**{name: NOW})
     first = NOW - skew
     for now in (first, first + 0.001, first + 1):
-        assert judge(claims, policy, now=now)
+        assert verify_claims(claims, policy, now=now)
     assert refusal(claims, policy=policy, now=first - 1) == (
         "token_not_yet_valid",
         f"The token is valid only in {skew + 1} seconds. "
@@ -94,8 +94,8 @@ def test_times_may_have_fractions() -> None:
     """RFC 7519 allows parts of seconds, and they count."""
     policy = replace(POLICY, clock_skew=0)
     claims = user_claims(exp=NOW + 0.75, nbf=NOW + 0.25, iat=NOW - 0.5)
-    assert judge(claims, policy, now=NOW + 0.25) == claims
-    assert judge(claims, policy, now=NOW + 0.5) == claims
+    assert verify_claims(claims, policy, now=NOW + 0.25) == claims
+    assert verify_claims(claims, policy, now=NOW + 0.5) == claims
     assert refusal(claims, policy=policy, now=NOW + 0.75)[0] == "token_expired"
     assert refusal(claims, policy=policy, now=NOW + 0.2)[0] == "token_not_yet_valid"
 
@@ -113,7 +113,7 @@ def test_later_of_beginning_and_issue_is_named() -> None:
 )
 def test_any_of_our_audiences_will_do(audience: object) -> None:
     """One of the audiences that the settings name is enough, alone or in a list."""
-    assert judge(user_claims(aud=audience))["aud"] == audience
+    assert verify_claims(user_claims(aud=audience))["aud"] == audience
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_payload_is_not_looked_at_before_the_signature() -> None:
     ],
 )
 def test_header_is_refused_though_the_signature_is_right(head: object, expected: tuple[str, str]) -> None:
-    """Algorithms, members that bring keys, and key IDs are judged before any signature."""
+    """Algorithms, members that bring keys, and key IDs are validated before any signature."""
     key = PublicKey()
     assert refusal(token(user_claims(), head), key) == expected
     assert key.asked == 0
@@ -169,7 +169,7 @@ def test_key_id_may_be_as_long_as_the_limit() -> None:
     assert parse(token(user_claims(), header(kid=longest))).key_id == longest
 
 
-def test_same_header_is_judged_the_same_every_time() -> None:
+def test_same_header_is_validated_the_same_every_time() -> None:
     """A header seen before, good or bad, is neither trusted nor refused for being known."""
     bad = token(user_claims(), header(jku="https://attacker.example/keys"))
     good = token(user_claims())

@@ -27,7 +27,7 @@ from tests.tokens import (
     app_claims,
     user_claims,
 )
-from tests.validation.conftest import ANY_TENANT, POLICY, judge, signing_key
+from tests.validation.conftest import ANY_TENANT, POLICY, signing_key, verify_claims
 
 TEMPLATE = "https://login.microsoftonline.com/{tenantid}/v2.0"
 PERSONAL_ISSUER = f"https://login.microsoftonline.com/{PERSONAL_TENANT}/v2.0"
@@ -59,14 +59,14 @@ WITHOUT_PERMISSIONS = (
 def refusal(claims: object, policy: Policy = POLICY, **options: Any) -> tuple[str, str]:
     """How the claims, rightly signed as they are, are refused as a bad token."""
     with pytest.raises(InvalidToken) as caught:
-        judge(claims, policy, **options)
+        verify_claims(claims, policy, **options)
     return caught.value.code, caught.value.message
 
 
 def denial(claims: object, policy: Policy) -> tuple[str, str, object]:
     """How the bearer of a good token is not let in."""
     with pytest.raises(AccessDenied) as caught:
-        judge(claims, policy)
+        verify_claims(claims, policy)
     return caught.value.code, caught.value.message, caught.value.scopes
 
 
@@ -109,18 +109,18 @@ def test_issuer_is_compared_exactly(issuer: str) -> None:
 def test_v1_token_is_recognised_and_says_what_to_change() -> None:
     """A v1.0 token of the right tenant is refused by name, unless the setting accepts it."""
     assert refusal(v1_claims()) == V1_REFUSED
-    assert judge(v1_claims(), replace(POLICY, accept_v1=True)) == v1_claims()
+    assert verify_claims(v1_claims(), replace(POLICY, accept_v1=True)) == v1_claims()
 
 
 def test_version_2_is_accepted_where_version_1_is_too() -> None:
     """The setting adds v1.0 tokens and takes none away."""
-    assert judge(user_claims(), replace(POLICY, accept_v1=True)) == user_claims()
+    assert verify_claims(user_claims(), replace(POLICY, accept_v1=True)) == user_claims()
 
 
 def test_version_is_told_by_the_issuer_and_not_by_ver() -> None:
     """``ver`` is what the token says of itself; the issuer is what was signed for."""
-    assert judge(user_claims(ver="1.0"))
-    assert judge(user_claims(ver=7))
+    assert verify_claims(user_claims(ver="1.0"))
+    assert verify_claims(user_claims(ver=7))
     assert refusal(v1_claims(ver="2.0")) == V1_REFUSED
 
 
@@ -153,8 +153,8 @@ def test_sovereign_clouds_are_their_own_issuers(issuer: str) -> None:
     """A token of the cloud that is set is accepted in both versions, one of the public cloud is not."""
     v1_issuer = v1_issuer_of(issuer, TENANT)
     policy = replace(POLICY, issuer=issuer, v1_issuer=v1_issuer, accept_v1=True)
-    assert judge(user_claims(iss=issuer), policy)
-    assert judge(v1_claims(iss=v1_issuer), policy)
+    assert verify_claims(user_claims(iss=issuer), policy)
+    assert verify_claims(v1_claims(iss=v1_issuer), policy)
     assert refusal(user_claims(), policy) == other_issuer(ISSUER, issuer)
 
 
@@ -164,7 +164,7 @@ def test_customers_tenants_are_issuers_like_others(issuer: str, tenant: object) 
     """Tokens of B2C (final slash, ``ver`` 1.0, no ``tid``) and External ID are accepted as they are."""
     policy = replace(POLICY, issuer=issuer, tenant=None, v1_issuer=None)
     claims = user_claims(iss=issuer, tid=tenant, ver="1.0", idp="google.com", tfp="B2C_1_signin")
-    assert judge(claims, policy) == claims
+    assert verify_claims(claims, policy) == claims
     bare = issuer.rstrip("/") if issuer.endswith("/") else f"{issuer}/"
     assert refusal(user_claims(iss=bare), policy) == other_issuer(bare, issuer)
     assert refusal(v1_claims(), policy) == other_issuer(V1_ISSUER, issuer)
@@ -176,7 +176,7 @@ def test_customers_tenants_are_issuers_like_others(issuer: str, tenant: object) 
 def test_tenant_of_a_single_tenant_issuer_must_fit_where_it_is_named() -> None:
     """``tid`` may be left out or odd, since the issuer names the tenant; another tenant is refused."""
     for tenant in (TENANT, TENANT.upper(), ABSENT, None, 7, [OTHER_TENANT]):
-        assert judge(user_claims(tid=tenant))
+        assert verify_claims(user_claims(tid=tenant))
     for tenant in (OTHER_TENANT, "", "contoso.example"):
         expected = ("tenant_mismatch", f"The token's tenant '{tenant}' is not let in by this API.")
         assert refusal(user_claims(tid=tenant)) == expected
@@ -185,19 +185,19 @@ def test_tenant_of_a_single_tenant_issuer_must_fit_where_it_is_named() -> None:
 def test_any_tenant_is_let_in_where_the_settings_say_so() -> None:
     """With the placeholder and no list, a tenant's own issuer is right for it, in both versions."""
     foreign = {"tid": OTHER_TENANT, "iss": ISSUER.replace(TENANT, OTHER_TENANT)}
-    assert judge(user_claims(), ANY_TENANT)
-    assert judge(user_claims(**foreign), ANY_TENANT)
+    assert verify_claims(user_claims(), ANY_TENANT)
+    assert verify_claims(user_claims(**foreign), ANY_TENANT)
     v1_foreign = v1_claims(tid=OTHER_TENANT, iss=f"https://sts.windows.net/{OTHER_TENANT}/")
     assert refusal(v1_foreign, ANY_TENANT) == V1_REFUSED
-    assert judge(v1_foreign, replace(ANY_TENANT, accept_v1=True))
+    assert verify_claims(v1_foreign, replace(ANY_TENANT, accept_v1=True))
 
 
 def test_only_listed_tenants_are_let_in() -> None:
     """Of many tenants those on the list pass, whatever the case of the token's GUID."""
     policy = replace(ANY_TENANT, allowed_tenants=frozenset({TENANT}))
-    assert judge(user_claims(), policy)
+    assert verify_claims(user_claims(), policy)
     upper = TENANT.upper()
-    assert judge(user_claims(tid=upper, iss=ISSUER.replace(TENANT, upper)), policy)
+    assert verify_claims(user_claims(tid=upper, iss=ISSUER.replace(TENANT, upper)), policy)
     foreign = user_claims(tid=OTHER_TENANT, iss=ISSUER.replace(TENANT, OTHER_TENANT))
     expected = ("tenant_mismatch", f"The token's tenant '{OTHER_TENANT}' is not let in by this API.")
     assert refusal(foreign, policy) == expected
@@ -246,14 +246,14 @@ def test_key_of_personal_accounts_does_not_sign_for_a_company() -> None:
         expected,
     )
     personal = user_claims(tid=PERSONAL_TENANT, iss=PERSONAL_ISSUER)
-    assert judge(personal, ANY_TENANT, key=personal_key) == personal
+    assert verify_claims(personal, ANY_TENANT, key=personal_key) == personal
 
 
 def test_key_for_all_tenants_signs_for_each() -> None:
     """A key whose issuer has the placeholder, or that names none, signs for whom the token names."""
     for key in (signing_key(issuer=TEMPLATE), signing_key()):
-        assert judge(user_claims(), ANY_TENANT, key=key)
-        assert judge(v1_claims(), replace(ANY_TENANT, accept_v1=True), key=key)
+        assert verify_claims(user_claims(), ANY_TENANT, key=key)
+        assert verify_claims(v1_claims(), replace(ANY_TENANT, accept_v1=True), key=key)
 
 
 def test_key_of_another_cloud_does_not_sign_for_this_one() -> None:
@@ -323,11 +323,11 @@ def test_application_without_permissions_is_refused(roles: object) -> None:
 def test_application_with_a_role_or_on_the_list_is_let_in() -> None:
     """A role is a permission; a client that the settings name needs none."""
     listed = replace(POLICY, allowed_clients=frozenset({CALLER}))
-    assert judge(app_claims())
-    assert judge(app_claims(), listed)
-    assert judge(app_claims(roles=ABSENT), listed)
-    assert judge(app_claims(roles=ABSENT, azp=CALLER.upper()), listed)
-    assert judge(app_claims(roles=ABSENT, azp=ABSENT, appid=CALLER), listed)
+    assert verify_claims(app_claims())
+    assert verify_claims(app_claims(), listed)
+    assert verify_claims(app_claims(roles=ABSENT), listed)
+    assert verify_claims(app_claims(roles=ABSENT, azp=CALLER.upper()), listed)
+    assert verify_claims(app_claims(roles=ABSENT, azp=ABSENT, appid=CALLER), listed)
     other = replace(POLICY, allowed_clients=frozenset({CLIENT_ID}))
     assert refusal(app_claims(roles=ABSENT), other) == WITHOUT_PERMISSIONS
 
@@ -342,7 +342,7 @@ def test_client_that_is_not_listed_is_denied() -> None:
     for claims in (user_claims(), app_claims(), user_claims(azp=ABSENT, appid=CALLER)):
         assert denial(claims, policy) == expected
     assert denial(user_claims(azp=CALLER, appid=CLIENT_ID), policy) == expected
-    assert judge(user_claims(azp=CLIENT_ID.upper()), policy)
+    assert verify_claims(user_claims(azp=CLIENT_ID.upper()), policy)
 
 
 def test_token_without_a_client_is_denied_where_clients_are_listed() -> None:
@@ -353,7 +353,7 @@ def test_token_without_a_client_is_denied_where_clients_are_listed() -> None:
         "A token that names no application may not call this API.",
         None,
     )
-    assert judge(user_claims(azp=ABSENT))
+    assert verify_claims(user_claims(azp=ABSENT))
 
 
 GUESTS = [
@@ -391,13 +391,13 @@ GUESTS = [
 def test_guests_are_told_by_acct_or_else_by_idp(changes: dict[str, Any], expected: bool) -> None:
     """``acct`` says who is a guest; without a usable one, a home in another place does."""
     claims = user_claims(**changes)
-    assert EntraUser.from_claims(judge(claims), "token").is_guest is expected
+    assert EntraUser.from_claims(verify_claims(claims), "token").is_guest is expected
     policy = replace(POLICY, allow_guests=False)
     if expected:
         message = "Guest users of the tenant may not call this API."
         assert denial(claims, policy) == ("guest_not_allowed", message, None)
     else:
-        assert judge(claims, policy) == claims
+        assert verify_claims(claims, policy) == claims
 
 
 def test_home_that_is_the_issuer_itself_is_no_other_place() -> None:
@@ -438,7 +438,7 @@ KINDS: list[tuple[dict[str, Any], bool]] = [
 @pytest.mark.parametrize(("claims", "expected"), KINDS)
 def test_applications_are_told_by_idtyp_or_else_by_scopes(claims: dict[str, Any], expected: bool) -> None:
     """``idtyp`` decides where it is there; else only people's tokens have scopes. Roles say nothing."""
-    assert EntraUser.from_claims(judge(claims), "token").is_app is expected
+    assert EntraUser.from_claims(verify_claims(claims), "token").is_app is expected
 
 
 @pytest.mark.parametrize(
@@ -489,6 +489,6 @@ def test_odd_claims_turn_no_good_token_away(name: str) -> None:
     """A claim that no check needs may have any value, and a user is made of it all the same."""
     for value in ODD_VALUES:
         claims = user_claims(**{name: value})
-        user = EntraUser.from_claims(judge(claims), "token")
+        user = EntraUser.from_claims(verify_claims(claims), "token")
         assert user.claims == claims
         assert user.access_token == "token"

@@ -45,7 +45,7 @@ def id_claims(**changes: Any) -> dict[str, Any]:
     return user_claims(**{"azp": ABSENT, "azpacr": ABSENT, "scp": ABSENT, "nonce": "n-0S6"} | changes)
 
 
-def judge(
+def verify_claims(
     claims: dict[str, Any], policy: Policy = POLICY, nonce: str | None = "n-0S6", now: float = NOW
 ) -> dict[str, Any]:
     """What comes of a token with the claims."""
@@ -59,7 +59,7 @@ def judge(
 )
 def test_a_right_id_token_gives_its_claims(changes: dict[str, Any]) -> None:
     """For this client, with this nonce, beside this access token."""
-    assert judge(id_claims(**changes)) == id_claims(**changes)
+    assert verify_claims(id_claims(**changes)) == id_claims(**changes)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_right_id_token_gives_its_claims(changes: dict[str, Any]) -> None:
 def test_every_rule_is_kept(changes: dict[str, Any], code: str) -> None:
     """A claim that is wrong, missing or of another kind proves nothing."""
     with pytest.raises(InvalidToken) as caught:
-        judge(id_claims(**changes))
+        verify_claims(id_claims(**changes))
     assert caught.value.code == code
 
 
@@ -114,21 +114,21 @@ def test_the_signature_comes_first() -> None:
 @pytest.mark.parametrize("nonce", [ABSENT, "whatever"])
 def test_a_renewed_one_needs_no_nonce(nonce: object) -> None:
     """OpenID Connect Core, 12.2: there should not be any."""
-    assert judge(id_claims(nonce=nonce), nonce=None)
+    assert verify_claims(id_claims(nonce=nonce), nonce=None)
 
 
 def test_guests_are_kept_out_where_the_settings_say_so() -> None:
     """By the same setting as for bearer tokens; that is no fault of the token's."""
-    assert judge(id_claims(acct=1))
+    assert verify_claims(id_claims(acct=1))
     with pytest.raises(AccessDenied) as caught:
-        judge(id_claims(acct=1), replace(POLICY, allow_guests=False))
+        verify_claims(id_claims(acct=1), replace(POLICY, allow_guests=False))
     assert caught.value.code == "guest_not_allowed"
-    assert judge(id_claims(acct=0), replace(POLICY, allow_guests=False))
+    assert verify_claims(id_claims(acct=0), replace(POLICY, allow_guests=False))
 
 
 def test_nothing_of_a_token_is_repeated_in_full() -> None:
     """Messages show what differs, shortened, and never a nonce."""
     with pytest.raises(InvalidToken) as caught:
-        judge(id_claims(nonce="attackers-nonce"))
+        verify_claims(id_claims(nonce="attackers-nonce"))
     assert "nonce" in caught.value.message
     assert "attackers-nonce" not in caught.value.message

@@ -21,13 +21,13 @@ from tests.tokens import (
     token,
     user_claims,
 )
-from tests.validation.conftest import ANY_TENANT, POLICY, judge, signing_key
+from tests.validation.conftest import ANY_TENANT, POLICY, signing_key, verify_claims
 
 
 @pytest.mark.parametrize("claims", [user_claims(), app_claims()])
 def test_good_token_gives_its_claims(claims: dict[str, Any]) -> None:
     """What passes is returned as it was signed."""
-    assert judge(claims) == claims
+    assert verify_claims(claims) == claims
 
 
 @pytest.mark.parametrize(

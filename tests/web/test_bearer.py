@@ -33,7 +33,7 @@ def test_the_scheme_is_read_in_any_case(client: TestClient, emulator: EntraEmula
 
 
 def test_a_token_seen_before_still_needs_its_scheme(client: TestClient, emulator: EntraEmulator) -> None:
-    """What is remembered is found by the whole header, so nothing else in it lets anybody in."""
+    """What is cached is found by the whole header, so nothing else in it lets anybody in."""
     token = emulator.token()
     assert client.get("/me", headers=bearer(token)).status_code == 200
     for header in (token, f"Basic {token}", f"Bearer{token}", f" {token}", f"DPoP {token}"):
@@ -195,7 +195,7 @@ def test_several_side_by_side(entra: CamundaEntra, emulator: EntraEmulator, cloc
     app.get("/other")(_whoami(other))
     ours, theirs = bearer(emulator.token()), bearer(emulator.token(aud="api://other"))
     with TestClient(app) as client:
-        for _ in range(2):  # the second time the tokens are remembered
+        for _ in range(2):  # the second time the tokens are cached
             assert client.get("/one", headers=ours).status_code == 200
             assert client.get("/one", headers=theirs).status_code == 401
             assert client.get("/other", headers=ours).status_code == 401

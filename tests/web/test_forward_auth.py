@@ -231,7 +231,7 @@ def cookies_of(browser: Browser) -> dict[str, str]:
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
 
 
-async def test_a_token_that_cookies_had_no_room_for_is_remembered(
+async def test_a_token_that_cookies_had_no_room_for_is_cached(
     site: Site, emulator: EntraEmulator, clock: FakeClock
 ) -> None:
     """By the process that got it, at sign-in and at renewal, with the old cookie and the new one."""

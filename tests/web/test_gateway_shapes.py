@@ -119,7 +119,7 @@ class Envoy:
         self.service = service
 
     async def forward(self, request: httpx.Request) -> tuple[httpx.Headers | None, httpx.Response]:
-        """Drop headers, ask, replace headers, judge by roles, and route."""
+        """Drop headers, ask, replace headers, decide by roles, and route."""
         passed = httpx.Headers([each for each in request.headers.multi_items() if "_" not in each[0]])
         route = next(each for each in self.host["routes"] if is_for(each["match"], request.url.path))
         (guard,) = route.get("typed_per_filter_config", {"": {}}).values()

@@ -1,4 +1,4 @@
-"""What the OpenAPI document and the docs page say of signing in."""
+"""What the OpenAPI document and Swagger UI say of signing in."""
 
 import json
 import re
@@ -85,7 +85,7 @@ def test_install_fills_swagger_ui_in(app: FastAPI, entra: CamundaEntra) -> None:
 
 @pytest.mark.parametrize("own", [{"clientId": "mine"}, {"appName": "Operate"}])
 def test_what_the_application_set_itself_stays(entra: CamundaEntra, own: dict[str, str]) -> None:
-    """An application may sign its docs page in with another client, or add to what is filled in."""
+    """An application may sign its Swagger UI in with another client, or add to what is filled in."""
     app = FastAPI(swagger_ui_init_oauth=own)
     entra.install(app)
     assert app.swagger_ui_init_oauth is not None

@@ -1,4 +1,4 @@
-"""WebSockets are judged before they are accepted."""
+"""WebSockets are authenticated before they are accepted."""
 
 from typing import Any
 

@@ -276,7 +276,7 @@ async def test_a_router_alone_has_no_middleware_but_all_the_pages(
 
 
 def test_signing_in_needs_a_client_secret(emulator: EntraEmulator) -> None:
-    """The error names it; an API alone needs none, and its docs page asks Entra itself."""
+    """The error names it; an API alone needs none, and its Swagger UI asks Entra itself."""
     settings = emulator.settings().model_copy(update={"client_secret": None})
     entra = CamundaEntra(settings)
     with pytest.raises(SettingsError, match="CAMUNDA_IDENTITY_CLIENT_SECRET is not set"):
@@ -399,7 +399,7 @@ async def test_docs_can_be_for_those_who_signed_in(make_site: MakeSite) -> None:
         ({"direct_docs": True}, {}, "/operate", None),
     ],
 )
-async def test_the_docs_page_redeems_codes_where_it_can(
+async def test_swagger_ui_redeems_codes_where_it_can(
     make_site: MakeSite,
     install: dict[str, Any],
     settings: dict[str, Any],

@@ -1,4 +1,4 @@
-"""The token URL of the docs page: for that page alone, and with the secret kept here."""
+"""The token URL of Swagger UI: for that page alone, and with the secret kept here."""
 
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -27,7 +27,7 @@ FORM: Final = {
 
 
 async def code_for_docs(site: Site, browser: Browser) -> str:
-    """What Entra sends to the docs page's redirect URI."""
+    """What Entra sends to Swagger UI's redirect URI."""
     query = {
         "client_id": OPERATE,
         "response_type": "code",
@@ -47,7 +47,7 @@ async def ask(browser: Browser, headers: dict[str, str] | None = None, **form: A
     )
 
 
-async def test_the_docs_page_gets_tokens_and_renews_them(site: Site) -> None:
+async def test_swagger_ui_gets_tokens_and_renews_them(site: Site) -> None:
     """Entra's own answer, handed through; the token opens the API."""
     browser = site.browser()
     answer = await ask(browser, code=await code_for_docs(site, browser))
@@ -102,7 +102,7 @@ async def test_nobody_elses_page_gets_any(site: Site, headers: dict[str, str]) -
         ({"code": "x" * 8193}, "once"),
     ],
 )
-async def test_a_form_that_the_docs_page_would_not_send_is_refused(
+async def test_a_form_that_swagger_ui_would_not_send_is_refused(
     site: Site, changes: dict[str, Any], told: str
 ) -> None:
     """In the shape of OAuth errors, and without asking Entra."""
@@ -132,7 +132,7 @@ async def test_a_body_that_is_no_small_form_is_refused(site: Site, body: bytes, 
 
 
 async def test_entras_refusal_is_handed_through(site: Site) -> None:
-    """With status, error and description, which the docs page shows."""
+    """With status, error and description, which Swagger UI shows."""
     answer = await ask(site.browser(), code="1.Anonsense")
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_grant"
@@ -193,8 +193,8 @@ async def test_the_token_url_is_no_part_of_the_api(make_site: MakeSite, *, direc
     assert (await site.browser().http.get("/auth/token", headers=OURS)).status_code == 405
 
 
-async def test_the_redirect_uri_is_that_of_the_docs_page(make_site: MakeSite) -> None:
-    """Behind a base URL with a path, that is where the docs page is."""
+async def test_the_redirect_uri_is_that_of_swagger_ui(make_site: MakeSite) -> None:
+    """Behind a base URL with a path, that is where Swagger UI is."""
     site = make_site(base_url="https://apps.example/operate", url="https://apps.example")
     headers = {"Sec-Fetch-Site": "same-origin"}
     answer = await ask(site.browser(), headers, redirect_uri="https://apps.example/docs/oauth2-redirect")

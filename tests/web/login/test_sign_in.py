@@ -227,7 +227,7 @@ async def refused(browser_answer: httpx.Response, status: int, code: str) -> Non
 
 
 async def test_answers_without_a_state_are_refused(site: Site) -> None:
-    """Even when a sign-in is under way in this browser."""
+    """Even when a sign-in is in progress in this browser."""
     browser = site.browser()
     back = await browser.come_back()
     await refused(await browser.http.get(f"{CALLBACK}?code={query_of(back)['code']}"), 400, "login_expired")
