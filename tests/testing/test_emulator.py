@@ -127,7 +127,7 @@ def test_an_id_token(emulator: EntraEmulator) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"user": "Eve"}, {"application": "x"}, {"client": "x"}, {"tenant": "x"}])
-def test_strangers_are_told(emulator: EntraEmulator, wrong: dict[str, Any]) -> None:
+def test_unknown_names_are_reported(emulator: EntraEmulator, wrong: dict[str, Any]) -> None:
     """A name that the directory does not have is a mistake in the test."""
     with pytest.raises(ValueError, match="The directory has no"):
         emulator.token(**wrong)

@@ -180,7 +180,7 @@ async def refusal(assertion: str, client: Application, **about: Any) -> AadstsEr
     return problem
 
 
-async def test_a_certificate_named_by_its_sha_256_is_believed(signer: Signer) -> None:
+async def test_a_certificate_named_by_its_sha_256_is_accepted(signer: Signer) -> None:
     """PS256 with ``x5t#S256``, as Learn documents it; the same assertion may come again."""
     assertion = signer.assertion()
     await check(assertion, signer.application)
@@ -265,7 +265,7 @@ def msal_assertion(credential: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("by_thumbprint", [False, True], ids=["certificate", "thumbprint"])
-async def test_what_microsofts_own_client_sends_is_believed(
+async def test_assertions_of_microsofts_client_are_accepted(
     private: rsa.RSAPrivateKey, by_thumbprint: bool
 ) -> None:
     """Times are fractions, ``nbf`` is missing, thumbprints are padded and ``x5c`` may have line breaks."""

@@ -111,7 +111,7 @@ async def test_other_addresses_are_not_fetched(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["https://[", "https://a b\x00"])
-async def test_an_address_that_is_none_is_told(address: str) -> None:
+async def test_an_invalid_address_is_reported(address: str) -> None:
     """However it is broken."""
     await complaint(Network(**{DISCOVERY: DOCUMENT | {"jwks_uri": address}}))
 
@@ -158,13 +158,13 @@ async def test_a_slow_issuer_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("status", [204, 404, 500])
-async def test_other_statuses_are_told(status: int) -> None:
+async def test_other_statuses_are_reported(status: int) -> None:
     """The message has the address that answered so."""
     said = await complaint(Network(**{KEYS: httpx.Response(status)}))
     assert f"{KEYS} answered {status}" in said
 
 
-async def test_a_failing_connection_is_told() -> None:
+async def test_a_failing_connection_is_reported() -> None:
     """The message has the network's own."""
 
     def refuse(request: httpx.Request) -> httpx.Response:

@@ -260,7 +260,7 @@ def test_nothing_is_there_twice(parts: dict[str, Any], message: str) -> None:
         Tenant(TENANT, "One", "one.example", **parts)
 
 
-def test_all_that_is_there_twice_is_told_at_once() -> None:
+def test_all_duplicates_are_reported_at_once() -> None:
     """All duplicates are reported at once, so that one correction is enough."""
     users = (User("a"), User("a"), User("b"), User("b"), User("b"))
     with pytest.raises(ValueError, match="twice") as refused:

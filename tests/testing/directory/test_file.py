@@ -227,7 +227,7 @@ def test_certificates_are_pem_or_files_beside_the_directory(tmp_path: Path, monk
         (f"{'x' * 120}: 1", [f"['{'x' * 100}']: is unknown; it may have client_id"]),
     ],
 )
-def test_mistakes_are_told_with_place_line_and_remedy(members: str, expected: list[str]) -> None:
+def test_mistakes_are_reported_with_place_line_and_remedy(members: str, expected: list[str]) -> None:
     """One line for each."""
     found = mistakes_in(members)
     assert len(found) == len(expected)
@@ -302,7 +302,7 @@ def test_secrets_are_in_no_message(members: str, expected: list[str]) -> None:
         ("app_roles: x\n---\na: b", "expected a single document in the stream, but found another document"),
     ],
 )
-def test_yaml_that_cannot_be_read_is_told_with_line_and_column(members: str, expected: str) -> None:
+def test_invalid_yaml_is_reported_with_line_and_column(members: str, expected: str) -> None:
     """The message is the parser's, without names from the file."""
     (problem,) = problems(application(members))
     assert expected in problem
@@ -336,14 +336,14 @@ def test_yaml_that_cannot_be_read_is_told_with_line_and_column(members: str, exp
     ],
     ids=lambda value: None if isinstance(value, bytes) or len(value) > 100 else value,
 )
-def test_files_that_are_no_directory_are_told_in_a_sentence(
+def test_files_that_are_no_directory_are_reported_in_a_sentence(
     content: str | bytes, name: str, expected: str
 ) -> None:
     """Whatever the file is."""
     assert problems(content, name) == [expected]
 
 
-def test_files_that_cannot_be_read_are_told_in_a_sentence(tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_in_a_sentence(tmp_path: Path) -> None:
     """Missing ones, and what is no file."""
     (tmp_path / "folder.yaml").mkdir()
     for name, expected in (
@@ -356,7 +356,7 @@ def test_files_that_cannot_be_read_are_told_in_a_sentence(tmp_path: Path) -> Non
         assert refused.value.path == tmp_path / name
 
 
-def test_references_are_told_with_place_and_line() -> None:
+def test_references_are_reported_with_place_and_line() -> None:
     """All of them at once, as everything else; in the order of the file."""
     assert mistakes_in(
         "app_roles: [A]\n    assigned: [Nobody]\n    granted_roles:\n      " + f"{ID}2: [B, C]"

@@ -171,7 +171,7 @@ TO_THE_APPLICATION: list[tuple[dict[str, Any], str, int]] = [
 
 
 @pytest.mark.parametrize(("changes", "error", "code"), TO_THE_APPLICATION)
-async def test_errors_that_the_application_is_told(
+async def test_errors_that_are_sent_to_the_redirect_uri(
     client: Client, changes: dict[str, Any], error: str, code: int
 ) -> None:
     """The redirect is in Entra's spelling: lower-case escapes, and state last."""

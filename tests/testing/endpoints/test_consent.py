@@ -212,7 +212,9 @@ async def test_approval_cannot_be_made_up(browser: Browser, emulator: EntraEmula
     assert code_of(page.text) == 90094
 
 
-async def test_a_device_is_told_that_nobody_approved(client: Client, emulator: EntraEmulator) -> None:
+async def test_a_device_gets_an_error_when_approval_is_missing(
+    client: Client, emulator: EntraEmulator
+) -> None:
     """The ways out of the approval page keep the code that the person typed."""
     change_application(emulator, OPERATE, admin_consent=False, allow_public_client=True)
     change_tenant(emulator, user_consent=False)
@@ -367,7 +369,7 @@ async def test_without_consent_the_token_endpoint_refuses(browser: Browser) -> N
 
 
 @pytest.mark.parametrize("client_id", [OPERATE, UNRELATED])
-async def test_who_is_not_assigned_is_refused(
+async def test_users_who_are_not_assigned_are_refused(
     client: Client, emulator: EntraEmulator, client_id: str
 ) -> None:
     """50105 is on the page, for the client as for the API; with prompt=none it goes to the redirect URI."""
@@ -388,7 +390,7 @@ async def test_who_is_not_assigned_is_refused(
         ("be110000-0000-4000-8000-000000000002",),
     ],
 )
-async def test_who_is_assigned_passes(
+async def test_assigned_users_are_let_in(
     client: Client, emulator: EntraEmulator, assigned: tuple[str, ...]
 ) -> None:
     """A user is assigned by a group, or by name; others are refused."""

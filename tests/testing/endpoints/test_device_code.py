@@ -19,7 +19,7 @@ async def enter(client: Client, started: dict[str, Any], **form: str) -> str:
     return (await client.http.post(PAGE, data={"user_code": started["user_code"]} | form)).text
 
 
-async def test_the_message_tells_people_where_to_type_what(emulator: EntraEmulator, client: Client) -> None:
+async def test_the_message_has_address_and_code(emulator: EntraEmulator, client: Client) -> None:
     """A person can act on the message alone, and the address carries no code, as at Entra."""
     started = await client.start_device()
     assert started["verification_uri"] == emulator.base_url + PAGE
@@ -103,10 +103,10 @@ async def test_a_code_is_good_for_the_tenant_that_was_signed_in_to(
     assert claims_of(token)["tid"] == home
 
 
-async def test_a_person_who_was_thrown_out_meanwhile_is_not_signed_in(
+async def test_a_disabled_or_revoked_user_gets_no_device_token(
     emulator: EntraEmulator, client: Client
 ) -> None:
-    """The last look is at the time of the device's question: disabled, then revoked."""
+    """The account is checked when the device polls."""
     started = await client.start_device()
     await enter(client, started, user="Ada Admin")
     change_user(emulator, "Ada Admin", enabled=False)
@@ -139,7 +139,7 @@ async def test_a_tenant_may_go_while_a_device_waits(emulator: EntraEmulator, cli
 
 
 @pytest.mark.parametrize("name", ["Nobody", "gabi@fabrikam.example"])
-async def test_people_of_elsewhere_are_told_on_the_page(client: Client, name: str) -> None:
+async def test_users_of_another_tenant_get_the_error_page(client: Client, name: str) -> None:
     """The device waits on, for a user who can sign in."""
     started = await client.start_device()
     assert "AADSTS500" in await enter(client, started, user=name)

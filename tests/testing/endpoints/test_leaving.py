@@ -186,7 +186,7 @@ async def test_others_than_administrators_cannot(emulator: EntraEmulator, client
     assert "administrator: true" in (await consent(client)).text
 
 
-async def test_an_application_that_is_not_known_is_not_told(client: Client) -> None:
-    """Errors stay on the page."""
+async def test_errors_of_the_request_stay_on_the_page(client: Client) -> None:
+    """The redirect URI gets no response."""
     assert "AADSTS50011" in (await consent(client, redirect_uri="https://evil.example/")).text
     assert "AADSTS900144" in (await consent(client, scope=None)).text

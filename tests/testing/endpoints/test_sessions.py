@@ -123,8 +123,8 @@ async def test_a_hint_of_somebody_else_asks(adas: Browser) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["login", "select_account", "create"])
-async def test_prompts_that_ask_who_is_signed_in(adas: Browser, prompt: str) -> None:
-    """One person is signed in, and is asked nevertheless."""
+async def test_prompts_that_show_the_accounts(adas: Browser, prompt: str) -> None:
+    """There is one session, and the page is shown nevertheless."""
     await adas.open(prompt=prompt)
     assert adas.shows_accounts
 
@@ -190,7 +190,7 @@ async def test_a_sign_in_may_not_be_older_than_nothing(adas: Browser) -> None:
     assert code_of(answer["error_description"]) == 50058
 
 
-async def test_with_max_age_the_id_token_tells_when(adas: Browser, clock: FakeClock) -> None:
+async def test_with_max_age_the_id_token_has_auth_time(adas: Browser, clock: FakeClock) -> None:
     """``auth_time`` is that of the new sign-in, also in what is refreshed later; without it there is none."""
     clock.advance(1000)
     tokens = await adas.tokens(ADA, max_age=10)
@@ -252,7 +252,7 @@ async def test_the_cookie_fits_the_scheme(clock: FakeClock, base_url: str, attri
         assert "code" in await browser.arrive(prompt="none")
 
 
-async def test_who_is_deleted_is_signed_in_no_more(adas: Browser, emulator: EntraEmulator) -> None:
+async def test_a_deleted_user_has_no_session(adas: Browser, emulator: EntraEmulator) -> None:
     """The directory is asked each time."""
     change_tenant(emulator, users=tuple(each for each in emulator.tenant.users if each.name != ADA))
     page = await adas.open()
@@ -260,7 +260,7 @@ async def test_who_is_deleted_is_signed_in_no_more(adas: Browser, emulator: Entr
     assert "signed in<" not in page
 
 
-async def test_who_is_disabled_meanwhile_learns_so(adas: Browser, emulator: EntraEmulator) -> None:
+async def test_a_disabled_user_sees_the_error_page(adas: Browser, emulator: EntraEmulator) -> None:
     """The page offers another account; with prompt=none the error says that interaction is required."""
     change_user(emulator, ADA, enabled=False)
     assert code_of(await adas.open()) == 50057
@@ -271,16 +271,14 @@ async def test_who_is_disabled_meanwhile_learns_so(adas: Browser, emulator: Entr
     )
 
 
-async def test_who_is_disabled_meanwhile_does_not_pass_in_silence(
-    adas: Browser, emulator: EntraEmulator
-) -> None:
+async def test_a_disabled_user_gets_no_silent_sign_in(adas: Browser, emulator: EntraEmulator) -> None:
     """The application hears interaction_required."""
     change_user(emulator, ADA, enabled=False)
     answer = await adas.arrive(prompt="none")
     assert (answer["error"], code_of(answer["error_description"])) == ("interaction_required", 50057)
 
 
-async def test_what_the_directory_says_now_is_told(adas: Browser, emulator: EntraEmulator) -> None:
+async def test_tokens_have_what_the_directory_says_now(adas: Browser, emulator: EntraEmulator) -> None:
     """A session stores the user's identity, not the user's permissions."""
     change_user(emulator, ADA, roles={})
     tokens = await adas.tokens(prompt="none")

@@ -104,8 +104,8 @@ async def test_registrations_count_as_they_are_at_sign_out(emulator: EntraEmulat
     assert WEB not in (await sign_out(client, post_logout_redirect_uri=WEB)).text
 
 
-async def test_a_button_of_somebody_who_left_signs_out_nobody_else(client: Client) -> None:
-    """Pressed twice, or in a second tab, it does not reach who stays."""
+async def test_a_button_of_an_ended_session_ends_no_other(client: Client) -> None:
+    """Pressed twice, or in a second tab, it does not end the other session."""
     browser = await sign_in_two(client)
     ada, ben, _ = buttons_of((await sign_out(client)).text)
     assert "Ada Admin signed out" in (await sign_out(client, {"user": ada})).text
@@ -117,7 +117,7 @@ async def test_a_button_of_somebody_who_left_signs_out_nobody_else(client: Clien
     assert "Nobody was signed in" in (await sign_out(client, {"user": ben})).text
 
 
-async def test_who_presses_goes_back_to_the_application(client: Client) -> None:
+async def test_the_sign_out_page_redirects_to_the_application(client: Client) -> None:
     """The parameters of the request are kept by the page between."""
     await sign_in_two(client)
     page = await sign_out(client, post_logout_redirect_uri=WEB, state="s")

@@ -138,7 +138,7 @@ async def test_a_sign_in_may_name_several_resources(client: Client, emulator: En
     assert claims_of(emulator, second["access_token"], f"api://{UNRELATED}")["ver"] == "1.0"
 
 
-async def test_a_guests_address_is_told(client: Client, emulator: EntraEmulator) -> None:
+async def test_a_guests_address_is_in_the_token(client: Client, emulator: EntraEmulator) -> None:
     """Entra adds a guest's e-mail address by default, because the user principal name is none."""
     answer = await client.sign_in("Gabi Guest", scope=f"openid {OPERATE}/.default")
     code = answer.headers["location"].partition("code=")[2].partition("&")[0]

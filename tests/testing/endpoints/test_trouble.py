@@ -98,8 +98,8 @@ async def test_revoking_a_stranger_is_a_mistake_in_the_test(emulator: EntraEmula
         emulator.revoke("Eve")
 
 
-async def test_renewals_of_who_may_not_any_more(emulator: EntraEmulator, client: Client) -> None:
-    """The directory is asked each time: consent, policies, the account itself."""
+async def test_refresh_after_permissions_ended(emulator: EntraEmulator, client: Client) -> None:
+    """Each refresh looks into the directory: consent, policies, the account itself."""
     tokens = await Browser(client).tokens("Ada Admin")
     change_application(emulator, OPERATE, admin_consent=False)
     refused = await client.refresh(tokens)
@@ -118,7 +118,7 @@ async def test_renewals_of_who_may_not_any_more(emulator: EntraEmulator, client:
     assert codes_of(await client.refresh(tokens)) == [50173]
 
 
-async def test_renewals_of_who_is_gone(emulator: EntraEmulator, client: Client) -> None:
+async def test_refresh_after_the_user_is_gone(emulator: EntraEmulator, client: Client) -> None:
     """A deleted account has its own code."""
     tokens = await Browser(client).tokens("Ada Admin")
     change_tenant(emulator, users=())

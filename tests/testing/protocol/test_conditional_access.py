@@ -75,7 +75,9 @@ async def test_without_a_policy_there_is_one_factor(browser: Browser) -> None:
     assert claims_of(tokens["access_token"])["amr"] == ["pwd"]
 
 
-async def test_who_shows_no_second_factor_turns_away(browser: Browser, emulator: EntraEmulator) -> None:
+async def test_cancelling_the_second_factor_cancels_the_sign_in(
+    browser: Browser, emulator: EntraEmulator
+) -> None:
     """The redirect URI gets the error, and no session begins."""
     demand(emulator, ConditionalAccess("mfa"))
     await browser.open()
@@ -112,7 +114,7 @@ POLICIES = [
 
 
 @pytest.mark.parametrize(("policy", "scope", "name", "prompted"), POLICIES)
-async def test_whom_a_policy_concerns(
+async def test_users_and_resources_that_a_policy_applies_to(
     browser: Browser,
     emulator: EntraEmulator,
     policy: ConditionalAccess,
@@ -126,7 +128,7 @@ async def test_whom_a_policy_concerns(
     assert ("It is me" in await browser.press(name)) is prompted
 
 
-async def test_a_second_factor_is_not_shown_in_silence(browser: Browser, emulator: EntraEmulator) -> None:
+async def test_a_second_factor_needs_a_page(browser: Browser, emulator: EntraEmulator) -> None:
     """50076 has the claims that the next sign-in must satisfy."""
     await browser.arrive(BEN)
     demand(emulator, ConditionalAccess("mfa"))
@@ -138,7 +140,7 @@ async def test_a_second_factor_is_not_shown_in_silence(browser: Browser, emulato
     assert "code" in await browser.arrive(prompt="none")
 
 
-async def test_a_second_factor_is_not_shown_at_the_token_endpoint(
+async def test_a_second_factor_is_not_possible_at_the_token_endpoint(
     browser: Browser, emulator: EntraEmulator
 ) -> None:
     """A refresh token of before the policy is refused, with claims and suberror."""
@@ -150,7 +152,7 @@ async def test_a_second_factor_is_not_shown_at_the_token_endpoint(
     assert json.loads(refused["claims"])["access_token"]["capolids"]["essential"] is True
 
 
-async def test_who_is_blocked_learns_so(browser: Browser, emulator: EntraEmulator) -> None:
+async def test_a_blocked_user_sees_the_error_page(browser: Browser, emulator: EntraEmulator) -> None:
     """53003 is on the page, which offers another account; message_only where no page can be shown."""
     tokens = await browser.tokens(BEN)
     demand(emulator, ConditionalAccess("block", users=("ben@contoso.example",)))
@@ -165,7 +167,7 @@ async def test_who_is_blocked_learns_so(browser: Browser, emulator: EntraEmulato
     assert "code" in browser.answer
 
 
-async def test_who_has_registered_no_second_factor(browser: Browser, emulator: EntraEmulator) -> None:
+async def test_users_without_a_registered_second_factor(browser: Browser, emulator: EntraEmulator) -> None:
     """50079 is on the page, and where no page can be shown; without a policy it does not matter."""
     change_user(emulator, BEN, second_factor=False)
     tokens = await browser.tokens(BEN)
@@ -326,7 +328,7 @@ async def test_a_token_in_the_answer_itself_may_live_for_a_day(
     assert claims["exp"] - claims["iat"] == 86_400 + 300
 
 
-async def test_an_id_token_tells_contexts_where_its_reader_wants_it(
+async def test_an_id_token_has_contexts_if_its_client_requests_them(
     browser: Browser, emulator: EntraEmulator
 ) -> None:
     """As an optional claim of the client's registration."""

@@ -183,7 +183,7 @@ def with_groups(emulator: EntraEmulator, kind: str, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name", "groups", "roles"), TOLD)
-async def test_which_groups_are_told(
+async def test_groups_in_a_token(
     browser: Browser,
     emulator: EntraEmulator,
     kind: str,
@@ -251,7 +251,9 @@ async def test_assigned_groups_avoid_the_overage(browser: Browser, emulator: Ent
     assert "_claim_names" not in claims
 
 
-async def test_the_reader_decides_which_groups_are_told(browser: Browser, emulator: EntraEmulator) -> None:
+async def test_the_resource_decides_which_groups_are_in_its_token(
+    browser: Browser, emulator: EntraEmulator
+) -> None:
     """The API for the access token, the client for the ID token."""
     change_application(emulator, UNRELATED, group_membership_claims="None")
     tokens = await browser.tokens(ADA, scope=ABROAD)

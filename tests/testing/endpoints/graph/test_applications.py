@@ -103,7 +103,7 @@ async def test_what_is_written_takes_effect(
     assert resource["appRoles"][1]["value"] == "Off"
 
 
-async def test_a_secret_ends_when_it_is_told_to(graph: GraphClient, client: Client) -> None:
+async def test_a_secret_expires_at_its_time(graph: GraphClient, client: Client) -> None:
     """After two years by default; and what is no time is refused."""
     made = await create(graph)
     path = f"/v1.0/applications/{made['id']}/addPassword"
@@ -123,7 +123,7 @@ async def test_a_secret_ends_when_it_is_told_to(graph: GraphClient, client: Clie
     check_error(odd, 400, "Request_BadRequest")
 
 
-async def test_an_application_of_the_directory_is_shown_and_changed(
+async def test_an_application_of_the_directory_is_read_and_updated(
     graph: GraphClient, emulator: EntraEmulator
 ) -> None:
     """Its IDs are derived, and nested objects are merged member by member."""
@@ -192,7 +192,7 @@ async def test_consent_is_given_once_and_changed_after(graph: GraphClient, emula
     assert emulator.tenant.consents
 
 
-async def test_the_tenant_is_told(graph: GraphClient) -> None:
+async def test_the_organization_is_the_tenant(graph: GraphClient) -> None:
     """Its ID, by which issuers name it."""
     (organization,) = (await graph.get("/v1.0/organization", "User.Read")).json()["value"]
     assert organization["id"] == CONTOSO

@@ -147,7 +147,7 @@ async def test_an_unknown_property_is_refused(graph: GraphClient) -> None:
     assert "'displayname' on microsoft.graph.user" in check_error(answer, 400, "BadRequest")
 
 
-async def test_a_guest_is_told_as_one(graph: GraphClient) -> None:
+async def test_a_guests_claims(graph: GraphClient) -> None:
     """A guest has a user principal name of the tenant, and the address from home."""
     select = "mail,userPrincipalName,userType"
     answer = await graph.get("/v1.0/me", "User.Read", user="Gabi Guest", params={"$select": select})
@@ -177,7 +177,7 @@ async def test_an_unknown_user_is_not_found(graph: GraphClient, name: str) -> No
     assert f"'{name}'" in check_error(answer, 404, "Request_ResourceNotFound")
 
 
-async def test_who_left_is_not_found(graph: GraphClient, emulator: EntraEmulator) -> None:
+async def test_a_deleted_user_is_not_found(graph: GraphClient, emulator: EntraEmulator) -> None:
     """A token outlives its user."""
     token = graph.token("User.Read", "openid")
     tenant = emulator.tenant
@@ -198,7 +198,7 @@ async def test_nobody_has_a_photo(graph: GraphClient) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", ["/oidc/userinfo", "/common/openid/userinfo"])
-async def test_userinfo_tells_what_the_scopes_allow(graph: GraphClient, method: str, path: str) -> None:
+async def test_userinfo_has_the_claims_of_the_scopes(graph: GraphClient, method: str, path: str) -> None:
     """Names need profile, the address needs email (Learn: UserInfo endpoint)."""
     answer = await graph.send(method, path, "openid", "profile", "email")
     assert answer.headers["content-type"] == "application/json"
@@ -261,7 +261,7 @@ async def test_the_signed_in_persons_groups_need_user_read(graph: GraphClient, p
     }
 
 
-async def test_nested_groups_are_told_once(graph: GraphClient, emulator: EntraEmulator) -> None:
+async def test_nested_groups_are_listed_once(graph: GraphClient, emulator: EntraEmulator) -> None:
     """Membership is transitive, also around a circle; what is no security group only on demand."""
     outer = Group("Outer", MANY[0], member_of=("Inner",), security=False)
     inner = Group("Inner", MANY[1], member_of=("Outer", "Top"))
@@ -466,7 +466,7 @@ async def test_the_number_is_left_out_of_simple_queries(graph: GraphClient) -> N
     assert answer.json()["@odata.count"] == 2
 
 
-async def test_groups_are_described_to_whom_may_read_them(
+async def test_groups_have_properties_for_callers_who_may_read_them(
     graph: GraphClient, emulator: EntraEmulator
 ) -> None:
     """Others get the IDs alone (Learn: limited information returned for inaccessible member objects)."""
@@ -569,7 +569,7 @@ GRANTED: dict[str, tuple[str, str, list[str], Any]] = {
 
 @pytest.mark.parametrize("app_only", [True, False])
 @pytest.mark.parametrize(("method", "path", "permissions", "body"), GRANTED.values(), ids=GRANTED)
-async def test_with_the_permission_others_are_told_of(
+async def test_reading_others_with_the_permission(
     graph: GraphClient, method: str, path: str, permissions: list[str], body: Any, *, app_only: bool
 ) -> None:
     """Applications need a role, and users a permission of their client."""
