@@ -81,8 +81,8 @@ def test_the_flagged_packages_are_gone(python: Path) -> None:
 
 def test_the_core_tests_pass_without_the_flagged_packages(python: Path, tmp_path: Path) -> None:
     """Everything that judges tokens works from the wheel, with ecdsa, rsa and pyasn1 removed."""
-    (tmp_path / "tests").symlink_to(ROOT / "tests")
-    (tmp_path / "README.md").symlink_to(ROOT / "README.md")
+    for name in ("tests", "samples", "README.md"):
+        (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text("utf-8"), "utf-8")
     where = run(python, "-c", "import camunda_entra_fastapi as it; print(it.__file__)", cwd=tmp_path)
     assert "site-packages" in where
