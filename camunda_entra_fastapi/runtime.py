@@ -127,15 +127,10 @@ def build_runtime(
     )
     authentication = Authentication(validator, challenger)
     client = client_of(settings, clock, client_assertion)
-    can_seal = bool(_secrets(settings))
-    login_context = (
-        None
-        if client is None or not can_seal
-        else _login_context(settings, http, keys, authentication, clock, client=client)
-    )
     secrets = _secrets(settings)
-    signer = IdentitySigner(secrets, _deployment(settings)) if secrets else None
-    app_tokens = user_tokens = groups = None
+    login_context = app_tokens = user_tokens = groups = None
+    if client is not None and secrets:
+        login_context = _login_context(settings, http, keys, authentication, clock, client=client)
     shared = _shared_tokens(settings, login_context, clock)
     if client is not None:
         app_tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time, shared))
@@ -144,16 +139,16 @@ def build_runtime(
         tokens = require_credential(user_tokens, "CAMUNDA_ENTRA_GROUP_OVERAGE needs")
         groups = GraphGroups(http, tokens, url, graph_resource_of(url), clock.time)
     return Runtime(
-        settings,
-        http_client,
-        clock,
-        keys,
-        authentication,
-        login_context,
-        signer,
-        app_tokens,
-        user_tokens,
-        groups,
+        settings=settings,
+        http_client=http_client,
+        clock=clock,
+        keys=keys,
+        authentication=authentication,
+        login_context=login_context,
+        identity_signer=IdentitySigner(secrets, _deployment(settings)) if secrets else None,
+        app_tokens=app_tokens,
+        user_tokens=user_tokens,
+        groups=groups,
     )
 
 

@@ -13,7 +13,6 @@ from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, Observa
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
 
 from camunda_entra_fastapi import CamundaEntra
-from camunda_entra_fastapi.errors import EntraError
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -21,7 +20,7 @@ from camunda_entra_fastapi.token_validator import TokenValidator
 from tests.conftest import FakeClock
 from tests.remote.scripted import LIFETIME, ScriptedEntra
 from tests.tokens import NOW, token, user_claims
-from tests.validation.conftest import POLICY
+from tests.validation.conftest import POLICY, verdict
 from tests.web.conftest import bearer
 
 LOGGER: Final = "camunda_entra_fastapi"
@@ -88,15 +87,6 @@ def counts(reader: InMemoryMetricReader) -> dict[str, dict[tuple[object, ...], i
         for name, (_, points) in measured(reader).items()
         if name != "camunda_entra.validation.duration" and any(point.value for point in points.values())
     }
-
-
-async def verdict(validator: TokenValidator, text: str) -> str:
-    """The code of the refusal, or ``accepted``."""
-    try:
-        await validator.validate_text(text)
-    except EntraError as error:
-        return error.code
-    return "accepted"
 
 
 async def test_tokens_are_counted_by_outcome(validator: TokenValidator, reader: InMemoryMetricReader) -> None:

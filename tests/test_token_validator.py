@@ -27,7 +27,7 @@ from tests.tokens import (
     token,
     user_claims,
 )
-from tests.validation.conftest import POLICY
+from tests.validation.conftest import POLICY, verdict
 
 SKEW = int(POLICY.clock_skew)
 
@@ -80,15 +80,6 @@ def made(
 def signed_by(name: str, **claims: Any) -> str:
     """A good token signed with the key of that name."""
     return token(user_claims(**claims), dict(HEADER) | {"kid": name}, name)
-
-
-async def verdict(validator: TokenValidator, text: str) -> str:
-    """The code of the refusal, or ``accepted``."""
-    try:
-        await validator.validate_text(text)
-    except EntraError as error:
-        return error.code
-    return "accepted"
 
 
 async def refreshed(source: KeySource, clock: FakeClock) -> None:

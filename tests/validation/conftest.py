@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any, Final
 
+from camunda_entra_fastapi.errors import EntraError
+from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.validation.compact import parse
 from camunda_entra_fastapi.validation.keys import SigningKey, parse_keys
 from camunda_entra_fastapi.validation.policy import Policy
@@ -45,3 +47,12 @@ def verify_claims(
 ) -> dict[str, Any]:
     """The verified claims of a token that is signed rightly and says what is given."""
     return verify_access_token(parse(token(claims, header)), key or signing_key(), policy, now)
+
+
+async def verdict(validator: TokenValidator, text: str) -> str:
+    """The code of the refusal, or ``accepted``."""
+    try:
+        await validator.validate_text(text)
+    except EntraError as error:
+        return error.code
+    return "accepted"
