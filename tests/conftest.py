@@ -1,4 +1,4 @@
-"""What holds for every test: no network beyond this machine, no settings of the machine's own."""
+"""Fixtures for every test: no network beyond this machine, no settings of the machine's own."""
 
 import os
 import tempfile

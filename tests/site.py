@@ -41,17 +41,17 @@ def signing_key(name: str = "Entra's") -> SigningKey:
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """What lies between the site and Entra. By the end of a path, others may answer in Entra's place."""
+    """The connection between the site and Entra. For some paths, a test may respond in Entra's place."""
 
     def __init__(self, emulator: EntraEmulator) -> None:
         self._entra = emulator.http_client()
         self._instead: dict[str, Handler] = {}
         self.urls: list[httpx.URL] = []
-        """What was asked, wherever."""
+        """The URLs of all requests."""
         self.forms: list[dict[str, str]] = []
-        """What the token endpoint was sent."""
+        """The forms that were sent to the token endpoint."""
         self.tokens: list[dict[str, Any]] = []
-        """What Entra's own token endpoint answered."""
+        """The responses of Entra's own token endpoint."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Hand the request over to whoever answers it."""
@@ -64,7 +64,7 @@ class Wire(httpx.AsyncBaseTransport):
         return await self.pass_on(request)
 
     async def pass_on(self, request: httpx.Request) -> httpx.Response:
-        """What Entra answers."""
+        """Entra's response."""
         answer = await self._entra.request(
             request.method, request.url, content=await request.aread(), headers=request.headers
         )
@@ -194,8 +194,8 @@ class Browser:
 
     async def _press(self, page: httpx.Response, label: str) -> httpx.Response:
         for form in Page(page.text).forms:
-            for shown, sent in form.buttons:
-                if shown.startswith(label):
+            for text, sent in form.buttons:
+                if text.startswith(label):
                     target = urljoin(str(page.request.url), form.action or str(page.request.url))
                     return await self.entra.post(target, data=form.fields | sent)
         raise AssertionError(f"No button {label!r}: {page.text}")
@@ -212,7 +212,7 @@ class Site:
     clock: FakeClock
     url: str = HOME
     entrance: ASGIApp | None = None
-    """What browsers reach, if it is not the application itself."""
+    """The application that browsers reach, if it is another one."""
     opened: list[httpx.AsyncClient] = field(default_factory=list)
 
     def browser(self, like: Browser | None = None) -> Browser:
@@ -304,7 +304,7 @@ def register(emulator: EntraEmulator, *redirect_uris: str) -> None:
 
 
 def session_manager_of(site: Site) -> SessionManager:
-    """What keeps the site's sessions."""
+    """The site's session manager."""
     login_context = site.entra._runtimes[-1].login_context
     assert login_context is not None
     return login_context.sessions.manager

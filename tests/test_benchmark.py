@@ -43,9 +43,9 @@ def test_a_ratio_may_be_a_quarter_worse(
     now["ratios"][section]["ours"]["ratio"] = tolerated
     assert compare(THEN, now).regressions == []
     now["ratios"][section]["ours"]["ratio"] = worse
-    [told] = compare(THEN, now).regressions
+    [regression] = compare(THEN, now).regressions
     assert (
-        told
+        regression
         == f"Worse ratio: {section}, ours: {worse:.3f} instead of {2.0 if section == 'judging' else 0.97:.3f}"
     )
 
@@ -68,7 +68,7 @@ def test_instructions_of_other_versions_are_not_compared(now: dict[str, Any], na
 
 
 def test_ratios_of_another_processor_are_not_compared(now: dict[str, Any]) -> None:
-    """What is quick on one is not on another; the reader is told."""
+    """Ratios of different processors are not compared, and the report says so."""
     now["cpu"], now["ratios"]["judging"]["ours"]["ratio"] = "another", 99.0
     comparison = compare(THEN, now)
     assert comparison.regressions == []

@@ -73,11 +73,11 @@ def test_denial_keeps_its_scopes_or_says_that_none_would_help() -> None:
 
 
 def test_further_attributes_are_kept() -> None:
-    """What a client must ask for, and when to come again, travel with the error."""
-    asked: dict[str, Any] = {"access_token": {"acrs": {"essential": True, "value": "c1"}}}
-    error = InsufficientClaims("More.", asked)
-    assert error.claims == asked
-    assert error.claims is not asked
+    """The claims to request, and the time to wait, are members of the error."""
+    claims: dict[str, Any] = {"access_token": {"acrs": {"essential": True, "value": "c1"}}}
+    error = InsufficientClaims("More.", claims)
+    assert error.claims == claims
+    assert error.claims is not claims
     assert EntraUnavailable("keys_unavailable", "Later.", 2.5).retry_after == 2.5
 
 
@@ -108,7 +108,7 @@ def test_codes_are_a_fixed_set_with_meanings() -> None:
     ],
 )
 def test_quoted_value_is_short_printable_and_cannot_end_its_quotes(value: object, expected: str) -> None:
-    """What is repeated of a claim is safe in headers, logs and pages."""
+    """A quoted claim is safe in headers, logs and pages."""
     assert quoted(value) == expected
 
 
@@ -123,7 +123,7 @@ def test_quoted_value_is_cut_where_it_is_asked_to() -> None:
 )
 def test_quoted_value_is_always_printable_ascii(value: object) -> None:
     """Whatever the value, what is shown is one line of printable ASCII within one pair of quotes."""
-    shown = quoted(value)
-    assert re.fullmatch(r"'[ -~]*'", shown)
-    assert not set(shown[1:-1]) & set("'\"\\")
-    assert len(shown) <= 205
+    text = quoted(value)
+    assert re.fullmatch(r"'[ -~]*'", text)
+    assert not set(text[1:-1]) & set("'\"\\")
+    assert len(text) <= 205

@@ -38,11 +38,11 @@ CASES = {
 def status_and_code(
     settings: EntraSettings, issuer: str, jwks_uri: str, claims: dict[str, object]
 ) -> tuple[int, str | None, list[str]]:
-    """What an API says to the token, and the addresses that it asked."""
-    asked: list[str] = []
+    """An API's response to the token, and the addresses that it requested."""
+    requested: list[str] = []
 
     def publish(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
+        requested.append(str(request.url))
         if request.url.path.endswith("/.well-known/openid-configuration"):
             return httpx.Response(200, json={"issuer": issuer, "jwks_uri": jwks_uri})
         return httpx.Response(200, json={"keys": [jwk()]})
@@ -59,7 +59,7 @@ def status_and_code(
     with TestClient(app) as client:
         answer = client.get("/", headers={"Authorization": f"Bearer {token(claims)}"})
     code = None if answer.status_code == 200 else answer.json()["detail"]["code"]
-    return answer.status_code, code, asked
+    return answer.status_code, code, requested
 
 
 def settings(issuer: str, backend: str | None = None, **more: object) -> EntraSettings:
@@ -74,12 +74,12 @@ def test_a_token_of_the_issuer_passes_and_another_does_not(case: str) -> None:
     issuer, backend, jwks_uri = CASES[case]
     jwks_uri = jwks_uri or issuer.replace("/v2.0", "/discovery/v2.0/keys")
     found = settings(issuer, backend)
-    status, code, asked = status_and_code(found, issuer, jwks_uri, user_claims(iss=issuer))
+    status, code, requested = status_and_code(found, issuer, jwks_uri, user_claims(iss=issuer))
     assert (status, code) == (200, None)
     expected = jwks_uri
     if case == "behind a proxy":
         expected = f"https://proxy.example/entra/{TENANT}/discovery/v2.0/keys"
-    assert asked == [f"{found.issuer_backend_url.rstrip('/')}/.well-known/openid-configuration", expected]
+    assert requested == [f"{found.issuer_backend_url.rstrip('/')}/.well-known/openid-configuration", expected]
     other = user_claims(iss=issuer.replace(TENANT, OTHER_TENANT))
     assert status_and_code(found, issuer, jwks_uri, other)[:2] == (401, "issuer_mismatch")
 

@@ -49,8 +49,8 @@ SUBMODULES = [
 
 def loaded_by(code: str) -> list[str]:
     """The modules of ours and the heavy ones that a fresh interpreter has after the code."""
-    shown = f"{code}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    script = f"{code}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return [
         name
         for name in json.loads(done.stdout)
@@ -101,7 +101,7 @@ def test_importing_the_package_imports_nothing_else() -> None:
 
 
 def test_errors_come_without_a_framework() -> None:
-    """Who catches errors alone does not wait for FastAPI."""
+    """An import of errors alone does not load FastAPI."""
     assert loaded_by("from camunda_entra_fastapi import EntraError, SettingsError") == [
         "camunda_entra_fastapi",
         "camunda_entra_fastapi.errors",
@@ -122,13 +122,13 @@ def test_every_public_name_is_there_and_seen(module: object) -> None:
 def test_type_checkers_are_told_what_there_is(module: object) -> None:
     """The imports that only they read are the public names, no more and no less."""
     source = Path(str(getattr(module, "__file__"))).read_text("utf-8")  # noqa: B009 - of either module
-    told = [
+    revealed = [
         alias.name
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("camunda_entra_fastapi")
         for alias in node.names
     ]
-    assert sorted(told) == getattr(module, "__all__")  # noqa: B009 - of either module
+    assert sorted(revealed) == getattr(module, "__all__")  # noqa: B009 - of either module
 
 
 def test_a_star_gives_the_public_names() -> None:

@@ -245,12 +245,12 @@ def test_caches_are_as_before_when_overriding_ends(
     """Nothing is fetched again, and nothing that was trusted meanwhile is cached."""
     token, foreign = token_of(emulator), token_of(other)
     assert verdict(everywhere, token) == "accepted"
-    asked = len(emulator.requests)
+    count = len(emulator.requests)
     with entra.overridden(other.settings(), http_client=other.http_client()):
         assert verdict(everywhere, foreign) == "accepted"
     emulator.down()
     assert verdict(everywhere, token) == "accepted"
-    assert len(emulator.requests) == asked
+    assert len(emulator.requests) == count
     assert verdict(everywhere, foreign) == "key_unknown"
 
 
@@ -265,7 +265,7 @@ def test_caches_are_as_before_when_overriding_ends(
 def test_a_token_accepted_before_is_validated_again_under_other_settings(
     entra: CamundaEntra, everywhere: FastAPI, emulator: EntraEmulator, changed: dict[str, str], code: str
 ) -> None:
-    """What is cached of a token under one policy counts for nothing under the next."""
+    """A user that is cached under one policy is not used under the next."""
     token = token_of(emulator)
     assert [verdict(everywhere, token) for _ in range(2)] == ["accepted", "accepted"]
     with entra.overridden(emulator.settings(**changed), http_client=emulator.http_client()):

@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 @pytest.fixture
 def first_block(monkeypatch: pytest.MonkeyPatch) -> tuple[EntraEmulator, dict[str, Any]]:
-    """What README's first block defines, with the six variables set to a local Entra's."""
+    """The names of README's first block, with the six variables of an emulator."""
     emulator = EntraEmulator()
     for name, value in emulator.environment().items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""What operators see: OpenTelemetry's numbers, and the lines of the one logger."""
+"""Metrics and log lines for operators."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ from tests.web.conftest import bearer
 LOGGER: Final = "camunda_entra_fastapi"
 
 Points = dict[frozenset[tuple[str, Any]], Any]
-"""What was measured since the last look, by attributes."""
+"""The measurements since the last read, by attributes."""
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,13 @@ def reader() -> InMemoryMetricReader:
     reader = InMemoryMetricReader(preferred_temporality=deltas)
     provider = MeterProvider([reader], shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
+    # The provider is not shut down: it stays the global one, and a closed one warns each new application.
     return reader
 
 
 @pytest.fixture(autouse=True)
 def look_afresh(reader: InMemoryMetricReader) -> None:
-    """What other tests counted is gone."""
+    """Discard the counts of other tests."""
     reader.get_metrics_data()
 
 

@@ -52,7 +52,7 @@ def source(entra: ScriptedEntra, clock: FakeClock) -> KeySource:
 
 @pytest.fixture
 def validator(source: KeySource, clock: FakeClock) -> TokenValidator:
-    """What is under test."""
+    """The validator under test."""
     return made(source, clock)
 
 
@@ -113,11 +113,11 @@ async def test_a_token_seen_before_is_not_verified_again(
     again = [await validator.validate_text(text) for _ in range(10)]
     assert all(user is first for user in again)
     assert verified == [KEY_ID]
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
 
 
 async def test_another_spelling_is_another_token(validator: TokenValidator, verified: list[str]) -> None:
-    """What was verified is the whole text, the signature included."""
+    """The cache key is the whole text, the signature included."""
     text = token(user_claims())
     await validator.validate_text(text)
     head, _, signature = text.rpartition(".")
@@ -190,20 +190,20 @@ async def test_a_refresh_that_changes_nothing_forgets_nothing(
     await refreshed(source, clock)
     assert await verdict(validator, text) == "accepted"
     assert verified == [KEY_ID]
-    assert entra.asked.count("keys") == 4
+    assert entra.requested.count("keys") == 4
 
 
 async def test_two_with_other_audiences_share_keys_but_no_verdicts(
     source: KeySource, entra: ScriptedEntra, clock: FakeClock
 ) -> None:
-    """What one caches says nothing about the other."""
+    """The cache of one is not used by the other."""
     one = made(source, clock)
     other = made(source, clock, replace(POLICY, audiences=frozenset({"api://other"})))
     ours, theirs = token(user_claims()), token(user_claims(aud="api://other"))
     for _ in range(2):
         assert [await verdict(one, text) for text in (ours, theirs)] == ["accepted", "audience_mismatch"]
         assert [await verdict(other, text) for text in (ours, theirs)] == ["audience_mismatch", "accepted"]
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
 
 
 async def test_no_more_is_cached_than_the_size_allows(
@@ -226,7 +226,7 @@ async def test_what_is_no_token_is_refused_without_asking_entra(
     """A stranger's nonsense costs no request."""
     with pytest.raises(InvalidToken):
         await validator.validate_text(text)
-    assert entra.asked == []
+    assert entra.requested == []
 
 
 async def test_an_unknown_key_is_a_bad_token(validator: TokenValidator, entra: ScriptedEntra) -> None:
@@ -235,7 +235,7 @@ async def test_an_unknown_key_is_a_bad_token(validator: TokenValidator, entra: S
         await validator.validate_text(signed_by("foreign"))
     assert caught.value.code == "key_unknown"
     assert "another tenant or cloud" in caught.value.message
-    assert entra.asked == ["discovery", "keys", "keys"]
+    assert entra.requested == ["discovery", "keys", "keys"]
 
 
 async def test_a_guest_who_is_not_let_in_is_not_cached(source: KeySource, clock: FakeClock) -> None:
@@ -282,14 +282,14 @@ async def test_three_hundred_first_tokens_at_once_are_one_fetch(
     bad = [token(user_claims(aud=CLIENT_ID[::-1]))] * 150
     verdicts = await asyncio.gather(*(verdict(validator, text) for text in good + bad))
     assert verdicts == ["accepted"] * 150 + ["audience_mismatch"] * 150
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
 
 
 # What comes with a sign-in
 
 
 def id_token(**changes: Any) -> str:
-    """What Entra says to an application of somebody who signs in."""
+    """The claims of Entra's ID token for an application."""
     return token(user_claims(**{"azp": ABSENT, "azpacr": ABSENT, "scp": ABSENT, "nonce": "n"} | changes))
 
 
@@ -313,7 +313,7 @@ async def test_an_access_token_of_our_own_gives_its_claims(
     for _ in range(2):
         assert await validator.validate_own_access_token(token(claims)) == claims
     assert len(verified) == 2
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
 
 
 @pytest.mark.parametrize("client_id", [CLIENT_ID, CLIENT_ID.upper()])
@@ -352,7 +352,7 @@ async def test_an_id_token_gives_its_claims(validator: TokenValidator, entra: Sc
     at_hash = urlsafe_b64encode(sha256(b"a.b.c").digest()[:16]).rstrip(b"=").decode()
     claims = await validator.validate_id_token(id_token(at_hash=at_hash), nonce="n", access_token="a.b.c")
     assert claims["name"] == "Ada Example"
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
     with pytest.raises(InvalidToken) as caught:
         await validator.validate_id_token(id_token(at_hash=at_hash), nonce="n", access_token="a.b.d")
     assert caught.value.code == "at_hash_mismatch"
@@ -374,7 +374,7 @@ async def test_an_id_token_is_validated_at_the_time_that_it_is(
 async def test_a_key_that_entra_has_just_changed_is_fetched_at_sign_in(
     validator: TokenValidator, entra: ScriptedEntra, *, is_id_token: bool
 ) -> None:
-    """Whoever signs in after a change of keys does not wait for the next refresh."""
+    """A sign-in after a rollover does not wait for the next refresh."""
     claims = user_claims(azp=CLIENT_ID, nonce="n")
     assert await refused(validator, token(claims), is_id_token=is_id_token) == "accepted"
     rotated = token(claims, dict(HEADER) | {"kid": "next"}, "next")
@@ -391,5 +391,5 @@ async def test_without_keys_nobody_signs_in(
     entra.down()
     for text in ("", "a.b.c", "x" * 20_000):
         assert (await refused(validator, text, is_id_token=is_id_token)).startswith("token_")
-    assert entra.asked == []
+    assert entra.requested == []
     assert await refused(validator, id_token(), is_id_token=is_id_token) == "keys_unavailable"

@@ -79,7 +79,7 @@ def token(claims: object, header: object = HEADER, name: str = KEY_ID) -> str:
 
 
 def user_claims(**changes: Any) -> dict[str, Any]:
-    """What Entra says of a person who uses an application; ABSENT leaves a claim out."""
+    """The claims of an access token with a user; ABSENT leaves a claim out."""
     claims = {
         "aud": CLIENT_ID,
         "iss": ISSUER,
@@ -100,7 +100,7 @@ def user_claims(**changes: Any) -> dict[str, Any]:
 
 
 def app_claims(**changes: Any) -> dict[str, Any]:
-    """What Entra says of an application that acts of its own accord."""
+    """The claims of an application's own access token."""
     return user_claims(
         **{
             "name": ABSENT,
@@ -118,11 +118,11 @@ class PublicKey:
 
     def __init__(self, name: str = KEY_ID) -> None:
         self._key = private_key(name).public_key()
-        self.asked = 0
+        self.verifications = 0
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Whether the signature was made over the input with the key's private half."""
-        self.asked += 1
+        self.verifications += 1
         try:
             self._key.verify(signature, signing_input, padding.PKCS1v15(), hashes.SHA256())
         except InvalidSignature:

@@ -19,14 +19,14 @@ _SURROUNDINGS: Final = ("python", "openssl", "packages")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs: ``regressions`` are to be mended, ``notes`` to be read."""
+    """The differences: ``regressions`` to fix, ``notes`` to read."""
 
     regressions: list[str]
     notes: list[str]
 
 
 def as_baseline(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a report, what a later one is compared with."""
+    """The part of a report that later ones are compared with."""
     kept = {name: report[name] for name in ("date", "cpu", *_SURROUNDINGS)}
     kept["ratios"] = {
         section: {
@@ -43,7 +43,7 @@ def as_baseline(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compare(baseline: Mapping[str, Any], now: Mapping[str, Any]) -> Comparison:
-    """What became worse by more than is tolerated, and what cannot be compared."""
+    """The regressions beyond the tolerance, and what cannot be compared."""
     regressions, notes = [], []
     others = [name for name in _SURROUNDINGS if baseline[name] != now[name]]
     if not now["instructions"]:

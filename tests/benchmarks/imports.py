@@ -1,4 +1,4 @@
-"""What importing the package takes beyond what importing its dependencies does."""
+"""The time to import the package, beyond that of its dependencies."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any, Final
 from tests.benchmarks.measurement import Goal, Row, row_of
 
 USED: Final = "from camunda_entra_fastapi import CamundaEntra, EntraSettings, EntraUser"
-"""What a service imports; the package loads its parts when they are named."""
+"""The imports of a service; the package loads its submodules on access."""
 
 _LOADED: Final = f"""
 import json, sys

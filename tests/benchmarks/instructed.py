@@ -1,4 +1,4 @@
-"""What ``instructions`` has callgrind run: each contender's work between two marks."""
+"""The program that ``instructions`` runs under callgrind: each contender's work between two marks."""
 
 import asyncio
 import gc

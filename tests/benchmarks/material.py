@@ -1,4 +1,4 @@
-"""What is measured with: one key, and many tokens as Entra issues them, signed before the clock starts."""
+"""The material of the benchmark: one key, and many tokens of Entra's form, signed before the clock starts."""
 
 import base64
 import json

@@ -21,7 +21,7 @@ Work = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is good enough, the limit included."""
+    """The goal, the limit included."""
 
     limit: float
     at_least: bool = False
@@ -55,7 +55,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was measured of one contender.
+    """The measurements of one contender.
 
     Attributes:
         name: What the row is called.

@@ -1,4 +1,4 @@
-"""What cached tokens cost: memory, time to find one among many, and the garbage collector's full pass."""
+"""The cost of cached tokens: memory, time to find one among many, and the garbage collector's full pass."""
 
 import gc
 import time

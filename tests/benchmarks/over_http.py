@@ -31,7 +31,7 @@ SEEN: Final = "ours, bearer token seen before"
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """What came of one run of wrk."""
+    """The result of one run of wrk."""
 
     rate: float
     cost: float
@@ -50,7 +50,7 @@ class _Running:
     workers: int = 1
     sample: _Sample = field(init=False)
     beside: _Sample = field(init=False)
-    """What the floor reached, right before and after."""
+    """The result of the floor, right before and after."""
 
     def work(self, seconds: int) -> _Sample:
         """Answer for that long."""
@@ -105,7 +105,7 @@ def throughput(rounds: int, seconds: int) -> list[Row]:
 
 
 def _row(same: Sequence[_Running]) -> Row:
-    """Of one contender in all rounds."""
+    """The results of one contender in all rounds."""
     figures = {
         "requests/s": median(each.sample.rate for each in same),
         "processor us": median(each.sample.cost for each in same) * 1e6,

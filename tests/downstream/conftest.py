@@ -43,7 +43,7 @@ def entra(make_entra: Callable[..., CamundaEntra]) -> CamundaEntra:
 
 
 def grants(wire: Wire) -> list[dict[str, str]]:
-    """What the token endpoint was asked."""
+    """The requests to the token endpoint."""
     return [dict(form) for form in wire.forms]
 
 
@@ -72,6 +72,6 @@ def api() -> Api:
 
 
 def challenge(claims: object) -> str:
-    """What an API answers that wants to see claims (Learn: claims challenges)."""
+    """The response of an API that requires claims (Learn: claims challenges)."""
     encoded = base64.b64encode(json.dumps(claims).encode()).decode()
     return f'Bearer realm="", authorization_uri="https://x", error="insufficient_claims", claims="{encoded}"'

@@ -77,7 +77,7 @@ async def test_every_client_sends_the_token(
 
 
 async def test_a_thousand_calls_at_once_fetch_one_token(entra: CamundaEntra, wire: Wire) -> None:
-    """Of whoever asks for the same scope; another scope has a token of its own."""
+    """All callers with the same scope share a token; another scope has its own."""
     auths = [entra.client_credentials(SCOPE) for _ in range(10)]
     tokens = await asyncio.gather(*(auths[number % 10].token() for number in range(1000)))
     assert set(tokens) == {wire.tokens[0]["access_token"]}
@@ -110,7 +110,7 @@ async def test_a_token_is_renewed_ahead_of_time(entra: CamundaEntra, wire: Wire,
     event = wire.hang("/token")
     assert {await auth.token() for _ in range(20)} == {first}
     event.set()
-    second = await landed(auth, first)
+    second = await next_token(auth, first)
     assert (second, len(wire.forms)) == (wire.tokens[1]["access_token"], 2)
 
 
@@ -119,7 +119,7 @@ def wire_life(wire: Wire) -> int:
     return int(wire.tokens[-1]["expires_in"])
 
 
-async def landed(auth: Any, old: str) -> str:
+async def next_token(auth: Any, old: str) -> str:
     """The token that takes the old one's place in a moment."""
     deadline = time.monotonic() + PATIENCE
     while (token := await auth.token()) == old:
@@ -136,7 +136,7 @@ async def test_entra_says_when_to_renew(entra: CamundaEntra, wire: Wire, clock: 
     clock.advance(599)
     assert (await auth.token(), len(wire.forms)) == (first, 1)
     clock.advance(2)
-    await landed(auth, first)
+    await next_token(auth, first)
     assert len(wire.forms) == 2
 
 
@@ -178,21 +178,21 @@ async def test_the_pause_grows_while_entra_stays_away(
         with pytest.raises(EntraUnavailable) as error:
             await auth.token()
         assert error.value.retry_after == pytest.approx(pause)
-        asked = len(wire.forms)
+        count = len(wire.forms)
         clock.advance(pause - 0.5)
         with pytest.raises(EntraUnavailable):
             await auth.token()
-        assert len(wire.forms) == asked
+        assert len(wire.forms) == count
         clock.advance(0.5)
 
 
-@pytest.mark.parametrize(("asked", "waited"), [("60", 60), ("7200", 3600), ("", 1), ("soon", 1)])
+@pytest.mark.parametrize(("retry_after", "waited"), [("60", 60), ("7200", 3600), ("", 1), ("soon", 1)])
 async def test_entra_is_left_alone_for_as_long_as_it_asks(
-    entra: CamundaEntra, wire: Wire, clock: FakeClock, asked: str, waited: float
+    entra: CamundaEntra, wire: Wire, clock: FakeClock, retry_after: str, waited: float
 ) -> None:
     """429 with Retry-After, an hour at most."""
     auth = entra.client_credentials(SCOPE)
-    wire.answer("/token", 429, text="Too Many Requests", headers={"Retry-After": asked})
+    wire.answer("/token", 429, text="Too Many Requests", headers={"Retry-After": retry_after})
     for ahead in (0, waited - 0.5):
         clock.advance(ahead)
         with pytest.raises(EntraUnavailable) as error:
@@ -269,7 +269,7 @@ async def test_many_that_are_refused_at_once_replace_the_token_once(entra: Camun
 async def test_without_another_token_the_apis_word_is_the_answer(
     entra: CamundaEntra, wire: Wire, api: Api, library: ModuleType, blocking: bool
 ) -> None:
-    """Whoever calls sees 401, and no error of the way to another token."""
+    """The caller sees the API's 401, and no error of the token request."""
     auth = entra.client_credentials(SCOPE)
     assert await call(library, blocking, api, auth) == 200
     wire.fail("/token")
@@ -277,17 +277,17 @@ async def test_without_another_token_the_apis_word_is_the_answer(
     assert await call(library, blocking, api, auth) == 401
 
 
-@pytest.mark.parametrize("wanted", [{"acrs": {"essential": True, "value": "c1"}}, {"nbf": {"value": "1"}}])
+@pytest.mark.parametrize("claims", [{"acrs": {"essential": True, "value": "c1"}}, {"nbf": {"value": "1"}}])
 async def test_the_claims_that_an_api_wants_are_asked_for(
-    entra: CamundaEntra, wire: Wire, api: Api, wanted: dict[str, Any]
+    entra: CamundaEntra, wire: Wire, api: Api, claims: dict[str, Any]
 ) -> None:
     """Together with what this client is capable of."""
     auth = entra.client_credentials(SCOPE)
     old = await auth.token()
     api.refused = lambda token: token == old
-    api.challenge = challenge({"access_token": wanted})
+    api.challenge = challenge({"access_token": claims})
     assert await call(httpx, False, api, auth) == 200
-    assert json.loads(grants(wire)[1]["claims"]) == {"access_token": CAPABILITY["access_token"] | wanted}
+    assert json.loads(grants(wire)[1]["claims"]) == {"access_token": CAPABILITY["access_token"] | claims}
 
 
 @pytest.mark.parametrize(
@@ -453,7 +453,7 @@ async def test_secrets_and_tokens_are_shown_nowhere(
     entra: CamundaEntra, wire: Wire, api: Api, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither in logs of any level, nor in what objects say of themselves, nor in errors and their causes."""
-    shown: list[str] = []
+    texts: list[str] = []
     with caplog.at_level(logging.DEBUG):
         auth = entra.client_credentials(SCOPE)
         await call(httpx, False, api, auth)
@@ -468,13 +468,13 @@ async def test_secrets_and_tokens_are_shown_nowhere(
             wire.change("/token", change)
             with pytest.raises((EntraRefused, EntraUnavailable)) as error:
                 await auth.token()
-            shown += traceback.format_exception(error.value)
+            texts += traceback.format_exception(error.value)
         tokens: Any = auth._tokens()
-        shown += [
+        texts += [
             repr(each) for each in (auth, tokens, tokens._client, tokens._client.credential, entra.settings)
         ]
-        shown.append(repr(tokens._cached))
+        texts.append(repr(tokens._cached))
     secrets = wire.secrets() - {"None"}
     assert len(secrets) > 5
-    said = caplog.text + "".join(shown)
+    said = caplog.text + "".join(texts)
     assert not [secret for secret in secrets if secret in said]

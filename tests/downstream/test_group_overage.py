@@ -70,8 +70,8 @@ async def ask(site: Site, path: str, token: str) -> httpx.Response:
     return await site.browser().http.get(path, headers={"Authorization": f"Bearer {token}"})
 
 
-def asked(site: Site) -> list[str]:
-    """What Graph was asked."""
+def graph_requests(site: Site) -> list[str]:
+    """The requests to Graph."""
     return [str(url) for url in site.wire.urls if "graph.microsoft.com" in str(url)]
 
 
@@ -85,7 +85,7 @@ async def test_graph_tells_what_the_token_cannot(site: Site, emulator: EntraEmul
             assert answer.json() == 300
     assert code_of(await ask(site, "/out", token)) == "group_missing"
     assert code_of(await ask(site, "/any-out", token)) == "permission_missing"
-    assert asked(site) == [f"{GRAPH}/me/getMemberObjects"]
+    assert graph_requests(site) == [f"{GRAPH}/me/getMemberObjects"]
     (form,) = [form for form in site.wire.forms if "assertion" in form]
     assert (form["scope"], form["assertion"]) == ("https://graph.microsoft.com/User.Read", token)
 
@@ -95,7 +95,7 @@ async def test_sessions_are_looked_up_as_well(site: Site) -> None:
     browser = await site.browser().signed_in()
     assert (await browser.http.get("/in")).json() == 300
     assert (await browser.http.get("/out")).status_code == 403
-    assert len(asked(site)) == 1
+    assert len(graph_requests(site)) == 1
 
 
 async def test_gateways_get_the_answer_and_the_list(site: Site, emulator: EntraEmulator) -> None:
@@ -112,17 +112,17 @@ async def test_a_token_that_lists_its_groups_asks_nobody(site: Site, emulator: E
     token = emulator.token(user="Ben Reader", groups=[hers(7), hers(299)])
     assert (await ask(site, "/in", token)).json() == 2
     assert (await ask(site, "/out", token)).status_code == 403
-    assert asked(site) == []
+    assert graph_requests(site) == []
 
 
 async def test_groups_are_cached_for_five_minutes(
     site: Site, emulator: EntraEmulator, clock: FakeClock
 ) -> None:
-    """Of each person; whatever token they come with."""
+    """The groups of each user, with any token."""
     for wait, count in ((0, 1), (299, 1), (2, 2)):
         clock.advance(wait)
         assert (await ask(site, "/in", emulator.token(user=ADA))).status_code == 200
-        assert len(asked(site)) == count
+        assert len(graph_requests(site)) == count
 
 
 async def test_fifty_requests_at_once_ask_once(site: Site, emulator: EntraEmulator) -> None:
@@ -134,7 +134,7 @@ async def test_fifty_requests_at_once_ask_once(site: Site, emulator: EntraEmulat
     waiting.pop().cancel()
     event.set()
     assert {(await each).status_code for each in waiting} == {200}
-    assert len(asked(site)) == 1
+    assert len(graph_requests(site)) == 1
 
 
 async def test_nobody_is_taken_for_somebody_else(site: Site, emulator: EntraEmulator) -> None:
@@ -146,13 +146,13 @@ async def test_nobody_is_taken_for_somebody_else(site: Site, emulator: EntraEmul
         site.wire.answer("/getMemberObjects", 200, json={"value": ids})
         answer = await ask(site, "/in", emulator.token(user=ADA, oid=None, sub=subject, **overage))
         assert answer.status_code == (200 if subject == "first" else 403)
-        assert len(asked(site)) == min(number, 2)
+        assert len(graph_requests(site)) == min(number, 2)
 
 
 async def test_what_is_cached_is_bounded(
     site: Site, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who was not looked up for longest is forgotten first."""
+    """The least recently used user is evicted first."""
     monkeypatch.setattr("camunda_entra_fastapi.downstream.graph.MAX_CACHED", 500)
     overage: dict[str, Any] = {"_claim_names": {"groups": "src1"}}
     people = [str(uuid.UUID(int=number)) for number in range(3)]
@@ -168,7 +168,7 @@ async def test_what_is_cached_is_bounded(
 
     for number, count in ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 4)):
         await come(people[number])
-        assert len(asked(site)) == count
+        assert len(graph_requests(site)) == count
 
 
 PAGES: Final = f"{GRAPH}/me/transitiveMemberOf?$select=id&$top=999"
@@ -188,14 +188,14 @@ def in_pages(site: Site, *pages: Any) -> None:
 
 async def test_more_than_graph_tells_at_once_come_page_by_page(site: Site, emulator: EntraEmulator) -> None:
     """Graph says where the next page is."""
-    following = f"{GRAPH}/me/transitiveMemberOf?$skiptoken=x"
+    next_link = f"{GRAPH}/me/transitiveMemberOf?$skiptoken=x"
     in_pages(
         site,
-        {"value": [{"id": hers(7)}], "@odata.nextLink": following},
+        {"value": [{"id": hers(7)}], "@odata.nextLink": next_link},
         {"value": [{"id": hers(299)}, {"id": hers(1)}]},
     )
     assert (await ask(site, "/in", emulator.token(user=ADA))).json() == 3
-    assert asked(site)[1:] == [PAGES, following]
+    assert graph_requests(site)[1:] == [PAGES, next_link]
 
 
 async def test_pages_are_read_from_graph_alone_and_not_for_ever(
@@ -212,7 +212,7 @@ async def test_pages_are_read_from_graph_alone_and_not_for_ever(
         in_pages(site, *pages)
         answer = await ask(site, "/in", emulator.token(user=ADA))
         assert (answer.status_code, code_of(answer)) == (502, "entra_failed")
-    assert not [url for url in asked(site) if "evil" in url]
+    assert not [url for url in graph_requests(site) if "evil" in url]
 
 
 async def test_a_page_that_is_refused_is_told(site: Site, emulator: EntraEmulator) -> None:
@@ -243,7 +243,7 @@ async def test_what_graph_does_not_tell_is_no_empty_list(
     for _ in range(2):
         answer = await ask(site, "/in", emulator.token(user=ADA))
         assert (answer.status_code, code_of(answer)) == expected
-    assert len(asked(site)) == 2
+    assert len(graph_requests(site)) == 2
 
 
 @pytest.mark.parametrize("page", [{}, {"value": {}}, {"value": ["x"]}, {"value": [{"id": 1}]}])
@@ -271,11 +271,11 @@ async def test_nobody_is_asked_unless_it_is_set_up(
     answer = await ask(site, "/in", emulator.token(user=ADA))
     assert (answer.status_code, code_of(answer)) == (403, "groups_not_listed")
     assert "CAMUNDA_ENTRA_GROUP_OVERAGE=graph" in answer.json()["detail"]["message"]
-    assert asked(site) == []
+    assert graph_requests(site) == []
 
 
 async def test_the_retired_endpoint_in_the_token_is_never_asked(site: Site, emulator: EntraEmulator) -> None:
-    """Whoever wrote it there."""
+    """Even if a signed token names it."""
     sources = {"src1": {"endpoint": "https://evil.example/getMemberObjects"}}
     token = emulator.token(user=ADA, _claim_names={"groups": "src1"}, _claim_sources=sources)
     assert (await ask(site, "/in", token)).status_code == 200

@@ -1,4 +1,4 @@
-"""What Microsoft's own library asks Entra for in the same place, and what comes of it."""
+"""The requests of Microsoft's own library in the same situations, and their outcome."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ class Answer:
     headers: dict[str, str]
 
     def raise_for_status(self) -> None:
-        """Of no use here."""
+        """Not used here."""
 
 
 class MsalHttp:
@@ -64,7 +64,7 @@ class MsalHttp:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What a token says, but for what every token says differently."""
+    """The claims of a token, without those that differ in every token."""
     part = token.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return {name: value for name, value in claims.items() if name not in OF_ITS_OWN}

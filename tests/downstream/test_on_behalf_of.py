@@ -76,7 +76,7 @@ def site(calling: Callable[..., Site]) -> Site:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What a token says."""
+    """The claims of a token."""
     part = token.split(".")[1]
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return found
@@ -90,7 +90,7 @@ async def ask(site: Site, token: str | None = None, path: str = "/async", **head
 
 
 def exchanges(site: Site) -> list[dict[str, str]]:
-    """What the token endpoint was asked for the other service."""
+    """The token requests for the other service."""
     return [dict(form) for form in site.wire.forms if form.get("scope") == SCOPE]
 
 
@@ -161,11 +161,11 @@ async def test_fifty_requests_at_once_exchange_once(site: Site, emulator: EntraE
     """For one caller and one scope."""
     token = emulator.token(user=ADA)
     event = site.wire.hang("/token")
-    asked = [asyncio.create_task(ask(site, token)) for _ in range(50)]
+    waiting = [asyncio.create_task(ask(site, token)) for _ in range(50)]
     await until(lambda: len(exchanges(site)) == 1)
-    asked.pop().cancel()
+    waiting.pop().cancel()
     event.set()
-    assert {(await each).json() for each in asked} == {200}
+    assert {(await each).json() for each in waiting} == {200}
     assert len(exchanges(site)) == 1
     assert len(set(api.tokens)) == 1
 
@@ -277,8 +277,8 @@ async def test_a_token_that_the_next_service_refuses_is_replaced_once(
     api.challenge = f'Bearer error="insufficient_claims", claims="{encoded}"'
     assert (await ask(site, token, path)).json() == 200
     assert len(exchanges(site)) == 2
-    wanted = json.loads(exchanges(site)[1]["claims"])["access_token"]
-    assert wanted == CAPABILITY | CLAIMS["access_token"]
+    claims = json.loads(exchanges(site)[1]["claims"])["access_token"]
+    assert claims == CAPABILITY | CLAIMS["access_token"]
     api.refused = lambda _: True
     assert (await ask(site, token, path)).json() == 401
     assert len(exchanges(site)) == 3

@@ -44,8 +44,8 @@ async def replica(
     async with httpx.AsyncClient(transport=wire) as client:
 
         def make(**settings: str) -> CamundaEntra:
-            given = emulator.settings(**{"session_store": redis.url} | settings)
-            made.append(CamundaEntra(given, http_client=client, clock=clock))
+            replica_settings = emulator.settings(**{"session_store": redis.url} | settings)
+            made.append(CamundaEntra(replica_settings, http_client=client, clock=clock))
             return made[-1]
 
         yield make

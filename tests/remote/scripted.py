@@ -18,14 +18,14 @@ UNREACHABLE = object()
 
 @dataclass
 class ScriptedEntra:
-    """What it answers, and how often it was asked for what."""
+    """Its responses, and the documents that were requested."""
 
     keys: object = field(default_factory=lambda: {"keys": [jwk()]})
     """The key set, as JSON; bytes for a body that is none."""
     discovery: object = field(
         default_factory=lambda: {"issuer": ISSUER, "jwks_uri": ISSUER.replace("v2.0", "discovery/v2.0/keys")}
     )
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
 
     def publish(self, *entries: Any) -> None:
         """Have these keys from now on: JWKs, or names of keys."""
@@ -43,7 +43,7 @@ class ScriptedEntra:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         document = "keys" if request.url.path.endswith("/keys") else "discovery"
-        self.asked.append(document)
+        self.requested.append(document)
         answer = getattr(self, document)
         if answer is UNREACHABLE:
             raise httpx.ConnectError("No route to host", request=request)

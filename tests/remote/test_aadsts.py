@@ -60,7 +60,7 @@ def test_a_callback_is_read_from_its_description(separator: str) -> None:
 
 
 def test_a_cancelled_sign_in_is_read_without_a_description() -> None:
-    """What Entra sends when somebody leaves its page: an error and a subcode, nothing else."""
+    """Entra's response when a user cancels: an error and a subcode, nothing else."""
     assert read_refusal({"error": "access_denied", "error_subcode": "cancel"}) == Refusal(
         "access_denied", "cancel"
     )

@@ -267,11 +267,11 @@ WRONG: Final[dict[str, tuple[bytes | None, str | None, str]]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_file_that_is_wrong_is_told_at_start(service: Service, tmp_path: Path, name: str) -> None:
     """By the setting's name, with what is wrong; nothing secret is in it."""
-    content, password, told = WRONG[name]
+    content, password, words = WRONG[name]
     path = tmp_path / "operate.pem"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(SettingsError, match=told) as error:
+    with pytest.raises(SettingsError, match=words) as error:
         service.set_up(client_certificate=path, client_certificate_password=password)
     assert str(error.value).count("CAMUNDA_ENTRA_CLIENT_CERTIFICATE names") == 1
     assert PASSWORD not in str(error.value)
@@ -373,9 +373,9 @@ async def test_a_function_that_fails_is_told(service: Service, caplog: pytest.Lo
     def broken() -> str:
         raise RuntimeError("the vault is sealed")
 
-    for source, told in ((broken, "raised RuntimeError"), (lambda: 7, "no signed JSON Web Token")):
+    for source, words in ((broken, "raised RuntimeError"), (lambda: 7, "no signed JSON Web Token")):
         service.set_up(client_assertion=source)
-        with pytest.raises(EntraUnavailable, match=told) as error:
+        with pytest.raises(EntraUnavailable, match=words) as error:
             await service.token()
         assert "sealed" not in str(error.value)
     assert "the vault is sealed" in caplog.text
@@ -402,13 +402,13 @@ def test_one_proof_is_enough(service: Service, tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "file"
     path.write_text("x")
     settings = service.emulator.settings
-    for given in (
+    for arguments in (
         {"client_secret": "secret", "client_certificate": path},
         {"client_secret": "secret", "federated_token_file": path},
         {"client_secret": None, "client_certificate": path, "federated_token_file": path},
     ):
         with pytest.raises(SettingsError, match=r"one proof of who this service is must be enough"):
-            settings(**given)
+            settings(**arguments)
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(path))
     assert settings(client_secret="secret").federated_token_file is None
     assert settings(client_secret=None, client_certificate=path).federated_token_file is None

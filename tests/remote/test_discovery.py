@@ -157,7 +157,7 @@ def test_endpoints_that_are_no_encrypted_urls_are_refused(name: str, value: obje
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "login.entra.localhost"])
 def test_plain_http_is_fine_on_this_machine(host: str) -> None:
-    """What does not leave the machine needs no encryption."""
+    """Traffic on this machine needs no encryption."""
     url = f"http://{host}:9000/keys"
     assert read_discovery(document(jwks_uri=url), DIRECT).jwks_uri == url
 
@@ -344,7 +344,7 @@ REBASED = [
 
 @pytest.mark.parametrize(("issuer", "backend", "endpoint", "expected"), REBASED)
 def test_endpoints_move_with_the_issuer(issuer: str, backend: str, endpoint: str, expected: str) -> None:
-    """What lies under the issuer's origin lies under the back channel's, its path prefix included."""
+    """An endpoint with the issuer's origin is rebased onto the back channel, with its path prefix."""
     assert rebase(endpoint, issuer, backend) == expected
 
 
@@ -363,17 +363,17 @@ def test_the_document_is_fetched_from_the_back_channel(backend: str, expected: s
 
 async def test_applications_with_keys_of_their_own_say_who_they_are() -> None:
     """With ``?appid=`` Entra gives a document whose ``jwks_uri`` has it as well (claims mapping)."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
+        requested.append(str(request.url))
         keys = f"{ORIGIN}/{TENANT}/discovery/v2.0/keys?{request.url.query.decode()}"
         return httpx.Response(200, json=document(jwks_uri=keys))
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
         provider = Provider(ISSUER, ISSUER, appid=CLIENT_ID)
         found = await fetch_discovery(EntraHttp(client=client), provider)
-    assert asked == [f"{ISSUER}/.well-known/openid-configuration?appid={CLIENT_ID}"]
+    assert requested == [f"{ISSUER}/.well-known/openid-configuration?appid={CLIENT_ID}"]
     assert found.jwks_uri == f"{ORIGIN}/{TENANT}/discovery/v2.0/keys?appid={CLIENT_ID}"
 
 

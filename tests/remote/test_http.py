@@ -94,15 +94,15 @@ async def test_redirects_are_not_followed(status: str) -> None:
 
 async def test_redirects_are_not_followed_by_an_injected_client_either() -> None:
     """A client that would follow them by its own settings does not get to."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     def redirect(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.path)
+        requested.append(request.url.path)
         return httpx.Response(302, headers={"Location": "/elsewhere"})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(redirect), follow_redirects=True) as client:
         assert "redirect" in await refusal("https://login.example/x", EntraHttp(client=client))
-    assert asked == ["/x"]
+    assert requested == ["/x"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ async def test_an_answer_that_is_no_http_is_a_failure() -> None:
 
 @pytest.mark.parametrize("framing", ["Content-Length: 104857600", "Transfer-Encoding: chunked"])
 async def test_a_huge_body_is_given_up_after_a_mebibyte(framing: str) -> None:
-    """Of 100 MB little more than the cap is ever taken from the network."""
+    """A response of 100 MB is read up to little more than the limit."""
     sent = 0
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -228,7 +228,7 @@ async def test_a_tls_handshake_that_hangs_ends_at_the_deadline() -> None:
 
 
 async def test_an_injected_clients_own_timeout_is_told_the_same_way() -> None:
-    """Whose deadline came first is of no interest to who reads the log."""
+    """The log line is the same, whichever deadline came first."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         raise httpx.ReadTimeout("", request=request)
@@ -356,18 +356,18 @@ async def test_a_proxy_that_refuses_is_a_failure_that_hides_its_password() -> No
 
 
 async def test_an_injected_client_is_used_and_left_open() -> None:
-    """Who brings a client closes it."""
-    asked: list[httpx.URL] = []
+    """An injected client is not closed."""
+    requested: list[httpx.URL] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url)
+        requested.append(request.url)
         return httpx.Response(200, json=DOCUMENT)
 
     async with injected(handler) as client:
         http = EntraHttp(client=client)
         assert [await http.get_json("https://login.example/x") for _ in range(2)] == [DOCUMENT] * 2
         assert not client.is_closed
-    assert asked == ["https://login.example/x"] * 2
+    assert requested == ["https://login.example/x"] * 2
 
 
 async def test_the_deadline_holds_for_an_injected_client() -> None:
@@ -426,7 +426,7 @@ async def test_who_is_asked_to_come_back_later_knows_when(retry_after: str, seco
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "words"),
     [
         (httpx.Response(200, content=b"<html>"), "something that is not JSON"),
         (httpx.Response(400, content=b"<html>"), "something that is not JSON"),
@@ -437,18 +437,18 @@ async def test_who_is_asked_to_come_back_later_knows_when(retry_after: str, seco
         (httpx.Response(307, headers={"Location": "https://evil.example"}), "a redirect"),
     ],
 )
-async def test_answers_to_forms_are_bounded_like_others(answer: httpx.Response, told: str) -> None:
+async def test_answers_to_forms_are_bounded_like_others(answer: httpx.Response, words: str) -> None:
     """The same rules hold, so that a form with a secret goes to one address alone."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
+        requested.append(str(request.url))
         return answer
 
-    with pytest.raises(FetchFailed, match=told) as caught:
+    with pytest.raises(FetchFailed, match=words) as caught:
         await EntraHttp(client=injected(handler)).post_form("https://entra.example/token", {"a": "1"})
     assert caught.value.fault == "failed"
-    assert asked == ["https://entra.example/token"]
+    assert requested == ["https://entra.example/token"]
 
 
 async def test_faults_are_told_apart() -> None:

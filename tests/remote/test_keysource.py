@@ -96,15 +96,15 @@ async def test_the_first_question_costs_two_requests_and_the_next_none(
     assert source.current() is None
     assert all(await asyncio.gather(*(knows(source, KEY_ID) for _ in range(300))))
     assert await knows(source, KEY_ID)
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
 
 
 async def test_prefetching_spares_the_first_question(source: KeySource, entra: ScriptedEntra) -> None:
-    """What start-up fetched is there."""
+    """The prefetched keys are there."""
     await source.prefetch()
     assert source.current() is not None
     assert await knows(source, KEY_ID)
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
 
 
 async def test_prefetching_from_an_entra_that_is_away_is_no_error(
@@ -128,7 +128,7 @@ async def test_an_unknown_key_is_fetched_at_once(source: KeySource, entra: Scrip
     entra.publish("new", KEY_ID)
     assert all(await asyncio.gather(*(knows(source, "new") for _ in range(300))))
     assert await knows(source, KEY_ID)
-    assert entra.asked == ["discovery", "keys", "keys"]
+    assert entra.requested == ["discovery", "keys", "keys"]
 
 
 async def test_a_key_that_entra_does_not_know_either_is_none(source: KeySource, entra: ScriptedEntra) -> None:
@@ -150,8 +150,8 @@ async def test_a_flood_of_unknown_keys_is_five_requests_at_most(
         outcomes = await asyncio.gather(*(knows(source, f"invented-{step}-{i}") for i in range(20)))
         assert not any(outcomes)
         assert await knows(source, KEY_ID)
-    assert entra.asked.count("keys") <= 1 + FORCED_LOADS
-    assert entra.asked.count("discovery") == 1
+    assert entra.requested.count("keys") <= 1 + FORCED_LOADS
+    assert entra.requested.count("discovery") == 1
 
 
 async def test_known_keys_stay_good_while_entra_is_away(
@@ -185,11 +185,11 @@ async def test_within_the_pause_entra_is_not_asked_again(
     entra.down()
     for _ in range(100):
         await unavailable(source)
-    assert entra.asked == ["discovery"]
+    assert entra.requested == ["discovery"]
     clock.advance(FIRST_BACKOFF)
     entra.discovery, entra.keys = ScriptedEntra().discovery, ScriptedEntra().keys
     assert await knows(source, KEY_ID)
-    assert entra.asked == ["discovery", "discovery", "keys"]
+    assert entra.requested == ["discovery", "discovery", "keys"]
 
 
 async def test_a_document_of_another_issuer_gives_no_keys(source: KeySource, entra: ScriptedEntra) -> None:
@@ -199,7 +199,7 @@ async def test_a_document_of_another_issuer_gives_no_keys(source: KeySource, ent
     assert error.code == "issuer_unexpected"
     assert f"'{ISSUER}/'" in error.message
     assert error.retry_after == FIRST_BACKOFF
-    assert entra.asked == ["discovery"]
+    assert entra.requested == ["discovery"]
 
 
 async def test_a_broken_discovery_document_later_keeps_new_keys_coming(
@@ -227,7 +227,7 @@ async def test_keys_that_moved_are_found_at_their_new_address(
     task.cancel()
     entra.publish("new")
     assert await knows(source, "new")
-    assert entra.asked[:3] == ["discovery", "keys", "discovery"]
+    assert entra.requested[:3] == ["discovery", "keys", "discovery"]
 
 
 async def test_keys_are_kept_fresh_without_anybody_asking(
@@ -237,7 +237,7 @@ async def test_keys_are_kept_fresh_without_anybody_asking(
     task = asyncio.create_task(source.keep_keys_fresh())
     await settle()
     assert source.current() is not None
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
     task.cancel()
 
 
@@ -319,7 +319,7 @@ async def test_a_set_that_did_not_change_is_the_same_object(
     first = source.current()
     entra.publish("other", {"kty": "EC"}, KEY_ID)
     assert await refresh(source, clock) is first
-    assert entra.asked.count("keys") == 2
+    assert entra.requested.count("keys") == 2
     entra.publish(KEY_ID)
     assert await refresh(source, clock) is not first
 
@@ -339,13 +339,13 @@ async def test_discovery_is_fetched_once_for_all_who_ask(source: KeySource, entr
     documents = await asyncio.gather(*(source.discovery() for _ in range(10)))
     assert len({document.jwks_uri for document in documents}) == 1
     await source.find(KEY_ID)
-    assert entra.asked == ["discovery", "keys"]
+    assert entra.requested == ["discovery", "keys"]
 
 
 async def test_a_failed_discovery_tells_how_it_failed_also_within_the_pause(
     source: KeySource, entra: ScriptedEntra
 ) -> None:
-    """Who asks a moment later gets the same failure at once."""
+    """A later caller gets the same failure at once."""
     entra.down()
     for _ in range(2):
         with pytest.raises(FetchFailed) as caught:

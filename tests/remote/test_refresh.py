@@ -99,7 +99,7 @@ def anything(_: str) -> bool:
 
 
 def nothing(_: str) -> bool:
-    """What is looked for does not exist."""
+    """A condition that is never true."""
     return False
 
 
@@ -107,7 +107,7 @@ def nothing(_: str) -> bool:
 
 
 async def test_is_loaded_on_first_use_and_kept(value: RefreshedValue[str], loads: Loads) -> None:
-    """Who asks later waits for nothing."""
+    """A later caller does not wait."""
     assert (value.current(), loads.count) == (None, 0)
     (task,) = await start(value.get())
     await loads.succeed("first")
@@ -195,7 +195,7 @@ async def test_pauses_double_up_to_a_limit(
 async def test_within_the_pause_nothing_is_tried(
     value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
-    """Who asks then gets the same failure at once, in an error of its own."""
+    """A caller meanwhile gets the same failure at once, as a new error."""
     first = await failed(value, loads, FetchFailed("It is of another.", "issuer_unexpected"))
     errors = []
     for _ in range(100):
@@ -432,7 +432,7 @@ async def test_what_was_looked_for_may_not_exist(value: RefreshedValue[str], loa
 
 
 async def test_a_forced_load_that_fails_is_no_error(value: RefreshedValue[str], loads: Loads) -> None:
-    """Who looks for a key gets an answer; the old value stays."""
+    """The caller gets False; the old value stays."""
     await loaded(value, loads)
     (task,) = await start(value.force_refresh(anything))
     await loads.fail()
@@ -573,7 +573,7 @@ async def test_a_find_by_somebody_who_joined_releases_the_brake_too(
 async def test_going_away_does_not_evade_the_brake(
     value: RefreshedValue[str], loads: Loads, clock: FakeClock
 ) -> None:
-    """Who asks for an invented key and hangs up has made a fruitless load all the same."""
+    """A cancelled caller's load counts as a fruitless one."""
     await loaded(value, loads)
     for _ in range(FRUITLESS_LOADS):
         (task,) = await start(value.force_refresh(nothing))

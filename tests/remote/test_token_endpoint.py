@@ -23,21 +23,21 @@ CLIENT = Client("client", ClientSecret("client's secret"))
 
 def answering(status: int, document: object) -> tuple[EntraHttp, list[httpx.Request]]:
     """An Entra that always answers so, and what it is asked."""
-    asked: list[httpx.Request] = []
+    requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
+        requests.append(request)
         return httpx.Response(status, json=document)
 
-    return EntraHttp(client=httpx.AsyncClient(transport=httpx.MockTransport(answer))), asked
+    return EntraHttp(client=httpx.AsyncClient(transport=httpx.MockTransport(answer))), requests
 
 
 async def test_a_code_is_redeemed_with_secret_and_verifier() -> None:
     """One POST, with a form that has exactly what RFC 6749, 4.1.3 and RFC 7636, 4.5 ask for."""
-    http, asked = answering(200, GOOD | {"refresh_token": "r", "id_token": "i.d.t"})
+    http, requests = answering(200, GOOD | {"refresh_token": "r", "id_token": "i.d.t"})
     tokens = await redeem_code(http, URL, CLIENT, code="c", redirect_uri="https://x/cb", verifier="v")
     assert (tokens.access_token, tokens.refresh_token, tokens.id_token) == ("a.b.c", "r", "i.d.t")
-    (request,) = asked
+    (request,) = requests
     assert (request.method, str(request.url)) == ("POST", URL)
     assert dict(httpx.QueryParams(request.content.decode())) == {
         "client_id": "client",
@@ -51,9 +51,9 @@ async def test_a_code_is_redeemed_with_secret_and_verifier() -> None:
 
 async def test_a_refresh_token_is_redeemed() -> None:
     """With the scopes that it was issued for, as none are named."""
-    http, asked = answering(200, GOOD)
+    http, requests = answering(200, GOOD)
     assert (await redeem_refresh_token(http, URL, CLIENT, "r")).refresh_token is None
-    assert dict(httpx.QueryParams(asked[0].content.decode())) == {
+    assert dict(httpx.QueryParams(requests[0].content.decode())) == {
         "client_id": "client",
         "client_secret": "client's secret",
         "grant_type": "refresh_token",
@@ -126,7 +126,7 @@ def test_a_refusal_without_an_error_is_none(document: dict[str, Any]) -> None:
 
 
 def test_secrets_and_tokens_are_in_no_repr() -> None:
-    """What is logged by accident is harmless."""
+    """An accidental log line is harmless."""
     tokens = read_tokens(GOOD | {"refresh_token": "r-secret", "id_token": "i-secret"}, URL)
     assert "secret" not in repr(tokens) + repr(CLIENT)
     assert "a.b.c" not in repr(tokens)

@@ -1,4 +1,4 @@
-"""What every session store does."""
+"""The contract of every session store."""
 
 import asyncio
 import re
@@ -106,7 +106,7 @@ async def test_a_changed_or_cut_handle_is_none(store: SessionStore, clock: FakeC
     | st.from_regex(r"\A1?\.?[A-Za-z0-9_-]{16,43}\.[A-Za-z0-9_-]{0,43}(\.[A-Za-z0-9_-]{22})?\Z")
 )
 async def test_any_text_may_be_shown(make: Make, text: str) -> None:
-    """What a browser made up is no session, and nothing worse."""
+    """A made-up handle is no session, and no error."""
     store = make()
     assert await store.read(text) is None
     await store.end(text)
@@ -148,7 +148,7 @@ async def test_a_session_that_is_over_is_kept_for_nobody(store: SessionStore, cl
 
 
 async def test_a_renewed_session_takes_the_place_of_the_former(store: SessionStore, clock: FakeClock) -> None:
-    """What replace gives stands for the new state."""
+    """The handle from ``replace`` is that of the new state."""
     session = make_session(clock)
     renewed = replace(session, refresh_token="1.another", renew_at=clock.now + 7_000)
     former = await store.create(session)
@@ -224,12 +224,12 @@ async def test_a_key_is_new_once(store: SessionStore) -> None:
 
 
 async def test_a_key_is_new_for_one_of_many(store: SessionStore) -> None:
-    """Of those who show it at the same time, one is the first."""
+    """One of several concurrent uses is the first."""
     assert sum(await asyncio.gather(*(store.use_once("mark", 60) for _ in range(20)))) == 1
 
 
 async def test_renewals_follow_each_other(store: SessionStore, clock: FakeClock) -> None:
-    """Who waits for a session's lock gets it, and where the store is shared, one at a time does."""
+    """A session's lock is granted, one at a time where the store is shared."""
     handle = await store.create(make_session(clock))
     running, most = 0, 0
 
@@ -272,7 +272,7 @@ async def test_a_closed_store_opens_again(store: SessionStore) -> None:
 
 
 def test_another_format_is_no_session(clock: FakeClock) -> None:
-    """What another version of this package has written is left alone."""
+    """A session in another version's format is ignored."""
     session = make_session(clock)
     assert unpack(pack(session)) == session
     assert unpack(b"[2" + pack(session)[2:]) is None
@@ -308,7 +308,7 @@ def test_ids_of_groups_take_little_room(clock: FakeClock) -> None:
 
 
 def test_claims_that_nobody_needs_are_not_written(clock: FakeClock) -> None:
-    """What Entra puts into tokens for itself takes no room."""
+    """Entra's claims for itself take no room."""
     found = unpack(pack(make_session(clock, claims={"oid": "a", "aio": "x", "rh": "y", "nonce": "z"})))
     assert isinstance(found, Session)
     assert found.claims == {"oid": "a"}

@@ -1,4 +1,4 @@
-"""What is peculiar to the store that keeps nothing."""
+"""The cookie store beyond the contract."""
 
 import logging
 from dataclasses import replace

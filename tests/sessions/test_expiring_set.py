@@ -1,4 +1,4 @@
-"""What counts once: bounded, and forgotten in time."""
+"""A bounded set whose members expire."""
 
 from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
 from tests.conftest import FakeClock
@@ -25,7 +25,7 @@ def test_no_more_are_kept_than_the_limit(clock: FakeClock) -> None:
 
 
 def test_expired_ones_are_swept_first(clock: FakeClock) -> None:
-    """What still counts is kept when there is room for it."""
+    """Members that have not expired stay when there is room for them."""
     members = ExpiringSet(clock.time, limit=10)
     for number in range(5):
         members.add(f"long {number}", 100)

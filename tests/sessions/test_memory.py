@@ -1,4 +1,4 @@
-"""What the store in memory does beyond the contract: it stays small, and gives no handle away."""
+"""The store in memory beyond the contract: it stays small, and reveals no handle."""
 
 import logging
 
@@ -10,7 +10,7 @@ from tests.sessions.conftest import SID, make_session
 
 
 async def test_a_full_store_drops_what_ends_next(clock: FakeClock) -> None:
-    """Who just signed in stays signed in, and the session with the least time left makes room."""
+    """A new session evicts the one that expires next."""
     store = MemoryStore(clock.time, limit=3)
     seconds = (300, 100, 200)
     handles = [await store.create(make_session(clock, expires_at=clock.now + each)) for each in seconds]

@@ -1,4 +1,4 @@
-"""What the store in Redis does beyond the contract, seen with real servers."""
+"""The store in Redis beyond the contract, with real servers."""
 
 import asyncio
 import gc
@@ -123,7 +123,7 @@ async def test_a_session_that_redis_dropped_was_not_ended(
 async def test_nothing_can_be_read_at_rest(
     store: RedisStore, redis_server: RedisServer, clock: FakeClock
 ) -> None:
-    """Who reads all of Redis finds no token, no claim, no sid, no mark, and neither half of a handle."""
+    """All of Redis holds no token, no claim, no sid, no used key, and neither half of a handle."""
     session = make_session(clock)
     handle = await store.create(session)
     await store.use_once("state-of-a-sign-in", 60)
@@ -181,7 +181,7 @@ async def test_secrets_rotate(make_store: Make, redis_server: RedisServer, clock
 async def test_planted_records_are_refused(
     store: RedisStore, redis_server: RedisServer, clock: FakeClock, planted: str
 ) -> None:
-    """Who can write into Redis cannot make anybody signed in, nor make a request fail."""
+    """Write access to Redis neither creates a session nor makes a request fail."""
     session = make_session(clock)
     handle = await store.create(session)
     record = key_of(redis_server, "session")
@@ -214,7 +214,7 @@ async def test_a_session_read_again_is_not_opened_again(store: RedisStore, clock
 
 
 async def test_replicas_share_sessions(make_store: Make, redis_server: RedisServer, clock: FakeClock) -> None:
-    """What one replica creates, replaces or ends is so for the other at once."""
+    """A replica sees at once what another one creates, replaces or ends."""
     here, there = make_store(redis_server.url), make_store(redis_server.url)
     session = make_session(clock)
     handle = await here.create(session)
@@ -663,10 +663,10 @@ async def test_a_cluster_that_is_away_is_said_so(
     handle = await store.create(make_session(clock))
     for node in cluster:
         node.stop()
-    for asked in (store, make_store(f"redis+cluster://127.0.0.1:{cluster[0].port}")):
+    for requested in (store, make_store(f"redis+cluster://127.0.0.1:{cluster[0].port}")):
         for _ in range(2):
             with pytest.raises(SessionsUnavailable):
-                await asked.read(handle)
+                await requested.read(handle)
 
 
 @pytest.mark.parametrize(
@@ -682,14 +682,14 @@ async def test_hosts_and_ports_are_of_the_url(
     monkeypatch: pytest.MonkeyPatch, make_store: Make, url: str, expected: list[tuple[str, int]]
 ) -> None:
     """Ports that are not given are the usual ones of a Redis or a Sentinel."""
-    asked: list[tuple[str, int]] = []
+    requested: list[tuple[str, int]] = []
 
     async def refuse(host: str, port: int, **_: object) -> None:
-        asked.append((host, port))
+        requested.append((host, port))
         raise ConnectionRefusedError
 
     monkeypatch.setattr(asyncio, "open_connection", refuse)
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", refuse, raising=False)
     with pytest.raises(SessionsUnavailable):
         await make_store(url).check()
-    assert set(asked) == set(expected)
+    assert set(requested) == set(expected)

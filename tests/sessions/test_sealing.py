@@ -1,4 +1,4 @@
-"""What is sealed is opened by us alone, for its purpose alone, and only as it was."""
+"""Sealed data opens with the same secrets and purpose alone, and only unchanged."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -53,7 +53,7 @@ def test_what_is_cut_or_longer_is_refused() -> None:
 
 @given(st.text())
 def test_any_text_may_be_opened(text: str) -> None:
-    """What was made up is None, and nothing worse."""
+    """Made-up text gives None, and no error."""
     assert Sealer([NEW], "session").open(text) is None
 
 
@@ -74,7 +74,7 @@ def test_nothing_is_sealed_alike_twice() -> None:
 
 
 def test_each_purpose_has_its_own_key() -> None:
-    """What was sealed for a sign-in in progress is no session, and another deployment's is none either."""
+    """A sealed attempt is no session, and neither is another deployment's."""
     sealed = Sealer([NEW], "session here").seal(TEXT)
     assert Sealer([NEW], "attempt here").open(sealed) is None
     assert Sealer([NEW], "session there").open(sealed) is None

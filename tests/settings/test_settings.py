@@ -35,7 +35,7 @@ def settings(**arguments: Any) -> EntraSettings:
 
 
 def problems(**arguments: Any) -> tuple[str, ...]:
-    """What is wrong with settings that are right but for these arguments."""
+    """The problems of settings with these arguments, which are otherwise right."""
     with pytest.raises(SettingsError) as caught:
         settings(**arguments)
     return caught.value.problems
@@ -187,7 +187,7 @@ def test_values_may_be_given_as_python_values() -> None:
 
 
 def test_is_frozen() -> None:
-    """What was checked cannot be changed afterwards; equal settings are equal and hash alike."""
+    """Settings are immutable; equal settings are equal and hash alike."""
     found = settings()
     with pytest.raises(ValidationError, match="frozen"):
         found.issuer = "https://evil.example.com/v2.0"
@@ -236,10 +236,10 @@ def test_two_spellings_that_differ_are_a_mistake(
         monkeypatch.setenv("CAMUNDA_ENTRA_SECRETS_DIR", str(tmp_path))
     with pytest.raises(SettingsError) as caught:
         EntraSettings()
-    (told,) = caught.value.problems
-    assert told.startswith("CAMUNDA_IDENTITY_CLIENT_SECRET and CAMUNDA_IDENTITY_CLIENTSECRET ")
-    assert "another-secret" not in told
-    assert SECRET not in told
+    (message,) = caught.value.problems
+    assert message.startswith("CAMUNDA_IDENTITY_CLIENT_SECRET and CAMUNDA_IDENTITY_CLIENTSECRET ")
+    assert "another-secret" not in message
+    assert SECRET not in message
     assert EntraSettings(client_secret="third").client_secret == SecretStr("third")
 
 
@@ -279,9 +279,9 @@ def test_a_dotenv_file_is_read(tmp_path: Path) -> None:
 def test_a_dotenv_file_that_is_no_text_is_told() -> None:
     """Some editors write UTF-16; nothing of the content is repeated."""
     Path(".env").write_text(f"CAMUNDA_IDENTITY_CLIENT_SECRET={SECRET}", encoding="utf-16")
-    told = problem()
-    assert told.startswith("The .env file cannot be read")
-    assert SECRET not in told
+    message = problem()
+    assert message.startswith("The .env file cannot be read")
+    assert SECRET not in message
 
 
 def test_secret_files_are_read(tmp_path: Path) -> None:
@@ -314,8 +314,11 @@ def test_a_folder_that_is_none_is_told(kind: str, tmp_path: Path, monkeypatch: p
     """By the name of the variable, together with all other mistakes."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CAMUNDA_ENTRA_SECRETS_DIR", str(tmp_path / kind))
-    told = problems(clock_skew="x")
-    assert [one.split()[0] for one in told] == ["CAMUNDA_ENTRA_CLOCK_SKEW", "CAMUNDA_ENTRA_SECRETS_DIR"]
+    messages = problems(clock_skew="x")
+    assert [one.split()[0] for one in messages] == [
+        "CAMUNDA_ENTRA_CLOCK_SKEW",
+        "CAMUNDA_ENTRA_SECRETS_DIR",
+    ]
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 65_537])
@@ -394,7 +397,7 @@ def test_known_variables_are_not_warned_of(
 
 def test_all_mistakes_are_told_at_once() -> None:
     """In the order of the table, each beginning with the variable's documented name."""
-    told = problems(
+    messages = problems(
         allow_http="maybe",
         type="KEYCLOAK",
         issuer="nonsense",
@@ -433,11 +436,11 @@ def test_all_mistakes_are_told_at_once() -> None:
     others = [
         name.upper() for name in EntraSettings.model_fields if name.upper() not in (*identity, "ALLOW_HTTP")
     ]
-    assert [one.split()[0] for one in told] == [
+    assert [one.split()[0] for one in messages] == [
         *(f"CAMUNDA_IDENTITY_{name}" for name in identity),
         *(f"CAMUNDA_ENTRA_{name}" for name in (*others, "ALLOW_HTTP")),
     ]
-    assert all(one.endswith(".") for one in told)
+    assert all(one.endswith(".") for one in messages)
 
 
 def test_what_is_missing_is_told_with_an_example() -> None:
@@ -552,9 +555,9 @@ def test_the_log_of_pydantic_settings_shows_no_secret(
 )
 def test_other_identity_providers_are_refused_by_name(kind: object, words: str) -> None:
     """Only Entra is understood; the right value is told."""
-    told = problem(type=kind)
-    assert words in told
-    assert "AZUREAD" in told
+    message = problem(type=kind)
+    assert words in message
+    assert "AZUREAD" in message
 
 
 # The issuer
@@ -623,9 +626,9 @@ def test_other_identity_providers_are_refused_by_name(kind: object, words: str) 
 )
 def test_a_wrong_issuer_is_told_in_its_own_words(issuer: object, words: str) -> None:
     """Likely mistakes are named, with the right value where it can be told."""
-    told = problem(issuer=issuer)
-    assert told.startswith("CAMUNDA_IDENTITY_ISSUER ")
-    assert words in told
+    message = problem(issuer=issuer)
+    assert message.startswith("CAMUNDA_IDENTITY_ISSUER ")
+    assert words in message
 
 
 @pytest.mark.parametrize(
@@ -680,15 +683,18 @@ def test_an_issuer_of_one_tenant(issuer: str, tenant: str, authorization_url: st
 
 
 @pytest.mark.parametrize(
-    ("named", "asked"), [("common", "common"), ("organizations", "organizations"), ("{tenantid}", "common")]
+    ("named", "tenant_in_urls"),
+    [("common", "common"), ("organizations", "organizations"), ("{tenantid}", "common")],
 )
-def test_an_issuer_of_several_tenants(named: str, asked: str) -> None:
+def test_an_issuer_of_several_tenants(named: str, tenant_in_urls: str) -> None:
     """Tokens name their own tenant; documents and sign-in are those of ``common`` or ``organizations``."""
     found = settings(issuer=ISSUER.replace(TENANT, named), allowed_tenants="*")
     assert (found.is_multi_tenant, found.tenant, found.allowed_tenants) == (True, None, ("*",))
     assert found.issuer_template == ISSUER.replace(TENANT, "{tenantid}")
-    assert found.issuer_backend_url == ISSUER.replace(TENANT, asked)
-    assert found.authorization_url == f"https://login.microsoftonline.com/{asked}/oauth2/v2.0/authorize"
+    assert found.issuer_backend_url == ISSUER.replace(TENANT, tenant_in_urls)
+    assert (
+        found.authorization_url == f"https://login.microsoftonline.com/{tenant_in_urls}/oauth2/v2.0/authorize"
+    )
 
 
 def test_the_policy_of_b2c_is_taken_from_the_backend_url() -> None:
@@ -713,9 +719,9 @@ def test_the_policy_of_b2c_is_taken_from_the_backend_url() -> None:
 )
 def test_a_wrong_backend_url_is_told(url: str, words: str) -> None:
     """The same rules as for the issuer, but for Entra's form."""
-    told = problem(issuer_backend_url=url)
-    assert told.startswith("CAMUNDA_IDENTITY_ISSUER_BACKEND_URL ")
-    assert words in told
+    message = problem(issuer_backend_url=url)
+    assert message.startswith("CAMUNDA_IDENTITY_ISSUER_BACKEND_URL ")
+    assert words in message
 
 
 def test_plain_http_is_accepted_by_setting() -> None:
@@ -740,9 +746,9 @@ def test_plain_http_is_accepted_on_this_machine(host: str) -> None:
 
 @pytest.mark.parametrize("named", ["common", "organizations", "{tenantid}"])
 def test_an_issuer_of_several_tenants_needs_a_list(named: str) -> None:
-    """Who is let in must be said, even if it is everybody."""
-    told = problem(issuer=ISSUER.replace(TENANT, named))
-    assert told.startswith(
+    """The allowed tenants must be set, even if it is every tenant."""
+    message = problem(issuer=ISSUER.replace(TENANT, named))
+    assert message.startswith(
         "CAMUNDA_ENTRA_ALLOWED_TENANTS is not set, but CAMUNDA_IDENTITY_ISSUER is for several"
     )
     assert settings(issuer=ISSUER.replace(TENANT, named), allowed_tenants=[OTHER]).allowed_tenants == (OTHER,)
@@ -909,7 +915,7 @@ def test_a_path_that_is_none_is_told(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "words"),
     [
         ("cookie_name", "a;b", "is not a cookie's name"),
         ("cookie_name", "x" * 41, "is not a cookie's name"),
@@ -926,10 +932,10 @@ def test_a_path_that_is_none_is_told(path: str) -> None:
         ("login_prefix", 7, "is not a path"),
     ],
 )
-def test_what_would_break_a_cookie_or_a_route_is_refused(name: str, value: object, told: str) -> None:
+def test_what_would_break_a_cookie_or_a_route_is_refused(name: str, value: object, words: str) -> None:
     """The message says what to give instead."""
     message = problem(**{name: value})
-    assert message.startswith(f"CAMUNDA_ENTRA_{name.upper()} {told}")
+    assert message.startswith(f"CAMUNDA_ENTRA_{name.upper()} {words}")
     assert "for example" in message
 
 

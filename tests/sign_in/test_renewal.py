@@ -382,7 +382,7 @@ async def test_with_a_store_the_cookie_stays_the_same(make_site: MakeSite) -> No
 
 @Store
 async def test_renewals_leave_nothing_behind(make_site: MakeSite, store: str) -> None:
-    """What is cached of a session is its newest state alone, however often it was renewed."""
+    """The cache holds the newest state of a session alone, however often it was renewed."""
 
     def cached_sessions() -> int:
         gc.collect()
@@ -541,7 +541,7 @@ async def test_the_lifetime_can_be_shorter_than_a_token(make_site: MakeSite, sto
 
 @Store
 async def test_a_renewal_does_not_raise_the_dead(make_site: MakeSite, store: str) -> None:
-    """Who signs out while a renewal is in progress is signed out."""
+    """A sign-out during a renewal holds."""
     site = make_site(session_store=store)
     browser = await site.browser().signed_in()
     copy = site.browser(browser)
@@ -566,8 +566,8 @@ async def test_changes_in_the_directory_show_after_a_renewal(make_site: MakeSite
     assert (await browser.http.get("/api")).json()["roles"] == ["Operate.Admin"]
     site.clock.advance(HOUR)
     for _ in range(2):
-        told = (await browser.http.get("/api")).json()
-        assert (told["name"], told["roles"]) == ("Ada Former", [])
+        described = (await browser.http.get("/api")).json()
+        assert (described["name"], described["roles"]) == ("Ada Former", [])
     assert (await browser.http.get("/auth/me")).json()["roles"] == []
 
 
@@ -601,7 +601,7 @@ async def test_who_becomes_a_guest_is_out_where_guests_are(
 
 @Store
 async def test_another_person_of_the_same_browser_is_another_session(make_site: MakeSite, store: str) -> None:
-    """What is cached of one is not the other's."""
+    """The cached session of one user is not used for another."""
     site = make_site(session_store=store, token_cache_size=1)
     ada, ben = await site.browser().signed_in(), await site.browser().signed_in(person=BEN)
     for _ in range(3):
@@ -624,7 +624,7 @@ def replica_of(site: Site) -> SessionManager:
 
 
 async def test_replicas_that_share_a_store_renew_once(make_site: MakeSite) -> None:
-    """Who finds the session renewed by another takes it as it is."""
+    """A replica that finds the session renewed by another one uses it."""
     site = make_site(session_store="memory")
     browser = await site.browser().signed_in()
     manager, replica = session_manager_of(site), replica_of(site)
@@ -743,7 +743,7 @@ async def test_the_store_in_memory_is_what_the_setting_names(make_site: MakeSite
 
 
 async def test_the_user_of_a_renewed_session_has_the_new_token(site: Site) -> None:
-    """What routes pass on is never an expired one."""
+    """Routes never get an expired token."""
     browser = await site.browser().signed_in()
     site.clock.advance(HOUR)
     found = await found_by(session_manager_of(site), browser)

@@ -38,7 +38,7 @@ def with_vault(site: Site) -> Site:
 
 
 def claims_in(answer: httpx.Response) -> Any:
-    """What a challenge asks for."""
+    """The claims of a challenge."""
     text = answer.headers["WWW-Authenticate"].partition('claims="')[2].partition('"')[0]
     return json.loads(base64.b64decode(text))
 
@@ -65,8 +65,8 @@ async def test_people_sign_in_once_more_and_get_through(site: Site) -> None:
     answer = await browser.open("/vault?x=1")
     assert answer.status_code == 302
     there = urlsplit(answer.headers["location"])
-    asked = parse_qs(there.query)
-    assert (there.path, asked["return_to"]) == ("/auth/login", ["/vault?x=1"])
+    query = parse_qs(there.query)
+    assert (there.path, query["return_to"]) == ("/auth/login", ["/vault?x=1"])
     departure = await browser.open(answer.headers["location"])
     sent = parse_qs(urlsplit(departure.headers["location"]).query)
     assert json.loads(sent["claims"][0]) == {

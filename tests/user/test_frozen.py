@@ -102,7 +102,7 @@ def test_frozen_values_are_lists_and_dicts_to_everybody_else() -> None:
 
 
 def test_plain_copies_can_be_changed() -> None:
-    """What the message advises works, and ``.copy()`` and slices do as well."""
+    """The copies that the message recommends work, and so do ``.copy()`` and slices."""
     for items in (list(FrozenList(["a"])), FrozenList(["a"]).copy(), FrozenList(["a"])[:]):
         items.append("b")
         assert items == ["a", "b"]

@@ -109,7 +109,7 @@ def test_scopes_are_the_words_of_scp(claim: object, expected: list[str]) -> None
     ],
 )
 def test_roles_and_groups_are_the_texts_of_a_list(name: str, claim: object, expected: list[str]) -> None:
-    """What is no text in a list grants nothing, nor does what is no list."""
+    """Members that are no texts grant nothing, nor do values that are no lists."""
     assert getattr(made(**{name: claim}), name) == expected
 
 
@@ -229,7 +229,7 @@ def test_no_field_can_be_set_or_deleted(user: EntraUser, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["is_app", "client_id", "expires_at", "scopes", "subject"])
 def test_no_property_can_be_set(name: str) -> None:
-    """What is worked out from the claims cannot be written to."""
+    """Properties from the claims cannot be set."""
     with pytest.raises((AttributeError, ValidationError)):
         setattr(made(), name, "x")
 
@@ -259,7 +259,7 @@ def test_nothing_within_a_user_can_be_changed(change: Callable[[EntraUser], obje
 
 
 def test_user_does_not_change_with_the_claims_it_was_made_of() -> None:
-    """Whoever keeps the dict of claims and changes it changes no user."""
+    """A change to the original dict of claims does not change the user."""
     claims = user_claims(roles=["Reader"])
     user = EntraUser.from_claims(claims, TOKEN)
     claims["roles"].append("Admin")
@@ -268,7 +268,7 @@ def test_user_does_not_change_with_the_claims_it_was_made_of() -> None:
 
 
 def test_users_share_no_defaults() -> None:
-    """What is empty for one user is no list that another one could have filled."""
+    """An empty list of one user is not shared with another one."""
     assert made().roles == []
     with pytest.raises(TypeError):
         made().wids.append("x")

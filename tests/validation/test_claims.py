@@ -149,7 +149,7 @@ def test_audience_is_a_text_or_a_list_of_texts(audience: object) -> None:
 
 
 def test_hostile_audience_is_quoted_as_printable_ascii_and_short() -> None:
-    """What a message repeats of a claim cannot break a header or a log."""
+    """A claim in a message cannot break a header or a log."""
     message = refusal(user_claims(aud='api://\r\n"quoted"\\é' + "x" * 1000))[1]
     assert message.startswith(
         "The token's audience is 'api://???quoted???" + "x" * 182 + "...'; this API expects "

@@ -46,9 +46,9 @@ def malformed(what: str) -> tuple[str, str]:
 NOT_THREE_PARTS = malformed("does not consist of three parts separated by dots")
 
 
-def wrong_algorithm(shown: str) -> tuple[str, str]:
+def wrong_algorithm(algorithm: str) -> tuple[str, str]:
     """The refusal of an algorithm."""
-    message = f"The token's algorithm is '{shown}'; Entra signs with RS256, the only one accepted."
+    message = f"The token's algorithm is '{algorithm}'; Entra signs with RS256, the only one accepted."
     return "algorithm_not_allowed", message
 
 
@@ -84,14 +84,14 @@ def test_good_token_opens_to_its_claims() -> None:
 
 
 def test_unverified_token_has_no_way_to_its_claims() -> None:
-    """Of an unverified token only the key's ID and Graph's mark can be read."""
+    """Only the key ID and Graph's nonce of an unverified token can be read."""
     unverified = parse(token(user_claims()))
     public = {name for name in dir(unverified) if not name.startswith("_")}
     assert public == {"key_id", "graph_nonce", "verified_claims"}
 
 
 def test_repr_of_an_unverified_token_holds_neither_token_nor_claims() -> None:
-    """What a log or a debugger shows of it is the key's ID."""
+    """A log or a debugger shows its key ID alone."""
     expected = f"UnverifiedToken(key_id='{KEY_ID}', graph_nonce=False)"
     assert repr(parse(token(user_claims()))) == expected
 
@@ -101,9 +101,9 @@ def test_payload_is_not_looked_at_before_the_signature() -> None:
     text = token(b"\xff no JSON")
     key = PublicKey()
     unverified = parse(text)
-    assert key.asked == 0
+    assert key.verifications == 0
     assert refusal(text, key) == malformed("has a payload that is not well-formed JSON in UTF-8")
-    assert key.asked == 1
+    assert key.verifications == 1
     with pytest.raises(InvalidToken) as caught:
         unverified.verified_claims(PublicKey("another-key"))
     assert (caught.value.code, caught.value.message) == UNFIT
@@ -160,7 +160,7 @@ def test_header_is_refused_though_the_signature_is_right(head: object, expected:
     """Algorithms, members that bring keys, and key IDs are validated before any signature."""
     key = PublicKey()
     assert refusal(token(user_claims(), head), key) == expected
-    assert key.asked == 0
+    assert key.verifications == 0
 
 
 def test_key_id_may_be_as_long_as_the_limit() -> None:
@@ -180,7 +180,7 @@ def test_same_header_is_validated_the_same_every_time() -> None:
 
 
 def test_other_header_members_do_no_harm() -> None:
-    """What RS256 tokens may carry besides is no reason to refuse (RFC 7515, 4)."""
+    """Further members of RS256 tokens are no reason to refuse (RFC 7515, 4)."""
     text = token(user_claims(), header(typ="at+jwt", cty="x", x5t=KEY_ID, extra={"jwk": 1}))
     assert parse(text).verified_claims(PublicKey()) == user_claims()
 
@@ -428,7 +428,7 @@ def test_a_payload_is_read_as_the_standard_library_reads_it(text: str) -> None:
 
 @pytest.mark.parametrize("where", ["header", "payload"])
 def test_nesting_is_bounded(where: str) -> None:
-    """What is nested deeper than the limit is refused, so that nothing later runs out of stack."""
+    """Deeper nesting than the limit is refused, so that nothing later exhausts the stack."""
     depths = {}
     for depth in (MAX_NESTING - 1, MAX_NESTING, 900):
         data = f'{{"alg":"RS256","kid":"{KEY_ID}","deep":{nested(depth)},"flat":[[],[]]}}'
@@ -524,7 +524,7 @@ def test_nonce_in_the_header_does_no_harm_where_the_signature_fits() -> None:
 
 
 def test_unverified_token_cannot_be_changed() -> None:
-    """What was parsed stays what it is."""
+    """A parsed token is immutable."""
     with pytest.raises(AttributeError):
         parse(token(user_claims())).key_id = "other"  # type: ignore[misc]
 

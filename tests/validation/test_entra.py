@@ -1,4 +1,4 @@
-"""What is peculiar to Microsoft: versions, tenants, clouds, Graph, applications, guests."""
+"""Entra's own rules: versions, tenants, clouds, Graph, applications, guests."""
 
 from dataclasses import replace
 from typing import Any
@@ -71,7 +71,7 @@ def denial(claims: object, policy: Policy) -> tuple[str, str, object]:
 
 
 def v1_claims(**changes: Any) -> dict[str, Any]:
-    """What Entra says in tokens of version 1.0."""
+    """The claims of a token of version 1.0."""
     return user_claims(
         **{"iss": V1_ISSUER, "aud": "api://incidents", "appid": CALLER, "azp": ABSENT, "ver": "1.0"} | changes
     )
@@ -193,7 +193,7 @@ def test_any_tenant_is_let_in_where_the_settings_say_so() -> None:
 
 
 def test_only_listed_tenants_are_let_in() -> None:
-    """Of many tenants those on the list pass, whatever the case of the token's GUID."""
+    """With several tenants, those on the list pass, in any case of the token's GUID."""
     policy = replace(ANY_TENANT, allowed_tenants=frozenset({TENANT}))
     assert verify_claims(user_claims(), policy)
     upper = TENANT.upper()

@@ -35,20 +35,20 @@ POLICY = Policy(
     v1_issuer=V1_ISSUER,
     allowed_clients=frozenset({CALLER}),
 )
-"""Of an API with another audience and a list of clients, neither of which concerns ID tokens."""
+"""The policy of an API with another audience and a list of clients, neither of which concerns ID tokens."""
 ACCESS_TOKEN = "the.access.token"
 AT_HASH = urlsafe_b64encode(sha256(ACCESS_TOKEN.encode()).digest()[:16]).rstrip(b"=").decode()
 
 
 def id_claims(**changes: Any) -> dict[str, Any]:
-    """What Entra says to an application of somebody who signs in."""
+    """The claims of Entra's ID token for an application."""
     return user_claims(**{"azp": ABSENT, "azpacr": ABSENT, "scp": ABSENT, "nonce": "n-0S6"} | changes)
 
 
 def verify_claims(
     claims: dict[str, Any], policy: Policy = POLICY, nonce: str | None = "n-0S6", now: float = NOW
 ) -> dict[str, Any]:
-    """What comes of a token with the claims."""
+    """The verified claims of an ID token with those claims."""
     key = parse_keys({"keys": [jwk()]}).find(KEY_ID)
     assert key is not None
     return verify_id_token(parse(token(claims)), key, policy, now, nonce=nonce, access_token=ACCESS_TOKEN)

@@ -70,7 +70,7 @@ def decoded(text: str) -> bytes:
 
 
 def problem(document: Any) -> str:
-    """What is said of a document that cannot be used."""
+    """The message for a document that cannot be used."""
     with pytest.raises(ValueError, match=r"^it has |^it is |^none of ") as caught:
         parse_keys(document)
     return str(caught.value)
@@ -121,7 +121,7 @@ def test_entra_key_is_read_with_everything_around_it() -> None:
     ],
 )
 def test_optional_members_may_be_there_or_not(members: dict[str, Any]) -> None:
-    """What RFC 7517 leaves open is no reason to leave a key out."""
+    """A key is not skipped for members that RFC 7517 leaves open."""
     entry = jwk(**members)
     keys = parse_keys({"keys": [entry]})
     assert list(keys.by_id) == [entry["kid"]]

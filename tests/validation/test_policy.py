@@ -1,4 +1,4 @@
-"""What a service accepts, as one value."""
+"""The policy of a service."""
 
 import dataclasses
 

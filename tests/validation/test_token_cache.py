@@ -26,7 +26,7 @@ def filled(size: int, *tokens: str) -> TokenCache[str]:
 
 
 def test_token_is_found_again() -> None:
-    """What was cached of a token is what is found, and of no other."""
+    """A token has its own value, and no other token's."""
     cache = filled(10, "a", "b")
     found = [cache.get(token.encode(), KEYS, NOW) for token in ("a", "b", "c", "A", "")]
     assert found == ["A", "B", None, None, None]

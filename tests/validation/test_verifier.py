@@ -26,7 +26,7 @@ from tests.validation.conftest import ANY_TENANT, POLICY, signing_key, verify_cl
 
 @pytest.mark.parametrize("claims", [user_claims(), app_claims()])
 def test_good_token_gives_its_claims(claims: dict[str, Any]) -> None:
-    """What passes is returned as it was signed."""
+    """The claims of an accepted token are returned as they were signed."""
     assert verify_claims(claims) == claims
 
 
@@ -95,9 +95,9 @@ def test_checks_come_in_a_fixed_order() -> None:
     ]
 
     def outcome() -> str:
-        shown = {name: value for name, value in claims.items() if value is not ABSENT}
+        payload = {name: value for name, value in claims.items() if value is not ABSENT}
         head = {name: value for name, value in header.items() if value is not ABSENT}
-        text = ".".join([token(shown, head, options["name"]), *["AAAA"] * (options["parts"] - 3)])
+        text = ".".join([token(payload, head, options["name"]), *["AAAA"] * (options["parts"] - 3)])
         try:
             verify_access_token(parse(text), signing_key(**options["key"]), policy, NOW)
         except EntraError as error:

@@ -33,7 +33,7 @@ def test_the_scheme_is_read_in_any_case(client: TestClient, emulator: EntraEmula
 
 
 def test_a_token_seen_before_still_needs_its_scheme(client: TestClient, emulator: EntraEmulator) -> None:
-    """What is cached is found by the whole header, so nothing else in it lets anybody in."""
+    """The cache key is the whole header, so no other header with the token in it is accepted."""
     token = emulator.token()
     assert client.get("/me", headers=bearer(token)).status_code == 200
     for header in (token, f"Basic {token}", f"Bearer{token}", f" {token}", f"DPoP {token}"):

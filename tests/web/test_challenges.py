@@ -1,4 +1,4 @@
-"""What a client is told of each error."""
+"""The response for each error."""
 
 import base64
 import json
@@ -173,7 +173,7 @@ def test_a_websocket_is_closed_where_the_server_cannot(extensions: dict[str, obj
 
 
 def body_of(answer: HTTPException) -> object:
-    """What becomes ``detail`` in the JSON; FastAPI's own type is narrower in some versions."""
+    """The ``detail`` of the JSON; FastAPI's own type is narrower in some versions."""
     return answer.detail
 
 

@@ -29,7 +29,7 @@ def cookies(domain: str | None = None) -> Cookies:
 
 
 def sent_back(lines: list[str]) -> dict[str, str]:
-    """What a browser sends after those ``Set-Cookie`` headers."""
+    """The ``Cookie`` header of a browser after those ``Set-Cookie`` headers."""
     pairs = (line.partition(";")[0].partition("=") for line in lines if "Max-Age=0;" not in line)
     return {name: value for name, _, value in pairs}
 
@@ -82,7 +82,7 @@ def test_large_handles_come_in_chunks_that_browsers_keep(size: int) -> None:
 
 
 def test_chunks_of_a_longer_session_are_dropped() -> None:
-    """What is left over would be in every request."""
+    """A leftover chunk would be in every request."""
     ours = cookies()
     before = sent_back(ours.set_session(connection(), HANDLE, 60))
     lines = ours.set_session(with_cookies(header_of(before)), "short", 60)

@@ -63,14 +63,14 @@ def user_of(**claims: Any) -> EntraUser:
 async def ask(
     site: Site, query: str = "", token: str | None = None, path: str = VERIFY, **headers: str
 ) -> httpx.Response:
-    """What a gateway is told of a request with that token."""
+    """The response to a gateway for a request with that token."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if token is not None:
         named["Authorization"] = f"Bearer {token}"
     return await site.browser().http.get(path + query, headers=named)
 
 
-def told(answer: httpx.Response) -> dict[str, str]:
+def auth_headers_of(answer: httpx.Response) -> dict[str, str]:
     """The identity headers, without what is common to their names."""
     return {
         name.removeprefix("x-auth-request-"): value
@@ -85,7 +85,7 @@ async def test_nobody_is_refused_with_a_challenge(site: Site) -> None:
     assert (answer.status_code, code_of(answer)) == (401, "credentials_missing")
     assert answer.headers["www-authenticate"].startswith("Bearer realm=")
     assert answer.headers["cache-control"] == "no-store"
-    assert told(answer) == {}
+    assert auth_headers_of(answer) == {}
 
 
 async def test_the_bearer_of_a_good_token_passes_as_its_user(site: Site, emulator: EntraEmulator) -> None:
@@ -93,7 +93,7 @@ async def test_the_bearer_of_a_good_token_passes_as_its_user(site: Site, emulato
     token = emulator.token(user=ADA, roles=["Operate.Admin", "Other"], scopes=["Incidents.Read"])
     answer = await ask(site, token=token)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert told(answer) == {
+    assert auth_headers_of(answer) == {
         "user": ADA_OID,
         "email": "",
         "preferred-username": "ada@contoso.example",
@@ -110,11 +110,11 @@ async def test_head_is_answered_alike(site: Site, emulator: EntraEmulator) -> No
     assert (await http.head(VERIFY)).status_code == 401
     good = await http.head(VERIFY, headers={"Authorization": f"Bearer {emulator.token()}"})
     assert good.status_code == 200
-    assert told(good)["user"]
+    assert auth_headers_of(good)["user"]
 
 
 async def test_a_bad_token_is_refused_and_never_sent_to_sign_in(site: Site) -> None:
-    """Who sends a token is a program."""
+    """A request with a token is a program's."""
     answer = await ask(site, "?redirect=true", token="a.b.c", Sec_Fetch_Mode="navigate")
     assert (answer.status_code, code_of(answer)) == (401, "token_malformed")
 
@@ -137,7 +137,7 @@ async def test_a_session_passes_as_its_user(site: Site) -> None:
     """A browser's cookie counts like a token."""
     browser = await site.browser().signed_in()
     answer = await browser.http.get(VERIFY)
-    assert (answer.status_code, told(answer)["user"]) == (200, ADA_OID)
+    assert (answer.status_code, auth_headers_of(answer)["user"]) == (200, ADA_OID)
     assert "set-cookie" not in answer.headers
     await browser.http.post("/auth/logout")
     assert (await browser.http.get(VERIFY)).status_code == 401
@@ -169,7 +169,7 @@ async def test_what_is_demanded_must_be_there(
     """All that is named, and one of what is named with any."""
     answer = await ask(site, f"?{query}", emulator.token(roles=["A", "B"], scopes=["S"]))
     assert answer.status_code == status
-    assert bool(told(answer)) is (status == 200)
+    assert bool(auth_headers_of(answer)) is (status == 200)
     if status == 403:
         assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
 
@@ -197,7 +197,7 @@ async def test_a_refusal_that_is_asked_for_again_never_becomes_a_pass(
     """nginx has to ask twice for the words, and shows the second answer to the client."""
     answer = await ask(site, "?refusal=true", emulator.token())
     assert (answer.status_code, code_of(answer)) == (503, "sessions_unavailable")
-    assert told(answer) == {}
+    assert auth_headers_of(answer) == {}
     assert (await ask(site, "?refusal=true")).status_code == 401
     assert (await ask(site, "?refusal=true&role=A", emulator.token())).status_code == 403
     assert (await ask(site, "?refusal=false", emulator.token())).status_code == 200
@@ -206,11 +206,11 @@ async def test_a_refusal_that_is_asked_for_again_never_becomes_a_pass(
 async def test_the_token_is_handed_on_when_asked_for(site: Site, emulator: EntraEmulator) -> None:
     """And otherwise stays here."""
     token = emulator.token()
-    assert told(await ask(site, "?token=true", token))["access-token"] == token
-    assert "access-token" not in told(await ask(site, "?token=false", token))
+    assert auth_headers_of(await ask(site, "?token=true", token))["access-token"] == token
+    assert "access-token" not in auth_headers_of(await ask(site, "?token=false", token))
     browser = await site.browser().signed_in()
     answer = await browser.http.get(f"{VERIFY}?token=true")
-    assert told(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
+    assert auth_headers_of(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
 
 
 async def test_the_token_comes_ready_for_gateways_that_only_copy(
@@ -219,15 +219,21 @@ async def test_the_token_comes_ready_for_gateways_that_only_copy(
     """As Authorization, by the query or for every request; nobody gets it unasked."""
     token = emulator.token()
     answer = await ask(site, "?authorization=true", token)
-    assert (answer.headers["Authorization"], "access-token" in told(answer)) == (f"Bearer {token}", False)
+    assert (answer.headers["Authorization"], "access-token" in auth_headers_of(answer)) == (
+        f"Bearer {token}",
+        False,
+    )
     both = await ask(gated({"authorization": True}), "?token=true", token)
-    assert (both.headers["Authorization"], told(both)["access-token"]) == (f"Bearer {token}", token)
+    assert (both.headers["Authorization"], auth_headers_of(both)["access-token"]) == (
+        f"Bearer {token}",
+        token,
+    )
     for query in ("", "?token=true", "?authorization=false"):
         assert "Authorization" not in (await ask(site, query, token)).headers
 
 
 def cookies_of(browser: Browser) -> dict[str, str]:
-    """What the browser sends, for another one to send it, too."""
+    """The cookies of the browser, for another one."""
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
 
 
@@ -238,14 +244,14 @@ async def test_a_token_that_cookies_had_no_room_for_is_cached(
     a_lot(emulator, groups=190)
     browser = await site.browser().signed_in()
     answer = await browser.http.get(f"{VERIFY}?token=true")
-    assert told(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
+    assert auth_headers_of(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
     assert (site.renewals(), "set-cookie" in answer.headers) == (0, False)
     old = cookies_of(browser)
     clock.advance(6000)
     await browser.http.get(VERIFY)
     for cookies in (cookies_of(browser), old):
         answer = await site.browser().http.get(f"{VERIFY}?token=true", headers=cookies)
-        assert told(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
+        assert auth_headers_of(answer)["access-token"] == site.wire.tokens[-1]["access_token"]
     assert site.renewals() == 1
 
 
@@ -258,12 +264,12 @@ async def test_a_process_that_never_saw_the_token_obtains_it_anew_once(
     other = gated()
     browser = other.browser()
     first = await browser.http.get(f"{VERIFY}?token=true", headers=old)
-    token = told(first)["access-token"]
+    token = auth_headers_of(first)["access-token"]
     assert token == other.wire.tokens[-1]["access_token"]
     assert other.renewals() == 1
     for cookies in (cookies_of(browser), old):
         answer = await other.browser().http.get(f"{VERIFY}?token=true", headers=cookies)
-        assert told(answer)["access-token"] == token
+        assert auth_headers_of(answer)["access-token"] == token
     assert other.renewals() == 1
 
 
@@ -295,11 +301,13 @@ async def test_the_token_of_a_session_that_just_ended_is_not_there(
 async def test_tokens_that_are_kept_for_small_cookies_are_bounded(
     site: Site, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two sessions for one place, each gets its own token, obtained anew when it was given up."""
+    """Two sessions that share one place in the cache each get their own token, requested anew."""
     monkeypatch.setattr("camunda_entra_fastapi.sign_in.session_manager.MAX_ACCESS_TOKENS", 1)
     a_lot(emulator, groups=190)
     browsers = [await site.browser().signed_in() for _ in range(2)]
-    tokens = [told(await each.http.get(f"{VERIFY}?token=true"))["access-token"] for each in browsers]
+    tokens = [
+        auth_headers_of(await each.http.get(f"{VERIFY}?token=true"))["access-token"] for each in browsers
+    ]
     assert tokens == [each["access_token"] for each in site.wire.tokens[-2:]]
     assert site.renewals() == 2
 
@@ -444,7 +452,7 @@ OTHERS: Final = {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000
 async def test_changes_by_cookie_must_come_from_pages_of_ours(
     site: Site, headers: dict[str, str], status: int
 ) -> None:
-    """What the gateway says of the method can only make the answer stricter; untold, ``Origin`` counts."""
+    """The gateway's method can only make the decision stricter; without one, ``Origin`` decides."""
     browser = await site.browser().signed_in()
     answer = await browser.http.get(VERIFY, headers=headers)
     assert answer.status_code == status
@@ -469,7 +477,7 @@ async def test_a_renewed_session_comes_back_through_the_gateway(
     answer = await browser.http.get(VERIFY)
     assert (answer.status_code, site.renewals()) == (200, 1)
     assert [f"set-cookie-{number}" for number, _ in enumerate(set_cookies(answer), 1)] == [
-        name for name in told(answer) if name.startswith("set-cookie-")
+        name for name in auth_headers_of(answer) if name.startswith("set-cookie-")
     ]
     assert (COOKIE in set_cookies(answer)) is (store == "cookie")
     assert answer.headers["cache-control"] == "no-store"
@@ -478,7 +486,7 @@ async def test_a_renewed_session_comes_back_through_the_gateway(
 
 
 async def test_a_renewed_session_comes_with_a_refusal_as_well(site: Site) -> None:
-    """Who lacks a role stays signed in."""
+    """A user without the role stays signed in."""
     browser = await site.browser().signed_in()
     site.clock.advance(HOUR)
     answer = await browser.http.get(f"{VERIFY}?role=None")
@@ -494,7 +502,7 @@ async def test_a_large_session_is_renewed_cookie_by_cookie(site: Site, emulator:
     answer = await browser.http.get(VERIFY)
     values = answer.headers.get_list("set-cookie")
     assert len(values) > 1
-    assert [told(answer)[f"set-cookie-{number}"] for number in range(1, len(values) + 1)] == values
+    assert [auth_headers_of(answer)[f"set-cookie-{number}"] for number in range(1, len(values) + 1)] == values
 
 
 async def test_without_the_middleware_renewed_cookies_come_once(
@@ -513,7 +521,7 @@ async def test_without_the_middleware_renewed_cookies_come_once(
             answer = await http.get(VERIFY)
     assert answer.status_code == 200
     assert len(answer.headers.get_list("set-cookie")) == 1
-    assert answer.headers["set-cookie"] == told(answer)["set-cookie-1"]
+    assert answer.headers["set-cookie"] == auth_headers_of(answer)["set-cookie-1"]
 
 
 async def test_known_keys_are_enough_when_entra_is_away(site: Site, emulator: EntraEmulator) -> None:
@@ -546,7 +554,7 @@ async def test_without_a_secret_tokens_are_verified_and_nobody_is_redirected(
             assert (await http.get(VERIFY, headers=PERSON)).status_code == 401
             bearer = {"Authorization": f"Bearer {emulator.token()}"}
             answer = await http.get(VERIFY, headers=bearer | {"X-Forwarded-Method": "POST"})
-            assert (answer.status_code, bool(told(answer)["access-token"])) == (200, True)
+            assert (answer.status_code, bool(auth_headers_of(answer)["access-token"])) == (200, True)
             answer = await http.get(f"{VERIFY}?identity=backend", headers=bearer)
             assert (answer.status_code, code_of(answer)) == (400, "verify_request_invalid")
             assert "CAMUNDA_ENTRA_SESSION_SECRET" in answer.json()["detail"]["message"]
@@ -566,7 +574,7 @@ async def test_envoy_asks_with_the_originals_method_path_and_query(
             headers = {} if token is None else {"Authorization": f"Bearer {token}"}
             answer = await http.request(method, path, headers=headers)
             assert answer.status_code == status
-            assert "access-token" not in told(answer)
+            assert "access-token" not in auth_headers_of(answer)
 
 
 async def test_envoys_changes_by_cookie_must_come_from_pages_of_ours(site: Site) -> None:
@@ -594,8 +602,8 @@ async def test_what_code_demands_holds_beside_the_query(
     good = emulator.token(roles=["A"], scopes=["S"])
     assert (await ask(site, token=emulator.token(roles=["A"]))).status_code == 403
     assert (await ask(site, "?role=B", good)).status_code == 403
-    assert told(await ask(site, token=good))["access-token"] == good
-    assert "access-token" not in told(await ask(site, "?token=false", good))
+    assert auth_headers_of(await ask(site, token=good))["access-token"] == good
+    assert "access-token" not in auth_headers_of(await ask(site, "?token=false", good))
 
 
 def test_a_single_text_is_no_list_of_roles(emulator: EntraEmulator) -> None:
@@ -686,7 +694,7 @@ def test_every_text_comes_out_as_it_went_in(name: str, members: list[str]) -> No
     ],
 )
 def test_names_are_written_as_documented(name: str, written: str) -> None:
-    """What is Latin-1 stays, the rest is percent-encoded UTF-8."""
+    """Latin-1 stays, other characters are percent-encoded UTF-8."""
     headers = identity_headers(user_of(preferred_username=name))
     assert headers["X-Auth-Request-Preferred-Username"] == written
 
@@ -722,8 +730,8 @@ async def test_incomplete_lists_are_logged(
     caplog.set_level("INFO")
     token = emulator.token(roles=["r" * 3000, "s" * 3000])
     answer = await ask(site, token=token)
-    assert told(answer)["roles"] == "r" * 3000
-    assert told(answer)["incomplete"] == "roles"
+    assert auth_headers_of(answer)["roles"] == "r" * 3000
+    assert auth_headers_of(answer)["incomplete"] == "roles"
     assert "do not hold everything: roles" in caplog.text
 
 

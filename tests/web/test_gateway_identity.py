@@ -178,9 +178,9 @@ async def test_what_the_verify_endpoint_signs_is_believed_by_the_backend_it_name
                 return {"oid": who.oid, "roles": who.roles, "token": who.access_token, "groups": who.groups}
 
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://b") as inner:
-                told = (await inner.get("/me", headers={"X-Entra-Identity": header})).json()
-    assert told["oid"] == answer.headers["x-auth-request-user"]
-    assert (told["roles"], told["token"], told["groups"]) == (["Operate.Admin"], "", ["g"] * 3)
+                described = (await inner.get("/me", headers={"X-Entra-Identity": header})).json()
+    assert described["oid"] == answer.headers["x-auth-request-user"]
+    assert (described["roles"], described["token"], described["groups"]) == (["Operate.Admin"], "", ["g"] * 3)
 
 
 async def test_lists_that_are_too_long_are_said_to_be_incomplete(
@@ -200,9 +200,9 @@ async def test_lists_that_are_too_long_are_said_to_be_incomplete(
                 bearer = {"Authorization": f"Bearer {emulator.token(**claims)}"}
                 answer = await http.get(f"{GATE}/auth/verify", headers=bearer)
                 payload = answer.headers["x-entra-identity"].split(".")[1]
-                told = json.loads(base64.urlsafe_b64decode(payload + "=="))
-                assert told["incomplete"] == incomplete
-                assert (len(told["groups"]) if "groups" in told else None) == count
+                described = json.loads(base64.urlsafe_b64decode(payload + "=="))
+                assert described["incomplete"] == incomplete
+                assert (len(described["groups"]) if "groups" in described else None) == count
 
 
 async def test_many_users_are_kept_within_bounds(

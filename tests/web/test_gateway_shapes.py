@@ -1,4 +1,4 @@
-"""What Traefik and Envoy do with their recipes, replayed: what each asks, and what becomes of the answer.
+"""Traefik and Envoy with their recipes, replayed: their requests, and the use of the response.
 
 Neither runs in these tests. What they do stands here as their documentation has it; what they are told is
 read from the recipes.
@@ -61,8 +61,8 @@ class Traefik:
             blocked = [self.middlewares[name]["ipAllowList"] for name in router.get("middlewares", ())]
             return None, httpx.Response(blocked[0]["rejectStatusCode"] if blocked else 200)
         (name,) = router["middlewares"]
-        told = self.middlewares[name]["forwardAuth"]
-        assert told["trustForwardHeader"] is False
+        settings = self.middlewares[name]["forwardAuth"]
+        assert settings["trustForwardHeader"] is False
         headers = httpx.Headers(
             [(name, value) for name, value in request.headers.multi_items() if name not in HOP_BY_HOP]
         )
@@ -74,18 +74,18 @@ class Traefik:
         headers["X-Forwarded-Uri"] = request.url.raw_path.decode()
         headers["X-Forwarded-For"] = "192.0.2.1"
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.service)) as client:
-            answer = await client.get(told["address"], headers=headers)
+            answer = await client.get(settings["address"], headers=headers)
         if not answer.is_success:
             if "location" in answer.headers:
-                answer.headers["location"] = urljoin(told["address"], answer.headers["location"])
+                answer.headers["location"] = urljoin(settings["address"], answer.headers["location"])
             return None, answer
-        pattern = re.compile(told["authResponseHeadersRegex"])
+        pattern = re.compile(settings["authResponseHeadersRegex"])
         passed = [each for each in request.headers.multi_items() if not pattern.search(each[0])]
         passed += [each for each in answer.headers.multi_items() if pattern.search(each[0])]
         cookies = [
             ("Set-Cookie", value)
             for value in answer.headers.get_list("set-cookie")
-            if value.partition("=")[0] in told["addAuthCookiesToResponse"]
+            if value.partition("=")[0] in settings["addAuthCookiesToResponse"]
         ]
         return httpx.Headers(passed), httpx.Response(200, headers=cookies)
 
@@ -114,7 +114,7 @@ class Envoy:
             "rbac",
             "router",
         ]
-        self.told, self.rules = (each["typed_config"] for each in manager["http_filters"][:2])
+        self.settings, self.rules = (each["typed_config"] for each in manager["http_filters"][:2])
         (self.host,) = manager["route_config"]["virtual_hosts"]
         self.service = service
 
@@ -125,7 +125,7 @@ class Envoy:
         (guard,) = route.get("typed_per_filter_config", {"": {}}).values()
         if guard.get("disabled"):
             return None, httpx.Response(route.get("direct_response", {"status": 200})["status"])
-        http, allowed = self.told["http_service"], self.told["allowed_headers"]["patterns"]
+        http, allowed = self.settings["http_service"], self.settings["allowed_headers"]["patterns"]
         question = [("host", passed["host"]), ("content-length", "0")]
         question += [
             (name, value)
@@ -135,28 +135,30 @@ class Envoy:
         address = http["server_uri"]["uri"] + http["path_prefix"] + request.url.raw_path.decode()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.service)) as client:
             answer = await client.request(request.method, address, headers=question)
-        told = http["authorization_response"]
+        settings = http["authorization_response"]
         side = "allowed_client_headers_on_success" if answer.status_code == 200 else "allowed_client_headers"
-        shown = [each for each in answer.headers.multi_items() if is_one_of(each[0], told[side]["patterns"])]
+        passed_headers = [
+            each for each in answer.headers.multi_items() if is_one_of(each[0], settings[side]["patterns"])
+        ]
         if answer.status_code != 200:
-            return None, httpx.Response(answer.status_code, headers=shown, content=answer.content)
+            return None, httpx.Response(answer.status_code, headers=passed_headers, content=answer.content)
         for name, value in answer.headers.multi_items():
-            if is_one_of(name, told["allowed_upstream_headers"]["patterns"]):
+            if is_one_of(name, settings["allowed_upstream_headers"]["patterns"]):
                 passed[name] = value
         if self._is_denied(request.url.path, passed):
             return None, httpx.Response(403, text="RBAC: access denied")
         for name in self.host["request_headers_to_remove"]:
             passed.pop(name, None)
-        return passed, httpx.Response(200, headers=shown)
+        return passed, httpx.Response(200, headers=passed_headers)
 
     def _is_denied(self, path: str, headers: httpx.Headers) -> bool:
         assert self.rules["rules"]["action"] == "DENY"
         policy: Any
         for policy in self.rules["rules"]["policies"].values():
             prefix = policy["permissions"][0]["url_path"]["path"]["prefix"]
-            wanted = policy["principals"][0]["not_id"]["header"]
-            regex = wanted["string_match"]["safe_regex"]["regex"]
-            if path.lower().startswith(prefix) and not re.fullmatch(regex, headers.get(wanted["name"], "")):
+            matcher = policy["principals"][0]["not_id"]["header"]
+            regex = matcher["string_match"]["safe_regex"]["regex"]
+            if path.lower().startswith(prefix) and not re.fullmatch(regex, headers.get(matcher["name"], "")):
                 return True
         return False
 
@@ -189,7 +191,7 @@ async def browser(service: ASGIApp, emulator: EntraEmulator) -> AsyncIterator[Br
         yield Browser(http, entra)
 
 
-def asked(path: str, token: str | None = None, method: str = "GET", **headers: str) -> httpx.Request:
+def request_for(path: str, token: str | None = None, method: str = "GET", **headers: str) -> httpx.Request:
     """A client's request."""
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -197,21 +199,21 @@ def asked(path: str, token: str | None = None, method: str = "GET", **headers: s
 
 
 def cookies_of(browser: Browser) -> dict[str, str]:
-    """What a browser sends."""
+    """The headers of a browser."""
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
 
 
 async def test_programs_without_credentials_get_the_challenge(gateway: Gateway) -> None:
     """401 with JSON; and nothing that they send of the request's address or method changes it."""
     for headers in ({}, {"X-Forwarded-Uri": "/auth/login"}, {"X-Forwarded-Method": "OPTIONS"}):
-        passed, answer = await gateway.forward(asked("/orders?role=", **headers))
+        passed, answer = await gateway.forward(request_for("/orders?role=", **headers))
         assert (passed, answer.status_code, code_of(answer)) == (None, 401, "credentials_missing")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
 async def test_people_are_sent_to_sign_in_and_back(gateway: Gateway) -> None:
     """By an address that a browser can reach, to the page with its query."""
-    passed, answer = await gateway.forward(asked("/orders/7?tab=a%26b", **NAVIGATION))
+    passed, answer = await gateway.forward(request_for("/orders/7?tab=a%26b", **NAVIGATION))
     assert (passed, answer.status_code) == (None, 302)
     there = urlsplit(answer.headers["Location"])
     assert f"{there.scheme}://{there.netloc}{there.path}" == f"{HOME}/auth/login"
@@ -233,7 +235,7 @@ async def test_people_are_sent_to_sign_in_and_back(gateway: Gateway) -> None:
 async def test_a_forged_identity_never_arrives(gateway: Gateway, emulator: EntraEmulator, name: str) -> None:
     """The upstream gets the token and who it is, and nothing that a client says of itself."""
     token = emulator.token(user=OID)
-    passed, _ = await gateway.forward(asked("/orders?role=&x=1", token, **{name: "Forged"}))
+    passed, _ = await gateway.forward(request_for("/orders?role=&x=1", token, **{name: "Forged"}))
     assert passed is not None
     assert passed["Authorization"] == f"Bearer {token}"
     assert passed["X-Auth-Request-User"] == OID
@@ -245,9 +247,11 @@ async def test_the_role_for_administration_is_demanded(gateway: Gateway, emulato
     """403 without it, whatever the client's query says."""
     for path in ("/admin", "/admin/users?role=Operate.User"):
         for roles in (["Operate.User"], ["Operate.Administrator", "Not.Operate.Admin"]):
-            passed, answer = await gateway.forward(asked(path, emulator.token(user=OID, roles=roles)))
+            passed, answer = await gateway.forward(request_for(path, emulator.token(user=OID, roles=roles)))
             assert (passed, answer.status_code) == (None, 403)
-        request = asked(path.partition("?")[0], emulator.token(user=OID, roles=["A", "Operate.Admin", "B"]))
+        request = request_for(
+            path.partition("?")[0], emulator.token(user=OID, roles=["A", "Operate.Admin", "B"])
+        )
         assert (await gateway.forward(request))[0] is not None
 
 
@@ -256,7 +260,9 @@ async def test_a_path_that_means_another_one_to_tomcat_goes_nowhere(
     gateway: Gateway, emulator: EntraEmulator, path: str
 ) -> None:
     """So that nobody gets round the role."""
-    passed, answer = await gateway.forward(asked(path, emulator.token(user=OID, roles=["Operate.User"])))
+    passed, answer = await gateway.forward(
+        request_for(path, emulator.token(user=OID, roles=["Operate.User"]))
+    )
     assert (passed, answer.status_code in {400, 404}) == (None, True)
 
 
@@ -267,7 +273,7 @@ async def test_a_renewed_session_reaches_the_browser_alone(
     a_lot(emulator, groups=190)
     await browser.signed_in("/auth/login?return_to=/orders")
     clock.advance(6000)
-    passed, answer = await gateway.forward(asked("/orders", **cookies_of(browser)))
+    passed, answer = await gateway.forward(request_for("/orders", **cookies_of(browser)))
     assert passed is not None
     assert len(passed["Authorization"]) > 7000
     assert not [name for name in passed if "set-cookie" in name]
@@ -287,7 +293,7 @@ async def test_another_sites_page_changes_nothing_with_the_cookie(gateway: Gatew
     }
     for method, more in (("POST", {}), ("GET", socket)):
         for origin, status in (("https://evil.example", 403), (HOME, 200)):
-            request = asked("/orders", None, method, Origin=origin, **cookies_of(browser), **more)
+            request = request_for("/orders", None, method, Origin=origin, **cookies_of(browser), **more)
             passed, answer = await gateway.forward(request)
             assert (answer.status_code, passed is None) == (status, status == 403)
 
@@ -295,5 +301,5 @@ async def test_another_sites_page_changes_nothing_with_the_cookie(gateway: Gatew
 async def test_the_questions_are_not_for_pages(gateway: Gateway) -> None:
     """Signing in is."""
     for path, status in (("/auth/verify", 404), ("/auth/ext-authz/x", 404), ("/auth/login", 200)):
-        passed, answer = await gateway.forward(asked(path))
+        passed, answer = await gateway.forward(request_for(path))
         assert (passed, answer.status_code) == (None, status)

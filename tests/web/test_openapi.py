@@ -1,4 +1,4 @@
-"""What the OpenAPI document and Swagger UI say of signing in."""
+"""Signing in, in the OpenAPI document and Swagger UI."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def test_the_scheme_is_an_authorization_code_flow_of_the_issuer(
 
 
 def test_scopes_of_routes_are_shown(app: FastAPI) -> None:
-    """What ``Security`` and ``require`` name stands at the operation."""
+    """The scopes of ``Security`` and ``require`` are at the operation."""
     paths = app.openapi()["paths"]
     assert paths["/scoped"]["get"]["security"] == [{"Entra": ["Incidents.Read", "access_as_user"]}]
     assert paths["/all"]["get"]["security"] == [{"Entra": ["Incidents.Read"]}]

@@ -20,7 +20,7 @@ def test_all_that_is_named_is_enough(client: TestClient, emulator: EntraEmulator
 
 
 @pytest.mark.parametrize(
-    ("lacking", "code", "told"),
+    ("lacking", "code", "words"),
     [
         ({"scopes": ["access_as_user"]}, "scope_missing", "lacks the scope 'Incidents.Read'"),
         ({"roles": ["Operate.Reader"]}, "role_missing", "lacks the role 'Operate.Admin'"),
@@ -31,13 +31,13 @@ def test_all_that_is_named_is_enough(client: TestClient, emulator: EntraEmulator
     ],
 )
 def test_lacking_one_is_refused(
-    client: TestClient, emulator: EntraEmulator, lacking: dict[str, Any], code: str, told: str
+    client: TestClient, emulator: EntraEmulator, lacking: dict[str, Any], code: str, words: str
 ) -> None:
     """The first thing that lacks is named, with what to do about it."""
     full: dict[str, Any] = {"scopes": ["Incidents.Read"], "roles": ["Operate.Admin"], "groups": [GROUP]}
     answer = client.get("/all", headers=bearer(emulator.token(**full | lacking)))
     assert (answer.status_code, answer.json()["detail"]["code"]) == (403, code)
-    assert told in answer.json()["detail"]["message"]
+    assert words in answer.json()["detail"]["message"]
     assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
     assert 'scope="' in answer.headers["WWW-Authenticate"]
 

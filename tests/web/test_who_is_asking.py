@@ -1,4 +1,4 @@
-"""Who is asking: bearer token or session, person or program, page of ours or another site's."""
+"""Authentication by bearer token or session, of browsers and programs, from this site and others."""
 
 import random
 from typing import Annotated, Any
@@ -150,7 +150,7 @@ async def test_programs_are_told_so(site: Site, headers: dict[str, str]) -> None
 async def test_a_form_sent_after_the_session_ended_leads_to_its_page(
     site: Site, referer: str | None, return_to: str
 ) -> None:
-    """What changes something cannot be asked for again, so people come back to where they pressed."""
+    """An unsafe request cannot be repeated, so the browser returns to the page before."""
     headers = PERSON | ({"Referer": referer} if referer else {})
     answer = await site.browser().http.post("/change", headers=headers)
     assert answer.status_code == 303
@@ -172,7 +172,7 @@ async def test_changes_and_websockets_need_a_page_of_ours(make_site: MakeSite, s
 
 
 async def test_websockets_take_the_cookie_of_pages_of_ours(site: Site) -> None:
-    """Of others they are refused before they are accepted."""
+    """Those of other sites are refused before they are accepted."""
     more_routes(site)
     browser = await site.browser().signed_in()
     client, address = TestClient(site.app, cookies=browser.cookies), f"{HOME.replace('http', 'ws')}/ws"
@@ -260,7 +260,7 @@ async def test_secrets_rotate(make_site: MakeSite) -> None:
 async def test_a_router_alone_has_no_middleware_but_all_the_pages(
     emulator: EntraEmulator, clock: FakeClock
 ) -> None:
-    """Who includes ``login_router`` signs in and stays so; renewed cookies come with ``install``."""
+    """``login_router`` alone keeps users signed in; renewed cookies need ``install``."""
     entra = CamundaEntra(emulator.settings(), http_client=emulator.http_client(), clock=clock)
     app = guarded(entra, FastAPI())
     app.include_router(entra.login_router())
@@ -363,7 +363,7 @@ async def test_two_sessions_can_be_renewed_in_one_request(
     ],
 )
 async def test_renewed_cookies_are_in_nobody_elses_cache(site: Site, own: dict[str, str], sent: str) -> None:
-    """What a route says of caching counts again when there is no cookie in the answer."""
+    """A route's own Cache-Control stays when the response sets no cookie."""
 
     @site.app.get("/cached", dependencies=[Depends(site.entra.current_user)])
     async def cached() -> Response:

@@ -38,7 +38,7 @@ EVIL: Final = "https://login.evil.example"
 
 @dataclass
 class Answers:
-    """What a program and a person are answered at the callback."""
+    """The callback's response for a program and for a browser."""
 
     program: httpx.Response
     person: httpx.Response
@@ -525,7 +525,7 @@ async def test_a_refusal_says_what_to_change(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "told"),
+    ("header", "retry_after"),
     [
         ("7", "7"),
         ("0", "5"),
@@ -535,13 +535,13 @@ async def test_a_refusal_says_what_to_change(site: Site) -> None:
         ("1" * 9, "5"),
     ],
 )
-async def test_being_throttled_is_passed_on(site: Site, header: str | None, told: str) -> None:
+async def test_being_throttled_is_passed_on(site: Site, header: str | None, retry_after: str) -> None:
     """Entra's wish counts where it is a number of seconds."""
     headers = {"Retry-After": header} if header else {}
     site.wire.answer("/token", 429, headers=headers)
     answers = await come_back(site)
     assert answers.outcome == (503, "entra_throttled")
-    assert answers.program.headers["retry-after"] == answers.person.headers["retry-after"] == told
+    assert answers.program.headers["retry-after"] == answers.person.headers["retry-after"] == retry_after
 
 
 @pytest.mark.parametrize(

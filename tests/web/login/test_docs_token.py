@@ -27,7 +27,7 @@ FORM: Final = {
 
 
 async def code_for_docs(site: Site, browser: Browser) -> str:
-    """What Entra sends to Swagger UI's redirect URI."""
+    """Entra's response at Swagger UI's redirect URI."""
     query = {
         "client_id": OPERATE,
         "response_type": "code",
@@ -41,7 +41,7 @@ async def code_for_docs(site: Site, browser: Browser) -> str:
 
 
 async def ask(browser: Browser, headers: dict[str, str] | None = None, **form: Any) -> httpx.Response:
-    """What the token URL answers."""
+    """The response of the token endpoint."""
     return await browser.http.post(
         "/auth/token", data=FORM | form, headers=OURS if headers is None else headers
     )
@@ -83,7 +83,7 @@ async def test_nobody_elses_page_gets_any(site: Site, headers: dict[str, str]) -
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "words"),
     [
         ({"redirect_uri": f"{HOME}/auth/login-callback"}, f"redirect_uri must be {REDIRECT}."),
         ({"redirect_uri": "https://evil.example/docs/oauth2-redirect"}, "redirect_uri must be"),
@@ -103,17 +103,17 @@ async def test_nobody_elses_page_gets_any(site: Site, headers: dict[str, str]) -
     ],
 )
 async def test_a_form_that_swagger_ui_would_not_send_is_refused(
-    site: Site, changes: dict[str, Any], told: str
+    site: Site, changes: dict[str, Any], words: str
 ) -> None:
     """In the shape of OAuth errors, and without asking Entra."""
     answer = await ask(site.browser(), **changes)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
-    assert told in answer.json()["error_description"]
+    assert words in answer.json()["error_description"]
     assert site.wire.forms == []
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "told"),
+    ("body", "kind", "words"),
     [
         (b"a" * (MAX_FORM_BYTES + 1), FORM_TYPE, "larger than 16384 bytes"),
         (b"grant_type=\xff", f"{FORM_TYPE}; charset=utf-8", "not UTF-8"),
@@ -122,12 +122,14 @@ async def test_a_form_that_swagger_ui_would_not_send_is_refused(
         (b"grant_type=refresh_token", "", "must be a form"),
     ],
 )
-async def test_a_body_that_is_no_small_form_is_refused(site: Site, body: bytes, kind: str, told: str) -> None:
+async def test_a_body_that_is_no_small_form_is_refused(
+    site: Site, body: bytes, kind: str, words: str
+) -> None:
     """Whatever it is, it is bounded and never an error of ours."""
     headers = OURS | {"Content-Type": kind}
     answer = await site.browser().http.post("/auth/token", content=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "login_request_invalid")
-    assert told in answer.json()["error_description"]
+    assert words in answer.json()["error_description"]
     assert site.wire.forms == []
 
 

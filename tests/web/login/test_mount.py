@@ -29,7 +29,7 @@ PAGES = {
     "GET /auth/profile": 200,
     "GET /Auth/login": 404,
 }
-"""What is asked for, and the status of the answer."""
+"""Requests, and the status of each response."""
 
 
 @pytest.fixture
@@ -61,12 +61,12 @@ def application(entra: CamundaEntra, include: Include) -> FastAPI:
 
 
 def statuses(app: ASGIApp, root: str = "") -> dict[str, int]:
-    """Of the answers to everything in ``PAGES``, below that root."""
+    """The statuses of all of ``PAGES``, below that root."""
     found = {}
     with TestClient(app, follow_redirects=False) as client:
-        for asked in PAGES:
-            method, _, path = asked.partition(" ")
-            found[asked] = client.request(method, root + path).status_code
+        for request_line in PAGES:
+            method, _, path = request_line.partition(" ")
+            found[request_line] = client.request(method, root + path).status_code
     return found
 
 

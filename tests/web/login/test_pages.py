@@ -197,7 +197,7 @@ def test_a_page_with_a_form_lets_the_browser_say_where_the_form_stood() -> None:
     ],
 )
 def test_links_go_to_sites_and_to_paths_of_this_one(href: str) -> None:
-    """What the service links to."""
+    """The service's links."""
     assert Action("Try again", href).href == href
 
 

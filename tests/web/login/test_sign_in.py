@@ -324,7 +324,7 @@ async def test_people_have_ten_minutes(site: Site) -> None:
 
 @pytest.mark.parametrize("name", ["code", "state", "error", "session_state"])
 async def test_repeated_parameters_are_refused(site: Site, name: str) -> None:
-    """What can be read in two ways is read in none (RFC 6749, 3.1)."""
+    """Ambiguous parameters are refused (RFC 6749, 3.1)."""
     browser = site.browser()
     back = await browser.come_back()
     value = query_of(back).get(name, "access_denied")
@@ -384,7 +384,7 @@ async def test_every_sign_in_begins_a_session_of_its_own(make_site: MakeSite, st
 
 @Store
 async def test_a_session_cookie_that_was_planted_is_not_taken_over(make_site: MakeSite, store: str) -> None:
-    """Who signs in gets a cookie that nobody knew before (session fixation)."""
+    """A sign-in creates a new cookie value (session fixation)."""
     site = make_site(session_store=store)
     attacker = await site.browser().signed_in(person=BEN)
     victim = site.browser()
@@ -490,7 +490,7 @@ async def test_a_cancelled_sign_in_can_be_tried_again(site: Site) -> None:
 async def test_the_consent_that_is_missing_is_named_with_its_link(
     make_site: MakeSite, emulator: EntraEmulator
 ) -> None:
-    """Who declines is told who can consent, and where."""
+    """The page after a declined consent says who can consent, and where."""
     change_application(emulator, OPERATE, admin_consent=False)
     site = make_site()
     browser = site.browser()
@@ -896,7 +896,7 @@ async def test_a_session_that_proxies_would_refuse_is_warned_of(
 
 
 async def test_chunks_of_a_larger_session_are_dropped(make_site: MakeSite, emulator: EntraEmulator) -> None:
-    """Who signs in with less is left with no remains."""
+    """A smaller session leaves no chunks of the larger one before."""
     a_lot(emulator, groups=190)
     site = make_site()
     browser = await site.browser().signed_in()

@@ -70,9 +70,9 @@ async def test_who_posts_is_signed_out_here_and_at_entra(
     address = answer.headers["location"]
     tenant = site.emulator.tenant.id
     assert address.startswith(f"{site.emulator.base_url}/{tenant}/oauth2/v2.0/logout?")
-    asked = query_of(address)
-    assert asked.pop("logout_hint")
-    assert asked == {"post_logout_redirect_uri": f"{HOME}/auth/login-callback"}
+    query = query_of(address)
+    assert query.pop("logout_hint")
+    assert query == {"post_logout_redirect_uri": f"{HOME}/auth/login-callback"}
     assert set_cookies(answer)[COOKIE] == f"{COOKIE}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
     assert not browser.cookies
     assert await browser.status() == 401
@@ -324,7 +324,7 @@ async def test_a_redis_that_is_not_there_is_no_error_of_ours(make_site: MakeSite
 
 
 async def sids(site: Site, browser: Browser) -> str:
-    """What Entra calls its own session."""
+    """The ID of Entra's own session."""
     back = await browser.come_back()
     sid = query_of(back)["session_state"]
     assert (await browser.open(back)).status_code == 303
@@ -386,7 +386,7 @@ async def test_a_frame_that_brings_the_cookie_has_it_dropped(site: Site) -> None
 
 
 async def test_sessions_that_live_in_cookies_are_not_ended_from_elsewhere(site: Site) -> None:
-    """What a stateless store cannot do; README says so."""
+    """A stateless store cannot end sessions; README says so."""
     browser = site.browser()
     sid = await sids(site, browser)
     answer = await site.browser().http.get(FRONT, params={"sid": sid})
@@ -420,11 +420,11 @@ async def test_an_administrator_consents_for_everybody(make_site: MakeSite, emul
     site = make_site()
     browser = site.browser()
     answer = await browser.open(CONSENT)
-    asked = query_of(answer.headers["location"])
+    query = query_of(answer.headers["location"])
     path = urlsplit(answer.headers["location"]).path
     assert path == f"/{emulator.tenant.id}/v2.0/adminconsent"
-    assert asked.pop("state")
-    assert asked == {
+    assert query.pop("state")
+    assert query == {
         "client_id": OPERATE,
         "scope": f"{OPERATE}/.default",
         "redirect_uri": f"{HOME}{CONSENTED}",
