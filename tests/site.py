@@ -260,7 +260,7 @@ MakeSite = Callable[..., Site]
 
 @pytest.fixture
 def emulator(clock: FakeClock) -> EntraEmulator:
-    """A local Entra on the test's clock."""
+    """An emulator on the test's clock."""
     return EntraEmulator(clock=clock.time, new_key=signing_key)
 
 

@@ -1,4 +1,4 @@
-"""A service that calls others, the local Entra over a wire that can be looked at, and an API to call."""
+"""A service that calls others, the emulator over a wire that can be looked at, and an API to call."""
 
 import base64
 import json

@@ -38,7 +38,7 @@ class Answer:
 
 
 class MsalHttp:
-    """msal's way to the local Entra, which keeps the forms that it sends."""
+    """msal's way to the emulator, which keeps the forms that it sends."""
 
     def __init__(self, emulator: EntraEmulator) -> None:
         self._emulator = emulator

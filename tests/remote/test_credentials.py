@@ -1,4 +1,4 @@
-"""How a service proves to the local Entra who it is, without a secret."""
+"""How a service proves to the emulator who it is, without a secret."""
 
 import asyncio
 import base64
@@ -72,7 +72,7 @@ OTHER: Final = Certified()
 
 @pytest.fixture
 def emulator(clock: FakeClock) -> EntraEmulator:
-    """A local Entra that knows the certificate, and a Kubernetes cluster of the same Entra's kind."""
+    """An emulator that knows the certificate, and a Kubernetes cluster of the same Entra's kind."""
     emulator = EntraEmulator(clock=clock.time, new_key=lambda: KEY)
     tenant = emulator.tenant
     operate = replace(
@@ -140,7 +140,7 @@ FILES: Final[dict[str, tuple[Callable[[], bytes], str | None]]] = {
 
 @pytest.mark.parametrize("name", FILES)
 async def test_a_certificate_takes_the_secrets_place(service: Service, tmp_path: Path, name: str) -> None:
-    """In whatever form it comes; the local Entra finds it by its thumbprint and checks what it signed."""
+    """In whatever form it comes; the emulator finds it by its thumbprint and checks what it signed."""
     content, password = FILES[name]
     path = tmp_path / "operate.pem"
     path.write_bytes(content())

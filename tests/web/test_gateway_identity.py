@@ -123,7 +123,7 @@ def private_key(secret: str = SECRETS[0]) -> ec.EllipticCurvePrivateKey:
 
 @pytest.fixture
 def emulator(clock: FakeClock) -> EntraEmulator:
-    """A local Entra on the test's clock."""
+    """An emulator on the test's clock."""
     return EntraEmulator(clock=clock.time)
 
 
