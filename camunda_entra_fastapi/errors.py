@@ -169,6 +169,15 @@ class Refusal:
     timestamp: str | None = None
     claims: str | None = None
     """JSON for the ``claims`` parameter of the next sign-in."""
+    aadb2c: int | None = None
+    """The number of the AADB2C code, which Azure AD B2C has instead; it means something else there."""
+
+    @property
+    def code(self) -> str | None:
+        """The code as Entra or B2C writes it, for example ``AADSTS50011``."""
+        if self.aadb2c is not None:
+            return f"AADB2C{self.aadb2c}"
+        return None if self.aadsts is None else f"AADSTS{self.aadsts}"
 
 
 class SignInFailed(EntraError):

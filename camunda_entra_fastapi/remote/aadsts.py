@@ -1,4 +1,4 @@
-"""Entra's refusals: read from a response, and explained by AADSTS code or OAuth error."""
+"""Entra's refusals: read from a response, and explained by AADSTS or AADB2C code, or OAuth error."""
 
 import json
 import re
@@ -6,10 +6,26 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from camunda_entra_fastapi.errors import Refusal
-from camunda_entra_fastapi.remote.aadsts_table import EXPLANATIONS, Explanation, Kind
+from camunda_entra_fastapi.errors import Fault, FetchFailed, Refusal
+from camunda_entra_fastapi.remote.aadsts_table import (
+    B2C_EXPLANATIONS,
+    EXPLANATIONS,
+    TOO_MANY_REQUESTS,
+    Explanation,
+    Kind,
+    b2c,
+)
 
-__all__ = ["EXPLANATIONS", "Explanation", "Kind", "explain", "is_consent", "read_refusal"]
+__all__ = [
+    "BY_ERROR",
+    "EXPLANATIONS",
+    "Explanation",
+    "Kind",
+    "explain",
+    "is_consent",
+    "read_refusal",
+    "trouble_of",
+]
 
 UNREADABLE: Final = "invalid_response"
 """The error of a response that has none, or a malformed one."""
@@ -20,7 +36,7 @@ MAX_CLAIMS_CHARACTERS: Final = 4096
 _ERROR_NAME: Final = re.compile(r"[a-z_]{1,64}")
 _GUID: Final = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,7})?Z"
-_CODE: Final = re.compile(r"AADSTS([0-9]{4,9})(?![0-9])")
+_CODE: Final = re.compile(r"AAD(STS|B2C)([0-9]{4,9})(?![0-9])")
 _HIGHEST_CODE: Final = 999_999_999
 _FACTS: Final = {
     "trace_id": (re.compile(_GUID), re.compile(rf"\bTrace ID:\s{{0,4}}({_GUID})(?![\w-])")),
@@ -59,7 +75,7 @@ _GENERAL: Final = Explanation(
     "Try again. If it stays so, the codes and IDs of this refusal tell Microsoft's support what happened.",
     Kind.PERSON,
 )
-_BY_ERROR: Final[Mapping[str, Explanation]] = MappingProxyType(
+BY_ERROR: Final[Mapping[str, Explanation]] = MappingProxyType(
     {
         "access_denied": _CANCELLED,
         "permission_denied": _CANCELLED,
@@ -72,8 +88,11 @@ _BY_ERROR: Final[Mapping[str, Explanation]] = MappingProxyType(
         "message_only": EXPLANATIONS[53003],
         "invalid_grant": _EXPIRED,
         "invalid_client": Explanation(
-            "Entra does not believe that this service is the application it says it is.",
-            "Compare CAMUNDA_IDENTITY_CLIENT_ID and CAMUNDA_IDENTITY_CLIENT_SECRET to the app registration.",
+            "Entra does not believe that this service is the application it says it is, or does not give it "
+            "what it asks for.",
+            "Look the code up, if there is one, at https://login.microsoftonline.com/error. Compare "
+            "CAMUNDA_IDENTITY_CLIENT_ID, CAMUNDA_ENTRA_SCOPES and the secret or certificate to the app "
+            "registration.",
             Kind.REGISTRATION,
         ),
         "unauthorized_client": Explanation(
@@ -95,9 +114,27 @@ _BY_ERROR: Final[Mapping[str, Explanation]] = MappingProxyType(
 
 def explain(refusal: Refusal) -> Explanation:
     """Cause and remedy of a refusal: by code, else by suberror, else by error."""
-    by_code = EXPLANATIONS.get(refusal.aadsts or 0)
-    by_suberror = _BY_ERROR.get(refusal.suberror or "")
-    return by_code or by_suberror or _BY_ERROR.get(refusal.error, _GENERAL)
+    if refusal.aadb2c is not None:
+        found = B2C_EXPLANATIONS.get(refusal.aadb2c) or _by_error(refusal)
+        # B2C says access_denied of much, and never asks for consent.
+        return _GENERAL if found.kind is Kind.CONSENT else found
+    return EXPLANATIONS.get(refusal.aadsts or 0) or _by_error(refusal)
+
+
+def _by_error(refusal: Refusal) -> Explanation:
+    return BY_ERROR.get(refusal.suberror or "") or BY_ERROR.get(refusal.error, _GENERAL)
+
+
+def trouble_of(refusal: Refusal) -> FetchFailed | None:
+    """The failure behind a refusal that only tells of trouble of Entra's own; None for all others."""
+    explanation = explain(refusal)
+    if explanation.kind is not Kind.ENTRA:
+        return None
+    is_busy = refusal.aadsts in TOO_MANY_REQUESTS or refusal.aadb2c in b2c.TOO_MANY_REQUESTS
+    fault: Fault = "throttled" if is_busy or refusal.error == "temporarily_unavailable" else "failed"
+    correlation = refusal.correlation_id and f"correlation ID {refusal.correlation_id}"
+    answer = ", ".join(part for part in (refusal.error, refusal.code, correlation) if part)
+    return FetchFailed(f"Entra answered {answer}: {explanation.cause} {explanation.remedy}", fault=fault)
 
 
 def is_consent(refusal: Refusal) -> bool:
@@ -108,16 +145,18 @@ def is_consent(refusal: Refusal) -> bool:
 def read_refusal(values: Mapping[str, object]) -> Refusal:
     """The refusal, from the JSON of a token error or the parameters of a callback.
 
-    Malformed members are left out, and so are the description's own
+    B2C has its codes in descriptions alone. Malformed members are left out, and so are the description's own
     words: anybody can write them who sends a browser to the callback.
     See https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
     """
     description = values.get("error_description")
     text = description[:MAX_DESCRIPTION_CHARACTERS] if isinstance(description, str) else ""
+    aadsts, aadb2c = _codes(values.get("error_codes"), text)
     return Refusal(
         error=_error_name(values, "error") or UNREADABLE,
         suberror=_error_name(values, "suberror") or _error_name(values, "error_subcode"),
-        aadsts=_code(values.get("error_codes"), text),
+        aadsts=aadsts,
+        aadb2c=aadb2c,
         trace_id=_fact(values, "trace_id", text),
         correlation_id=_fact(values, "correlation_id", text),
         timestamp=_fact(values, "timestamp", text),
@@ -130,12 +169,15 @@ def _error_name(values: Mapping[str, object], name: str) -> str | None:
     return value if isinstance(value, str) and _ERROR_NAME.fullmatch(value) else None
 
 
-def _code(codes: object, description: str) -> int | None:
+def _codes(codes: object, description: str) -> tuple[int | None, int | None]:
+    """The AADSTS code or the AADB2C code; never both."""
     first: Any = codes[0] if isinstance(codes, list) and codes else None
     if type(first) is int and 0 < first <= _HIGHEST_CODE:  # True is an int, too
-        return first
+        return first, None
     match = _CODE.match(description)
-    return int(match[1]) if match else None
+    if match is None:
+        return None, None
+    return (int(match[2]), None) if match[1] == "STS" else (None, int(match[2]))
 
 
 def _fact(values: Mapping[str, object], name: str, description: str) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from camunda_entra_fastapi.errors import EntraError, EntraRefused, FetchFailed
-from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
+from camunda_entra_fastapi.remote.aadsts import explain, read_refusal, trouble_of
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 
@@ -159,10 +159,12 @@ def _token(document: Mapping[str, Any], name: str, endpoint: str) -> str | None:
 
 
 def read_error(document: Mapping[str, Any], endpoint: str) -> EntraError:
-    """The exception for an error response (RFC 6749, 5.2)."""
+    """The exception for an error response (RFC 6749, 5.2): Entra's refusal, or trouble of its own."""
     if not isinstance(document.get("error"), str):
         return _unusable(endpoint, "error")
     refusal = read_refusal(document)
+    if (trouble := trouble_of(refusal)) is not None:
+        return trouble
     explanation = explain(refusal)
     return EntraRefused(f"{explanation.cause} {explanation.remedy}", refusal)
 

@@ -9,13 +9,12 @@ from camunda_entra_fastapi.errors import (
     AccessDenied,
     EntraRefused,
     EntraUnavailable,
-    Fault,
     FetchFailed,
     InvalidToken,
     Refusal,
     SignInFailed,
 )
-from camunda_entra_fastapi.remote.aadsts import Kind, explain, is_consent
+from camunda_entra_fastapi.remote.aadsts import Kind, explain, is_consent, trouble_of
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
@@ -133,7 +132,7 @@ class Exchange:
             tokens = await redeem_refresh_token(self.http, endpoint, self.client, str(session.refresh_token))
         except EntraRefused as refused:
             kind = explain(refused.refusal).kind
-            if refused.refusal.error in _CLIENT_ERRORS or kind in (Kind.ENTRA, Kind.REGISTRATION):
+            if refused.refusal.error in _CLIENT_ERRORS or kind is Kind.REGISTRATION:
                 logger.warning("Entra refuses to renew sessions: %s", refused.message)
                 raise EntraUnavailable(
                     "entra_failed", f"The sign-in cannot be renewed. {_NOT_THE_CALLERS_FAULT}", RETRY_AFTER
@@ -213,9 +212,8 @@ def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
 
 def sign_in_error(message: str, refusal: Refusal) -> Exception:
     """The error for people when Entra refuses."""
-    if explain(refusal).kind is Kind.ENTRA:
-        fault: Fault = "throttled" if refusal.error == "temporarily_unavailable" else "failed"
-        return entra_unavailable(FetchFailed(f"Entra answered {refusal.error}: {message}", fault=fault))
+    if (trouble := trouble_of(refusal)) is not None:
+        return entra_unavailable(trouble)
     return SignInFailed("consent_required" if is_consent(refusal) else "login_refused", message, refusal)
 
 

@@ -6,9 +6,9 @@ from hashlib import sha256
 from typing import Final, Literal
 
 from camunda_entra_fastapi.errors import SignInFailed
-from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
+from camunda_entra_fastapi.remote.aadsts import explain, read_refusal, trouble_of
 from camunda_entra_fastapi.sessions.sealing import Sealer
-from camunda_entra_fastapi.sign_in.exchange import Exchange, sign_in_error
+from camunda_entra_fastapi.sign_in.exchange import Exchange, entra_unavailable, sign_in_error
 from camunda_entra_fastapi.sign_in.protocol import (
     ATTEMPT_LIFETIME,
     Attempt,
@@ -143,6 +143,7 @@ class SignIn:
 
         Raises:
             SignInFailed: Consent was not given, or the response belongs to no attempt of this browser.
+            EntraUnavailable: Entra has trouble of its own.
             SessionsUnavailable: The store cannot be asked.
         """
         parameters = single_valued(pairs)
@@ -150,6 +151,8 @@ class SignIn:
         # Entra sends admin_consent=True with errors, too, so an error always counts.
         if "error" in parameters or parameters.get("admin_consent", "").lower() != "true":
             refusal = read_refusal(parameters)
+            if (trouble := trouble_of(refusal)) is not None:
+                raise entra_unavailable(trouble)
             explanation = explain(refusal)
             raise SignInFailed("consent_required", f"{explanation.cause} {explanation.remedy}", refusal)
 

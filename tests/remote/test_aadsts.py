@@ -7,6 +7,7 @@ import pytest
 
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.remote.aadsts import EXPLANATIONS, Kind, explain, is_consent, read_refusal
+from camunda_entra_fastapi.remote.aadsts_table import B2C_EXPLANATIONS, Explanation
 
 TRACE: Final = "3f1d2c4b-5a69-4788-9abc-def012345678"
 CORRELATION: Final = "9d6c8b7a-1111-4222-8333-444455556666"
@@ -141,10 +142,16 @@ def test_claims_are_a_small_json_object_in_ascii(claims: object, kept: bool) -> 
     assert read_refusal({"error": "x", "claims": claims}).claims == (claims if kept else None)
 
 
-@pytest.mark.parametrize("code", sorted(EXPLANATIONS))
-def test_every_code_has_a_cause_and_a_remedy_in_plain_sentences(code: int) -> None:
+@pytest.mark.parametrize(
+    "explanation",
+    [
+        pytest.param(explanation, id=f"{name}{code}")
+        for name, table in (("", EXPLANATIONS), ("AADB2C", B2C_EXPLANATIONS))
+        for code, explanation in sorted(table.items())
+    ],
+)
+def test_every_code_has_a_cause_and_a_remedy_in_plain_sentences(explanation: Explanation) -> None:
     """They are shown to people as they stand, one after the other."""
-    explanation = EXPLANATIONS[code]
     for text in (explanation.cause, explanation.remedy):
         assert text.isascii()
         assert text.isprintable()
@@ -154,6 +161,8 @@ def test_every_code_has_a_cause_and_a_remedy_in_plain_sentences(code: int) -> No
         assert "  " not in text
         assert set(re.findall(r"CAMUNDA_\w+", text)) <= {
             "CAMUNDA_ENTRA_BASE_URL",
+            "CAMUNDA_ENTRA_CLIENT_CERTIFICATE",
+            "CAMUNDA_ENTRA_FEDERATED_TOKEN_FILE",
             "CAMUNDA_ENTRA_SCOPES",
             "CAMUNDA_IDENTITY_CLIENT_ID",
             "CAMUNDA_IDENTITY_CLIENT_SECRET",

@@ -229,7 +229,7 @@ TROUBLE: Final[dict[str, tuple[Callable[[Wire], object], int, str]]] = {
     "secret expired": (refusing("invalid_client", 7000222, status=401), 502, "entra_failed"),
     "unknown application": (refusing("unauthorized_client", 700016), 502, "entra_failed"),
     "server error": (refusing("server_error"), 502, "entra_failed"),
-    "temporarily unavailable": (refusing("temporarily_unavailable", 90033), 502, "entra_failed"),
+    "temporarily unavailable": (refusing("temporarily_unavailable", 90033), 503, "entra_throttled"),
     "500": (lambda wire: wire.answer("/token", 500), 502, "entra_failed"),
     "429": (lambda wire: wire.answer("/token", 429, headers={"Retry-After": "9"}), 503, "entra_throttled"),
     "garbage": (lambda wire: wire.answer("/token", html="<html>"), 502, "entra_failed"),

@@ -67,9 +67,9 @@ def unreachable(name: str, problem: Unreachable, state: State = State.WRONG) -> 
 
 
 def refused(name: str, refusal: Refusal, state: State = State.WRONG, expected: str = "") -> Finding:
-    """The finding of an error response of Entra's, with the cause and the remedy of its AADSTS code."""
+    """The finding of an error response of Entra's, with the cause and the remedy of its code."""
     explanation = explain(refusal)
-    code = f"AADSTS{refusal.aadsts}" if refusal.aadsts else refusal.error
+    code = refusal.code or refusal.error
     ids = {"Correlation ID": refusal.correlation_id, "Trace ID": refusal.trace_id, "at": refusal.timestamp}
     trace = ", ".join(f"{label} {value}" for label, value in ids.items() if value)
     cause = f"{explanation.cause.removesuffix('.')} ({code})."

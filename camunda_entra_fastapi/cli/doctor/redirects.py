@@ -19,7 +19,7 @@ BASE_URL_PLACEHOLDER: Final = "https://<host of the service>"
 DOCS_PATH: Final = "/docs/oauth2-redirect"
 """FastAPI's default."""
 
-_AADSTS_CODE: Final = re.compile(r'AADSTS(\d{4,9})|"(?:sErrorCode|iErrorCode)"\s*:\s*"?(\d{4,9})')
+_AADSTS_CODE: Final = re.compile(r'(AAD(?:STS|B2C)\d{4,9})|"(?:sErrorCode|iErrorCode)"\s*:\s*"?(\d{4,9})')
 _REDIRECT_STATUSES: Final = (301, 302, 303, 307, 308)
 _PROMPT_NONE_ERRORS: Final = frozenset(
     {"login_required", "interaction_required", "account_selection_required"}
@@ -87,7 +87,7 @@ async def _check_redirect_uri(context: DoctorContext, endpoint: str, redirect: R
     if response.status in _REDIRECT_STATUSES:
         return _finding_of_redirect(redirect, response)
     if match := _AADSTS_CODE.search(response.text):
-        description = f"AADSTS{match[1] or match[2]}:"
+        description = match[1] or f"AADSTS{match[2]}"
         refusal = read_refusal({"error": "invalid_request", "error_description": description})
         if explain(refusal).kind in (Kind.SESSION, Kind.PERSON):  # it asks who somebody is
             return Finding("redirect URI", State.OK, f"{redirect.uri}: Entra shows its sign-in page")
@@ -118,6 +118,6 @@ def _finding_of_redirect(redirect: RedirectUri, response: ProbeResponse) -> Find
     parameters = dict(parse_qsl(target.query))
     refusal = read_refusal(parameters)
     is_accepted = "error" not in parameters or refusal.error in _PROMPT_NONE_ERRORS
-    if is_accepted and (not refusal.aadsts or explain(refusal).kind is not Kind.REGISTRATION):
+    if is_accepted and (not refusal.code or explain(refusal).kind is not Kind.REGISTRATION):
         return Finding("redirect URI", State.OK, f"{redirect.uri} is registered")
     return refused("redirect URI", refusal, expected=redirect.uri)

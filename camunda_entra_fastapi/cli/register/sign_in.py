@@ -154,7 +154,7 @@ def _error_of(refusal: Refusal) -> NotSignedIn:
     if (message := messages.get(refusal.error)) is not None:
         return NotSignedIn(message)
     explanation = explain(refusal)
-    code = f" (AADSTS{refusal.aadsts})" if refusal.aadsts else ""
+    code = f" ({refusal.code})" if refusal.code else ""
     # Remedies about registrations name the service's variables, which do not exist yet.
     own_remedy = "Check --tenant, --cloud and --sign-in-client, or sign in with --sign-in az."
     remedy = own_remedy if explanation.kind is Kind.REGISTRATION else explanation.remedy

@@ -1,7 +1,8 @@
 """The token endpoint for this service's own Swagger UI.
 
 Entra redeems codes of a *web* registration only with its secret (AADSTS9002326), and a page cannot keep
-one. So the page asks here: this service adds the secret and passes Entra's response on.
+one. So the page asks here: this service adds the secret and passes Entra's response on, but for trouble
+of Entra's own, which is no fault of the request.
 """
 
 import re
@@ -19,6 +20,7 @@ from camunda_entra_fastapi.errors import (
     FetchFailed,
     SignInFailed,
 )
+from camunda_entra_fastapi.remote.aadsts import read_refusal, trouble_of
 from camunda_entra_fastapi.sign_in.exchange import entra_unavailable
 from camunda_entra_fastapi.sign_in.protocol import single_valued
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
@@ -28,6 +30,7 @@ MAX_FORM_BYTES: Final = 16 * 1024
 """Bytes. A refresh token has 1 to 2 KiB."""
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 """RFC 7636, 4.1."""
+_OK: Final = 200
 _HEADERS: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -52,6 +55,8 @@ class DocsTokenEndpoint:
             status, document = await exchange.http.post_form(
                 await exchange.keys.token_endpoint(), {**await exchange.client.form(), **grant}
             )
+            if status != _OK and (trouble := trouble_of(read_refusal(document))) is not None:
+                raise trouble
         except FetchFailed as failure:
             return _oauth_error(context, entra_unavailable(failure))
         except EntraError as error:

@@ -6,6 +6,7 @@ from typing import Final
 
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.remote.aadsts import Kind, explain
+from camunda_entra_fastapi.remote.aadsts_table import b2c
 from camunda_entra_fastapi.web.login.pages import Action, Page
 
 _ROLES: Final = "Privileged Role Administrator, Cloud Application Administrator or Application Administrator"
@@ -40,6 +41,9 @@ _ADMINISTRATORS_ALONE: Final = frozenset(
 """Codes where another try fails in the same way until an administrator has consented."""
 _DECLINED: Final = 65004
 _CANCELLED: Final = frozenset({"access_denied", "permission_denied"})
+_B2C_TITLES: Final[Mapping[int, str]] = MappingProxyType(
+    {b2c.CANCELLED: "Sign-in was cancelled", b2c.FORGOTTEN_PASSWORD: "The password has to be reset"}
+)
 
 
 def sign_in_failed(
@@ -62,7 +66,8 @@ def sign_in_failed(
             good=False,
         )
     explanation = explain(refusal)
-    title, who, actions, link = _TITLES[explanation.kind], _WHO[explanation.kind], (retry,), None
+    title = _B2C_TITLES.get(refusal.aadb2c or 0, _TITLES[explanation.kind])
+    who, actions, link = _WHO[explanation.kind], (retry,), None
     if explanation.kind is Kind.CONSENT:
         title, link = _consent_title(refusal), admin_consent_url
         grant = () if link is None else (Action("Consent as an administrator", link),)
@@ -163,9 +168,8 @@ def _consent_title(refusal: Refusal) -> str:
 
 
 def _facts(refusal: Refusal) -> tuple[tuple[str, str], ...]:
-    code = None if refusal.aadsts is None else f"AADSTS{refusal.aadsts}"
     named = {
-        "Error": ", ".join(part for part in (code, refusal.error, refusal.suberror) if part),
+        "Error": ", ".join(part for part in (refusal.code, refusal.error, refusal.suberror) if part),
         "Trace ID": refusal.trace_id,
         "Correlation ID": refusal.correlation_id,
         "Time": refusal.timestamp,
