@@ -11,7 +11,7 @@ VERSIONS := $(CORE) $(addprefix --ignore=tests/testing/,clients endpoints protoc
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit end-to-end coverage lowest newest packaging system-packages structure format bench bench-check bench-gateways clean
+.PHONY: help demo test check lint types unit end-to-end coverage lowest newest packaging system-packages structure aadsts format bench bench-check bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ system-packages:
 
 structure: ## Print which folders import from which: rooms, arrows, floors, circles
 	@$(PYTHON) tests/architecture/structure.py
+
+aadsts: .venv/ready ## Write docs/aadsts.md, the page of Entra's codes, from their tables
+	@$(BIN)/python -m tests.docs.aadsts_page
 
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
