@@ -898,6 +898,7 @@ def test_something_else_than_the_service_answers(
         (lambda _: HTMLResponse('{"sErrorCode":"50011"}'), "wrong", "is not registered"),
         (lambda _: HTMLResponse('{"sErrorCode":"50058"}'), "ok", "Entra shows its sign-in page"),
         (lambda _: HTMLResponse("AADSTS50194: no"), "wrong", "for one tenant"),
+        (lambda _: HTMLResponse("<p>AADB2C90006: no"), "wrong", "is not registered"),
         (lambda _: Response(status_code=500), "note", "status 500"),
         (
             lambda _: RedirectResponse("https://login.live.example/x?error=y"),
