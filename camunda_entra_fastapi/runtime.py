@@ -117,7 +117,11 @@ def build_runtime(
         client=http_client,
     )
     keys = KeySource(
-        http, provider_of(settings), lifetime=settings.metadata_lifetime, monotonic=clock.monotonic
+        http,
+        provider_of(settings),
+        lifetime=settings.metadata_lifetime,
+        monotonic=clock.monotonic,
+        retention=settings.key_retention,
     )
     validator = TokenValidator(keys, policy_of(settings), cache_size=settings.token_cache_size, clock=clock)
     challenger = Challenger(

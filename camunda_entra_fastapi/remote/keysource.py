@@ -1,10 +1,12 @@
 """Entra's signing keys: by key ID, from memory or by one shared request."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Never
 
-from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed
+from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed, quoted
 from camunda_entra_fastapi.remote.discovery import Discovery, Provider, fetch_discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.refresh import RefreshedValue
@@ -12,22 +14,60 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey, parse_keys
 
 
+@dataclass(frozen=True, slots=True)
+class KeyAges:
+    """Which keys are in memory, by key ID, and for how long no document had them.
+
+    Attributes:
+        published: The keys of the newest document.
+        published_age: Seconds since that document was fetched.
+        kept_ages: The keys that it lacks: seconds since a document last had each.
+        retention: Seconds of that age until a key is dropped.
+    """
+
+    published: tuple[str, ...]
+    published_age: float
+    kept_ages: Mapping[str, float]
+    retention: float
+
+
 class KeySource:
     """The provider's signing keys, refreshed in the background.
 
     Discovery document and keys are two values with one lifetime: a rollover reloads the keys alone.
+
+    Args:
+        http: Sends requests.
+        provider: Whose keys they are.
+        lifetime: Seconds until discovery document and keys are refreshed.
+        monotonic: Returns seconds of a monotonic clock.
+        retention: Seconds that a key outlives the documents that lack it, since one last had it; with 0
+            the newest document alone counts.
     """
 
     def __init__(
-        self, http: EntraHttp, provider: Provider, *, lifetime: float, monotonic: Callable[[], float]
+        self,
+        http: EntraHttp,
+        provider: Provider,
+        *,
+        lifetime: float,
+        monotonic: Callable[[], float],
+        retention: float = 0.0,
     ) -> None:
         self._http = http
         self._provider = provider
+        self._monotonic = monotonic
+        self._retention = retention
+        self._published_at = -math.inf
         self._discovery: RefreshedValue[Discovery] = RefreshedValue(
             "discovery document", self._load_discovery, lifetime=lifetime, monotonic=monotonic
         )
         self._keys: RefreshedValue[KeySet] = RefreshedValue(
-            "signing keys", self._load_keys, lifetime=lifetime, monotonic=monotonic
+            "signing keys",
+            self._load_keys,
+            lifetime=lifetime,
+            monotonic=monotonic,
+            expire=self._expire,
         )
         self.current: Callable[[], KeySet | None] = self._keys.current
         """The keys in memory, without waiting; None while there are none. Called for each request."""
@@ -46,6 +86,16 @@ class KeySource:
             await self._keys.force_refresh(lambda fetched: fetched.find(key_id) is not None)
             keys = self._keys.current() or keys
         return keys.find(key_id), keys
+
+    def ages(self) -> KeyAges:
+        """Which keys are in memory, and since when Entra's documents lack those that are kept."""
+        keys, now = self._keys.current() or KeySet({}), self._monotonic()
+        return KeyAges(
+            tuple(key_id for key_id in keys.by_id if key_id not in keys.last_seen),
+            now - self._published_at,
+            {key_id: now - seen_at for key_id, seen_at in keys.last_seen.items()},
+            self._retention,
+        )
 
     async def check(self) -> None:
         """Return when there are keys; they are fetched if there are none yet.
@@ -103,7 +153,16 @@ class KeySource:
         for reason in keys.skipped[:10]:
             logger.info("A signing key of Entra's was left out: %s", reason)
         known = self._keys.current()
+        if known is not None:
+            keys, _ = self._expire(keys.keeping(known, self._published_at))
+            _log_missing([key_id for key_id in keys.last_seen if key_id not in known.last_seen])
+        self._published_at = self._monotonic()
         return known if known == keys else keys  # the same object for unchanged keys, for the token cache
+
+    def _expire(self, keys: KeySet) -> tuple[KeySet, float]:
+        """The keys without the kept ones whose time is over, and when the next one's is."""
+        keys = keys.without_expired(self._retention, self._monotonic())
+        return keys, min(keys.last_seen.values(), default=math.inf) + self._retention
 
     def _unavailable(self, failure: FetchFailed) -> EntraUnavailable:
         wait = self._keys.due_in
@@ -115,3 +174,8 @@ class KeySource:
             "The fault is not in your request; try again shortly.",
             wait,
         )
+
+
+def _log_missing(key_ids: list[str]) -> None:
+    for key_id in key_ids[:10]:
+        logger.info("Entra's newest key document lacks the signing key %s; it is kept", quoted(key_id, 80))

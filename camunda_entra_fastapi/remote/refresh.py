@@ -7,6 +7,8 @@ The rules:
 - A value that was loaded is never lost: when loading fails, the last one stays.
 - After a failed load there is a backoff, which doubles up to a limit. A caller without a value gets
   the same failure at once meanwhile.
+- Parts of a value may expire before the rest. Then it is loaded again, and whatever comes of that, the
+  expired parts are gone.
 - Forced loads (for an unknown key) wait for no backoff but have a limit of their own, so that
   clients who make up keys can neither flood Entra nor delay the planned loads.
 """
@@ -55,15 +57,24 @@ class RefreshedValue(Generic[T]):
         lifetime: Seconds until it is refreshed in the background, less a random part up to a tenth,
             so that replicas that start together do not load together.
         monotonic: Returns seconds of a monotonic clock.
+        expire: Returns a value without what has expired of it, the same object if nothing has, and the
+            time when something will; infinity for never.
     """
 
     def __init__(
-        self, name: str, load: Callable[[], Awaitable[T]], *, lifetime: float, monotonic: Callable[[], float]
+        self,
+        name: str,
+        load: Callable[[], Awaitable[T]],
+        *,
+        lifetime: float,
+        monotonic: Callable[[], float],
+        expire: Callable[[T], tuple[T, float]] = lambda value: (value, math.inf),
     ) -> None:
         self._name = name
         self._load = load
         self._lifetime = lifetime
         self._monotonic = monotonic
+        self._expire = expire
         self._value: T | None = None
         self._loads: SingleFlight[str, T] = SingleFlight(name)
         self._failure: FetchFailed | None = None
@@ -146,6 +157,8 @@ class RefreshedValue(Generic[T]):
         return is_found
 
     async def _run(self) -> T:
+        if self._value is not None:
+            self._value, _ = self._expire(self._value)
         try:
             value = await self._load()
         except Exception as error:
@@ -160,8 +173,10 @@ class RefreshedValue(Generic[T]):
         # A recovery is logged at the level of the failure.
         logger.log(logging.WARNING if self._failure else logging.INFO, "Entra's %s fetched", self._name)
         refreshes.add(1, {"document": self._name, "outcome": "succeeded"})
-        self._value, self._failure, self._failures = value, None, 0
-        self._due_at = self._monotonic() + self._lifetime * (1 - _JITTER * _random.random())
+        self._failure, self._failures = None, 0
+        self._value, expires_at = self._expire(value)
+        due_at = self._monotonic() + self._lifetime * (1 - _JITTER * _random.random())
+        self._due_at = min(due_at, expires_at)
 
     def _fail(self, error: Exception) -> FetchFailed:
         failure = error if isinstance(error, FetchFailed) else FetchFailed(f"{type(error).__name__} raised")

@@ -119,6 +119,8 @@ class EntraSettings(BaseSettings):
     """How many verified tokens are cached; 0: none."""
     metadata_lifetime: Annotated[int, BeforeValidator(values.whole_seconds(1, 86_400, 3600))] = 3600
     """Seconds after which discovery document and keys are refreshed in the background."""
+    key_retention: Annotated[int, BeforeValidator(values.whole_seconds(0, 604_800, 86_400))] = 86_400
+    """Seconds that a signing key outlives documents that lack it; 0: the newest document alone counts."""
     http_timeout: Annotated[float, BeforeValidator(values.seconds(0.1, 60, 5))] = 5.0
     """Seconds for one whole exchange with Entra."""
     http_proxy: Annotated[str | None, BeforeValidator(urls.read_proxy)] = None

@@ -50,14 +50,57 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The usable keys of one document by key ID, and the reasons why others were skipped."""
+    """The usable keys of one document by key ID, and those that are kept from earlier documents.
+
+    Attributes:
+        by_id: All usable keys, the kept ones included.
+        skipped: Why others of the document were skipped.
+        named: All key IDs of the document, those of skipped keys included.
+        last_seen: For each kept key, when a document last had it, in seconds of the caller's clock.
+    """
 
     by_id: Mapping[str, SigningKey]
     skipped: tuple[str, ...] = field(default=(), compare=False)
+    named: frozenset[str] = field(default=frozenset(), compare=False)
+    last_seen: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def find(self, key_id: str) -> SigningKey | None:
         """The key of that ID, or None."""
         return self.by_id.get(key_id)
+
+    def keeping(self, known: "KeySet", seen_at: float) -> "KeySet":
+        """This newer set, and the known keys that its document does not name, ``MAX_KEYS`` in all.
+
+        What the document names counts as it stands there, even if it is unusable: another key or issuer
+        replaces the known one. Of too many keys, those that were not seen for longest are dropped.
+
+        Args:
+            known: The set before, with what it kept.
+            seen_at: When the document of that set was last seen.
+        """
+        missing = {
+            key_id: known.last_seen.get(key_id, seen_at) for key_id in known.by_id if key_id not in self.named
+        }
+        latest_first = sorted(missing, key=missing.__getitem__, reverse=True)
+        kept = latest_first[: MAX_KEYS - len(self.by_id)]
+        return self._with_kept({key_id: known.by_id[key_id] for key_id in kept}, missing)
+
+    def without_expired(self, retention: float, now: float) -> "KeySet":
+        """This set without the kept keys that were last seen ``retention`` seconds ago, or earlier."""
+        kept = {key_id for key_id, seen_at in self.last_seen.items() if seen_at + retention > now}
+        if len(kept) == len(self.last_seen):
+            return self
+        published = {key_id: key for key_id, key in self.by_id.items() if key_id not in self.last_seen}
+        own = KeySet(MappingProxyType(published), self.skipped, self.named)
+        return own._with_kept({key_id: self.by_id[key_id] for key_id in kept}, self.last_seen)
+
+    def _with_kept(self, kept: Mapping[str, SigningKey], last_seen: Mapping[str, float]) -> "KeySet":
+        return KeySet(
+            MappingProxyType({**self.by_id, **kept}),
+            self.skipped,
+            self.named,
+            MappingProxyType({key_id: last_seen[key_id] for key_id in kept}),
+        )
 
 
 def parse_keys(document: Mapping[str, Any]) -> KeySet:
@@ -91,7 +134,10 @@ def parse_keys(document: Mapping[str, Any]) -> KeySet:
     if not usable:
         reasons = "; ".join(skipped[:3]) or "it is empty"
         raise ValueError(f"none of its {len(entries)} keys can verify RS256 ({reasons})")
-    return KeySet(MappingProxyType(usable), tuple(skipped))
+    named = frozenset(
+        entry["kid"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("kid"), str)
+    )
+    return KeySet(MappingProxyType(usable), tuple(skipped), named)
 
 
 def _parse_key(entry: object) -> SigningKey:

@@ -1,5 +1,6 @@
 """An Entra of two documents, answering in the same process whatever a test wants it to answer."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,11 +36,16 @@ class ScriptedEntra:
         """Be unreachable."""
         self.keys = self.discovery = UNREACHABLE
 
-    def source(self, clock: FakeClock) -> KeySource:
+    def source(self, clock: FakeClock, *, retention: float = 0.0, lifetime: float = LIFETIME) -> KeySource:
         """A key source that asks it."""
         client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
-        http = EntraHttp(client=client)
-        return KeySource(http, Provider(ISSUER, ISSUER), lifetime=LIFETIME, monotonic=clock.monotonic)
+        return KeySource(
+            EntraHttp(client=client),
+            Provider(ISSUER, ISSUER),
+            lifetime=lifetime,
+            monotonic=clock.monotonic,
+            retention=retention,
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         document = "keys" if request.url.path.endswith("/keys") else "discovery"
@@ -50,3 +56,9 @@ class ScriptedEntra:
         if isinstance(answer, bytes):
             return httpx.Response(200, content=answer)
         return httpx.Response(200, json=answer)
+
+
+async def settle() -> None:
+    """Let a refresh in the background come to its end, whichever."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)

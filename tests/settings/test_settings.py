@@ -96,6 +96,7 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
         "allow_guests": True,
         "token_cache_size": 10_000,
         "metadata_lifetime": 3600,
+        "key_retention": 86_400,
         "http_timeout": 5.0,
         "http_proxy": None,
         "ca_bundle": None,
@@ -142,6 +143,8 @@ ROWS: list[tuple[str, str, Any]] = [
     ("CAMUNDA_ENTRA_TOKEN_CACHE_SIZE", "0", 0),
     ("CAMUNDA_ENTRA_METADATA_LIFETIME", "1", 1),
     ("CAMUNDA_ENTRA_METADATA_LIFETIME", "PT24H", 86_400),
+    ("CAMUNDA_ENTRA_KEY_RETENTION", "0", 0),
+    ("CAMUNDA_ENTRA_KEY_RETENTION", "P7D", 604_800),
     ("CAMUNDA_ENTRA_ALLOW_HTTP", "1", True),
     ("CAMUNDA_ENTRA_HTTP_TIMEOUT", "0.1", 0.1),
     ("CAMUNDA_ENTRA_HTTP_TIMEOUT", "60", 60.0),
@@ -426,6 +429,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         group_overage="maybe",
         token_cache_size="many",
         metadata_lifetime="0",
+        key_retention="P8D",
         http_timeout="0",
         http_proxy="proxy",
         ca_bundle="nowhere.pem",
@@ -482,7 +486,14 @@ def test_no_error_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMUNDA_IDENTITY_TYPE", "x")
     for plain in ("ALLOW_HTTP", "ACCEPT_V1_TOKENS", "ALLOW_GUESTS", "CUSTOM_SIGNING_KEYS", "CLOCK_SKEW"):
         monkeypatch.setenv(f"CAMUNDA_ENTRA_{plain}", "x")
-    for plain in ("SESSION_LIFETIME", "TOKEN_CACHE_SIZE", "METADATA_LIFETIME", "HTTP_TIMEOUT", "CA_BUNDLE"):
+    for plain in (
+        "SESSION_LIFETIME",
+        "TOKEN_CACHE_SIZE",
+        "METADATA_LIFETIME",
+        "HTTP_TIMEOUT",
+        "CA_BUNDLE",
+        "KEY_RETENTION",
+    ):
         monkeypatch.setenv(f"CAMUNDA_ENTRA_{plain}", "x")
     monkeypatch.setenv("CAMUNDA_IDENTITY_CLIENT_SECRET", f"{SECRET}\n1")
     monkeypatch.setenv("CAMUNDA_ENTRA_SESSION_SECRET", SECRET)
@@ -850,6 +861,8 @@ def test_tenants_are_ids(tenants: str) -> None:
         ("token_cache_size", "1.5", "Give a whole number"),
         ("token_cache_size", "PT5S", "Give a whole number"),
         ("metadata_lifetime", "0", "Give seconds from 1 to 86400"),
+        ("key_retention", "604801", "Give seconds from 0 to 604800, for example 86400"),
+        ("key_retention", "-1", "ISO 8601 duration, for example PT86400S"),
         ("http_timeout", "0.05", "Give seconds from 0.1 to 60, for example 5"),
         ("http_timeout", float("nan"), "Give seconds from 0.1 to 60"),
         ("http_timeout", float("inf"), "Give seconds from 0.1 to 60"),
