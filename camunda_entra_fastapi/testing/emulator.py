@@ -23,6 +23,7 @@ from camunda_entra_fastapi.testing.tokens.direct_grants import (
 from camunda_entra_fastapi.testing.tokens.minting import LIFETIME, IdGrant
 from camunda_entra_fastapi.testing.tokens.signing import sign_access_token, sign_id_token
 from camunda_entra_fastapi.testing.world.faults import service_unavailable
+from camunda_entra_fastapi.testing.world.key_controls import KeyControls
 from camunda_entra_fastapi.testing.world.world import World
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from camunda_entra_fastapi.settings import EntraSettings
 
 
-class EntraEmulator:
+class EntraEmulator(KeyControls):
     """An emulator of Entra: an ASGI application with Entra's endpoints at Entra's paths.
 
     It issues real signed tokens, and refuses what Entra would refuse, with the same AADSTS codes.
@@ -115,11 +116,6 @@ class EntraEmulator:
         """The default application, the tenant's first."""
         return self.tenant.applications[0]
 
-    @property
-    def keys(self) -> tuple[SigningKey, ...]:
-        """The keys that are published; the first one signs."""
-        return self.world.keys
-
     def environment(self, **overrides: str | None) -> dict[str, str]:
         """The six variables of Camunda's guide, for the default application.
 
@@ -197,14 +193,6 @@ class EntraEmulator:
     def sign(self, claims: Mapping[str, Any], *, v1: bool, header: Mapping[str, Any] | None = None) -> str:
         """A JWT with the claims, signed with the current key; claims that are None are left out."""
         return self.world.sign(claims, v1=v1, header=header)
-
-    def rotate_keys(self, *, overlap: bool = True) -> None:
-        """Sign with a new key from now on. Without overlap, the old keys are unpublished at once."""
-        self.world.rotate_keys(overlap=overlap)
-
-    def retire_keys(self) -> None:
-        """Unpublish all keys but the one that signs."""
-        self.world.retire_keys()
 
     def now(self) -> float:
         """The emulator's time, in seconds since 1970."""

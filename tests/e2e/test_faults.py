@@ -183,8 +183,8 @@ async def test_300_first_requests_at_once() -> None:
 
 
 def test_a_key_that_is_gone_is_refused_after_the_next_refresh() -> None:
-    """Remembered tokens included, with nobody asking for the refresh."""
-    with running(metadata_lifetime=1) as (emulator, url):
+    """Remembered tokens included, with nobody asking for the refresh, where no key is kept."""
+    with running(metadata_lifetime=1, key_retention=0) as (emulator, url):
         token = emulator.token()
         assert call(url, token).status_code == 200
         emulator.rotate_keys(overlap=False)
@@ -192,6 +192,19 @@ def test_a_key_that_is_gone_is_refused_after_the_next_refresh() -> None:
         refused = call(url, token)
         assert (refused.status_code, refused.json()["detail"]["code"]) == (401, "key_unknown")
         assert call(url, emulator.token()).status_code == 200
+
+
+def test_a_key_that_is_hidden_for_a_while_stays_good() -> None:
+    """By default; tokens never seen included, while the service refreshes, and without a fetch for each."""
+    with running(metadata_lifetime=1) as (emulator, url):
+        emulator.rotate_keys()
+        assert call(url, emulator.token()).status_code == 200
+        before = [emulator.token(n=number) for number in range(20)]
+        emulator.hide_key(emulator.keys[0].key_id)
+        begun = emulator.count(KEYS)
+        wait_for(lambda: emulator.count(KEYS) >= begun + 2)
+        assert [call(url, token).status_code for token in before] == [200] * 20
+        assert emulator.count(KEYS) < begun + 20
 
 
 def test_start_up_does_not_wait_for_ever() -> None:

@@ -163,7 +163,8 @@ class Endpoints:
             self._tenant_segment(request)
         except AadstsError as problem:
             return error_response(problem, request, self._world.now())
-        return self._document_response(documents.key_set(self._world.keys, self._world.base_url, v1=v1))
+        keys = self._world.published_keys
+        return self._document_response(documents.key_set(keys, self._world.base_url, v1=v1))
 
     def _document_response(self, document: Mapping[str, Any]) -> Response:
         return json_response(document, _PUBLIC_DOCUMENT | diagnostic_headers())

@@ -42,14 +42,36 @@ class World:
     faults: Faults = field(default_factory=Faults)
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=MAX_RECORDED))
     _keys: list[SigningKey] = field(default_factory=list, init=False)
+    _hidden: set[str] = field(default_factory=set, init=False)
     _travelled: float = field(default=0.0, init=False)
 
     @property
     def keys(self) -> tuple[SigningKey, ...]:
-        """The keys that are published; the first one signs."""
+        """The keys; the first one signs. All are published but the hidden ones."""
         if not self._keys:
             self._keys.append(self.new_key())
         return tuple(self._keys)
+
+    @property
+    def published_keys(self) -> tuple[SigningKey, ...]:
+        """The keys that the documents have."""
+        return tuple(key for key in self.keys if key.key_id not in self._hidden)
+
+    def hide_key(self, key_id: str) -> None:
+        """Leave a key out of the documents. It signs and verifies as before.
+
+        Raises:
+            ValueError: There is no such key.
+        """
+        self._hidden.add(self._known(key_id))
+
+    def show_key(self, key_id: str) -> None:
+        """Have a hidden key in the documents again.
+
+        Raises:
+            ValueError: There is no such key.
+        """
+        self._hidden.discard(self._known(key_id))
 
     def rotate_keys(self, *, overlap: bool) -> None:
         """Sign with a new key from now on. Without overlap, the old keys are unpublished at once."""
@@ -72,3 +94,9 @@ class World:
         """A JWT with the claims, signed with the current key; members that are None are left out."""
         key = self.keys[0]
         return key.sign(without_none({**key.header(v1=v1), **(header or {})}), without_none(claims))
+
+    def _known(self, key_id: str) -> str:
+        key_ids = [key.key_id for key in self.keys]
+        if key_id not in key_ids:
+            raise ValueError(f"{key_id!r} is none of the keys. They are: {', '.join(key_ids)}.")
+        return key_id
