@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from camunda_entra_fastapi.cli.doctor import application, provider, redirects, service
+from camunda_entra_fastapi.cli.doctor import application, provider, redirects, service, service_keys
 from camunda_entra_fastapi.cli.doctor.context import DoctorContext, Step
 from camunda_entra_fastapi.cli.doctor.probe import open_probe
 from camunda_entra_fastapi.cli.findings import Finding, State
@@ -20,6 +20,7 @@ STEPS: Final[tuple[tuple[str, Step], ...]] = (
     ("Trying the redirect URIs", redirects.registered),
     ("Asking the session store", service.session_store),
     ("Asking the service", service.running_service),
+    ("Asking the service for its keys", service_keys.service_keys),
 )
 """The title of each step, and its function. Later steps use what earlier ones put into the context."""
 
