@@ -29,6 +29,7 @@ from tests.benchmarks.ours import ours
 from tests.benchmarks.over_http import start_up, throughput
 from tests.benchmarks.peers import peers
 from tests.benchmarks.report import describe, heading, table
+from tests.benchmarks.rollover import rollover
 from tests.benchmarks.whole_requests import whole_requests
 
 TOKENS: Final = 2000
@@ -103,6 +104,10 @@ _PARTS: Final = {
         "10,000 forged tokens from one client, good ones from another",
         lambda _, effort: flood(effort.rounds_over_http, effort.seconds),
         ("wrk",),
+    ),
+    "rollover": _Part(
+        "Tokens of known keys over 143 days in which Entra's keys come and go; ratio: refused by all",
+        lambda *_: rollover(),
     ),
     "instructions": _Part(
         "Instructions of the processor for one; ratio: by the floor's",
