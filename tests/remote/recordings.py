@@ -128,7 +128,9 @@ class Statistics:
     @classmethod
     def of(cls, recordings: list[Recording]) -> "Statistics":
         """Counted from the documents alone."""
-        lacking, gone, absences = 0, {}, []
+        lacking = 0
+        gone: dict[str, float] = {}
+        absences: list[Absence] = []
         for before, after in pairwise(recordings):
             lacking += bool(before.key_ids - after.key_ids)
             gone |= dict.fromkeys(before.key_ids - after.key_ids, after.at)
