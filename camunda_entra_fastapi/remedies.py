@@ -28,7 +28,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "key_unknown": "Compare the tenant and the cloud in CAMUNDA_IDENTITY_ISSUER to the token's issuer. "
         "If "
         "the application has claims mapping or SAML keys of its own, set CAMUNDA_ENTRA_CUSTOM_SIGNING_KEYS="
-        "true. If the token is some weeks old, get a new one.",
+        "true. If the token is some weeks old, get a new one. Entra's servers publish different sets of "
+        "keys: a service that saw the key within CAMUNDA_ENTRA_KEY_RETENTION accepts it all the same.",
         "signature_invalid": f"{_NO_BEARER}: something on the way changed it, or it was cut when it was "
         "copied.",
         "graph_token": f"{_CLIENT}{_SCOPE}; names without a prefix, such as User.Read, are Microsoft "
