@@ -71,6 +71,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "login_request_invalid": "A request to the sign-in has parameters missing, repeated or wrong.",
         "login_refused": "Entra refused the sign-in.",
         "id_token_invalid": "Entra's ID token proves nothing: it was not made for this sign-in.",
+        "identity_missing": "Entra's tokens do not say who signed in: oid or tid is missing.",
         "consent_required": "Somebody has to consent before this person can sign in.",
         "entra_unreachable": "Entra cannot be reached.",
         "entra_timeout": "Entra did not answer in time.",
@@ -183,20 +184,26 @@ class Refusal:
 class SignInFailed(EntraError):
     """A sign-in failed, because of the user, the browser or the registration.
 
-    ``refusal`` is Entra's error response, if there was one.
+    ``refusal`` is Entra's error response, if there was one. ``remedy`` is for whoever runs the service,
+    where neither that nor the code decides it.
     """
 
-    def __init__(self, code: str, message: str, refusal: Refusal | None = None) -> None:
+    def __init__(self, code: str, message: str, refusal: Refusal | None = None, *, remedy: str = "") -> None:
         super().__init__(code, message)
         self.refusal = refusal
+        self.remedy = remedy
 
 
 class EntraUnavailable(EntraError):
-    """Entra cannot be asked, or its response is wrong: never the caller's fault. ``retry_after``: seconds."""
+    """Entra cannot be asked, or its response is wrong: never the caller's fault.
 
-    def __init__(self, code: str, message: str, retry_after: float) -> None:
+    ``retry_after`` is in seconds. ``refusal`` is Entra's error response, if it was one that can be read.
+    """
+
+    def __init__(self, code: str, message: str, retry_after: float, refusal: Refusal | None = None) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
+        self.refusal = refusal
 
 
 class SessionsUnavailable(EntraError):

@@ -1,6 +1,5 @@
 """Validates tokens: from a token's text to verified claims. Every token goes this one way."""
 
-from dataclasses import replace
 from typing import Any, Protocol
 
 from camunda_entra_fastapi.errors import EntraError, InvalidToken
@@ -38,9 +37,7 @@ class TokenValidator:
     def __init__(self, keys: KeySource, policy: Policy, *, cache_size: int, clock: Clock) -> None:
         self._keys = keys
         self._policy = policy
-        # A token that this service requested names it as its client, whichever other clients are allowed.
-        allowed_clients = policy.allowed_clients and policy.allowed_clients | {policy.client_id.lower()}
-        self._own_policy = replace(policy, allowed_clients=allowed_clients)
+        self._own_policy = policy.for_own_sign_ins()
         self._cache: TokenCache[EntraUser] = TokenCache(cache_size)
         self._clock = clock
         self._time = clock.time
@@ -95,6 +92,8 @@ class TokenValidator:
 
     async def validate_own_access_token(self, token: str) -> dict[str, Any]:
         """The claims of an access token that this service itself requested in a sign-in.
+
+        They say who signed in; the token needs no permission for that.
 
         Raises:
             InvalidToken: It is not for this API, or not valid.

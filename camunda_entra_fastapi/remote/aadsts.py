@@ -59,7 +59,7 @@ _EXPIRED: Final = Explanation(
 )
 _SCOPES: Final = Explanation(
     "Entra does not know a scope or an API that this service asks for.",
-    "Correct CAMUNDA_ENTRA_SCOPES, for example: openid email offline_access <client ID>/.default",
+    "Correct CAMUNDA_ENTRA_SCOPES, for example: openid profile email offline_access <client ID>/.default",
     Kind.REGISTRATION,
 )
 _REQUEST: Final = Explanation(

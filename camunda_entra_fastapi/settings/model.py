@@ -86,7 +86,7 @@ class EntraSettings(BaseSettings):
     base_url: Annotated[str | None, BeforeValidator(validators.base_url)] = None
     """The public root of this service, without a slash at its end; None: taken from each request."""
     scopes: Annotated[tuple[str, ...], BeforeValidator(validators.scopes)] = ()
-    """The scopes of a sign-in; by default ``openid email offline_access <client id>/.default``."""
+    """The scopes of a sign-in; by default ``openid profile email offline_access <client id>/.default``."""
     session_store: Annotated[str, BeforeValidator(urls.read_session_store)] = "cookie"
     """``cookie``, ``memory`` or the URL of a Redis; a password in it is masked in ``repr`` and dumps."""
     session_secret: Annotated[tuple[SecretStr, ...], BeforeValidator(values.read_session_secrets)] = ()

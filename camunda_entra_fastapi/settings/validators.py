@@ -46,7 +46,7 @@ def audience(value: object, info: ValidationInfo) -> tuple[str, ...]:
 def scopes(value: object, info: ValidationInfo) -> tuple[str, ...]:
     """The scopes of a sign-in: those of OpenID Connect and this API where none are set."""
     default_scope = f"{info.data.get('client_id')}/.default"
-    return values.read_scopes(value) or ("openid", "email", "offline_access", default_scope)
+    return values.read_scopes(value) or ("openid", "profile", "email", "offline_access", default_scope)
 
 
 def group_overage(value: object, info: ValidationInfo) -> str | None:

@@ -204,7 +204,7 @@ def read_audiences(value: object) -> tuple[str, ...]:
 
 def read_scopes(value: object) -> tuple[str, ...]:
     """The scopes of a sign-in, which must have ``openid`` (OpenID Connect Core 1.0, 3.1.2.1)."""
-    example = f"for example openid email offline_access {EXAMPLE_ID}/.default."
+    example = f"for example openid profile email offline_access {EXAMPLE_ID}/.default."
     scopes = _split(value, None)
     if not all(map(_WORD.fullmatch, scopes)):
         raise ValueError(f"has an entry with commas or quotes in it. Separate several by blanks, {example}")

@@ -23,6 +23,7 @@ from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.sign_in.protocol import Attempt
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.token_validator import TokenValidator
+from camunda_entra_fastapi.validation.entra import missing_identity
 
 RENEW_BEFORE: Final = 120.0
 """Seconds before its access token expires at which a session is renewed; at most a tenth of its life."""
@@ -38,6 +39,11 @@ _FAULTS: Final = {
 _NOT_THE_CALLERS_FAULT: Final = "The fault is not in your request; try again shortly."
 _CLIENT_ERRORS: Final = ("invalid_client", "unauthorized_client")
 """Errors of the client, which do not depend on the user."""
+IDENTITY_REMEDY: Final = (
+    "Leave CAMUNDA_ENTRA_SCOPES unset, or add profile to it, "
+    "for example: openid profile email offline_access <client ID>/.default"
+)
+"""For tokens without ``oid`` or ``tid``; Entra's ID tokens have them with the scope ``profile``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Exchange:
                 or not the registration asks for the claim ``sid``, which is the same.
 
         Raises:
-            SignInFailed: Entra refuses the code.
+            SignInFailed: Entra refuses the code, or its tokens do not say who signs in.
             AccessDenied: The settings do not let the user in.
             EntraUnavailable: Entra does not respond, or its response cannot be trusted.
         """
@@ -122,7 +128,7 @@ class Exchange:
         """The session with new tokens, and claims as they are now.
 
         Raises:
-            SignInFailed: Entra refuses: the sign-in is over.
+            SignInFailed: Entra refuses, or its tokens do not say who it is: the sign-in is over.
             AccessDenied: The settings do not let the user in any more.
             EntraUnavailable: Entra does not respond, its response cannot be trusted, or it refuses
                 this service as such. The session may be renewed later.
@@ -134,9 +140,8 @@ class Exchange:
             kind = explain(refused.refusal).kind
             if refused.refusal.error in _CLIENT_ERRORS or kind is Kind.REGISTRATION:
                 logger.warning("Entra refuses to renew sessions: %s", refused.message)
-                raise EntraUnavailable(
-                    "entra_failed", f"The sign-in cannot be renewed. {_NOT_THE_CALLERS_FAULT}", RETRY_AFTER
-                ) from None
+                message = f"The sign-in cannot be renewed. {_NOT_THE_CALLERS_FAULT}"
+                raise EntraUnavailable("entra_failed", message, RETRY_AFTER, refused.refusal) from None
             raise sign_in_error(refused.message, refused.refusal) from None
         except FetchFailed as failure:
             raise entra_unavailable(failure) from None
@@ -160,6 +165,7 @@ class Exchange:
     ) -> Session:
         """The session with these tokens. Its claims are the access token's if that is for this API."""
         claims, of_access_token = await self._claims(tokens.access_token, session, id_claims)
+        _check_identity(claims)
         now = self.clock()
         expires = now + tokens.expires_in
         if of_access_token:
@@ -194,27 +200,37 @@ class Exchange:
         # An ID token has no oid unless the scope profile is asked for (Learn: ID token claims). In sub, both
         # identify a user alike where both are for this application, and differently where they are not.
         compared = [name for name in ("oid", "tid") if name in claims]
-        if "oid" not in claims and access_claims["aud"] == self.client.client_id:
+        if access_claims["aud"] == self.client.client_id:
             compared.append("sub")
-        if any(access_claims.get(name) != claims[name] for name in compared):
+        is_app = access_claims.get("idtyp") == "app"
+        if is_app or any(access_claims.get(name) != claims[name] for name in compared):
             raise _untrusted("Its ID token and its access token are of different people.")
         return access_claims, True
 
 
-def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
+def entra_unavailable(failure: FetchFailed, refusal: Refusal | None = None) -> EntraUnavailable:
     """The error for people when an exchange with Entra failed; the log has the details."""
     logger.warning("Signing in is not possible: %s", failure.message)
     if failure.code == "issuer_unexpected":
         return EntraUnavailable("issuer_unexpected", failure.message, RETRY_AFTER)
     code, message = _FAULTS[failure.fault]
-    return EntraUnavailable(code, f"{message} {_NOT_THE_CALLERS_FAULT}", failure.retry_after or RETRY_AFTER)
+    retry_after = failure.retry_after or RETRY_AFTER
+    return EntraUnavailable(code, f"{message} {_NOT_THE_CALLERS_FAULT}", retry_after, refusal)
 
 
 def sign_in_error(message: str, refusal: Refusal) -> Exception:
     """The error for people when Entra refuses."""
     if (trouble := trouble_of(refusal)) is not None:
-        return entra_unavailable(trouble)
+        return entra_unavailable(trouble, refusal)
     return SignInFailed("consent_required" if is_consent(refusal) else "login_refused", message, refusal)
+
+
+def _check_identity(claims: Mapping[str, Any]) -> None:
+    """Refuse a session that would be the same person's for everybody."""
+    if missing := missing_identity(claims):
+        message = f"Entra's tokens do not say who signs in: they lack {' and '.join(missing)}."
+        logger.warning("%s %s", message, IDENTITY_REMEDY)
+        raise SignInFailed("identity_missing", message, remedy=IDENTITY_REMEDY)
 
 
 def _untrusted(why: str) -> EntraUnavailable:

@@ -164,8 +164,8 @@ class SessionManager:
         return cached
 
     def _cache(self, session: Session, handle: str) -> UserSession:
-        create_user = EntraUser.from_claims if session.of_access_token else EntraUser.from_id_token
-        cached = UserSession(session, handle, create_user(session.claims, session.access_token))
+        user = EntraUser.from_sign_in(session.claims, session.access_token)
+        cached = UserSession(session, handle, user)
         self._evict(session.id)
         if len(self._by_id) >= self._cache_size:
             self._by_id.clear()  # rare, and active sessions fill it again

@@ -97,10 +97,10 @@ class EntraUser(User):
         return user
 
     @classmethod
-    def from_id_token(cls, claims: Mapping[str, Any], access_token: str) -> Self:
-        """The user of an ID token, by its verified claims: always a person, without scopes.
+    def from_sign_in(cls, claims: Mapping[str, Any], access_token: str) -> Self:
+        """The user of a sign-in, by verified claims of its tokens: always a person, also without scopes.
 
-        The access token is one for another API, or empty.
+        The access token may be one for another API, or empty.
         """
         user = cls.from_claims(claims, access_token)
         _VALUES.__get__(user)["idtyp"] = "user"

@@ -98,6 +98,23 @@ def is_guest(claims: Claims) -> bool:
     return not (isinstance(tenant, str) and is_tenant_id(tenant) and tenant.lower() in home.lower())
 
 
+def missing_identity(claims: Claims) -> tuple[str, ...]:
+    """Which of ``oid`` and ``tid`` is missing that identify a user in every workforce tenant.
+
+    Without them all users would be the same one (Learn: secure applications and APIs by validating claims).
+    Customers' tenants (B2C, External ID) need not issue them; there ``sub`` identifies a user. B2C's tokens
+    name their policy, also where its host has a domain of its own (Learn: tokens in Azure AD B2C).
+    """
+    policy = claims.get("tfp") or claims.get("acr")
+    if _CUSTOMER_ISSUER.match(str(claims.get("iss"))) or str(policy).lower().startswith("b2c_1"):
+        return ()
+    return tuple(name for name in ("oid", "tid") if not _is_text(claims.get(name)))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def has_group_overage(claims: Claims) -> bool:
     """Whether the user has more groups than the token lists (Learn: groups overage claim)."""
     names = claims.get("_claim_names")
@@ -175,7 +192,7 @@ def _check_tenant(tenant: str, policy: Policy) -> None:
 
 
 def check_kind(claims: Claims, policy: Policy) -> None:
-    """The token is an access token, and has a scope or a role.
+    """The token is an access token, and has a scope or a role where the policy requires permissions.
 
     ID tokens have the same issuer and audience where one registration is both web application
     and API. Any application of a tenant gets a token without roles for any API of the tenant.
@@ -190,6 +207,8 @@ def check_kind(claims: Claims, policy: Policy) -> None:
         raise InvalidToken(
             "id_token", "This is an ID token, meant for the application that signs in. Send the access token."
         )
+    if not policy.requires_permissions:
+        return
     if not texts_of(claims, "roles") and client.lower() not in policy.allowed_clients:
         raise InvalidToken(
             "app_without_permissions",

@@ -1,6 +1,6 @@
 """The tokens that this service accepts: one frozen value from the settings, read by every rule."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 TENANT_PLACEHOLDER: Final = "{tenantid}"
@@ -27,6 +27,8 @@ class Policy:
     """Lower-case GUIDs for issuers with ``{tenantid}``; None allows every tenant."""
     allowed_clients: frozenset[str] = frozenset()
     """Lower-case client IDs; empty allows every client."""
+    requires_permissions: bool = True
+    """Whether an access token must have a scope, a role, or an allowed client."""
     allow_guests: bool = True
     clock_skew: float = 60
     """Seconds of leeway on ``exp``, ``nbf`` and ``iat``."""
@@ -36,6 +38,16 @@ class Policy:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multi_tenant", TENANT_PLACEHOLDER in self.issuer)
+
+    def for_own_sign_ins(self) -> "Policy":
+        """The policy for access tokens that this service itself requests when people sign in.
+
+        Such a token names this service as its client, whichever other clients are allowed. It says who
+        signed in. A registration that exposes no scope and has no app role gives it no permission, and
+        needs none for that.
+        """
+        allowed_clients = self.allowed_clients and self.allowed_clients | {self.client_id.lower()}
+        return replace(self, allowed_clients=allowed_clients, requires_permissions=False)
 
     def issuer_of(self, tenant: str) -> str:
         """The v2.0 issuer of that tenant's tokens."""

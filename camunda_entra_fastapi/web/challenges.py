@@ -43,6 +43,7 @@ _STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
 _STATUS_OF_CODE: Final[Mapping[str, tuple[int, str]]] = {
     "login_refused": (400, "access_denied"),
     "consent_required": (403, "consent_required"),
+    "identity_missing": (403, "access_denied"),
     "entra_failed": (502, "server_error"),
     "id_token_invalid": (502, "server_error"),
     "entra_timeout": (504, "temporarily_unavailable"),
@@ -90,10 +91,9 @@ class Challenger:
         """The response for the error."""
         status, name = _STATUS_OF_CODE.get(error.code) or _STATUS[type(error)]
         detail: dict[str, Any] = {"error": name, "code": error.code, "message": error.message}
-        if isinstance(error, SignInFailed) and error.refusal is not None:
-            refusal = asdict(error.refusal)
-            detail |= {"error": refusal.pop("error")}
-            detail["entra"] = {name: value for name, value in refusal.items() if value is not None}
+        if isinstance(error, SignInFailed | EntraUnavailable) and error.refusal is not None:
+            said = {name: value for name, value in asdict(error.refusal).items() if value is not None}
+            detail |= said if isinstance(error, SignInFailed) else said | {"error": name}
         return ErrorResponse(status, detail, self._headers(error, name))
 
     def _headers(self, error: EntraError, name: str) -> dict[str, str]:

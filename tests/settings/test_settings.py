@@ -80,7 +80,7 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
         "federated_token_file": None,
         "audience": (CLIENT,),
         "base_url": None,
-        "scopes": ("openid", "email", "offline_access", f"{CLIENT}/.default"),
+        "scopes": ("openid", "profile", "email", "offline_access", f"{CLIENT}/.default"),
         "session_store": "cookie",
         "session_secret": (),
         "session_lifetime": timedelta(hours=8),

@@ -145,7 +145,9 @@ def test_what_entra_said_stands_beside_what_it_means() -> None:
         "error": "invalid_grant",
         "code": "login_refused",
         "message": "Sign in again.",
-        "entra": {"aadsts": 70008, "trace_id": "t-1", "correlation_id": "c-1"},
+        "aadsts": 70008,
+        "trace_id": "t-1",
+        "correlation_id": "c-1",
     }
 
 

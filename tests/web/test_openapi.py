@@ -22,6 +22,7 @@ def test_the_scheme_is_an_authorization_code_flow_of_the_issuer(
     assert flow["tokenUrl"] == f"{base}/oauth2/v2.0/token"
     assert set(flow["scopes"]) == {
         "openid",
+        "profile",
         "email",
         "offline_access",
         f"{entra.settings.client_id}/.default",

@@ -129,7 +129,7 @@ def _foreign_scopes(text: str, description: str) -> Finding:
         State.NOTE,
         f"Signing in asks for {description}, so that the session has no access token for this API.",
         "Roles then come from the ID token alone. Leave CAMUNDA_ENTRA_SCOPES unset for "
-        "openid email offline_access <client ID>/.default.",
+        "openid profile email offline_access <client ID>/.default.",
         "scopes_elsewhere",
         actual=text,
     )

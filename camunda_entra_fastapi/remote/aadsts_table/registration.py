@@ -103,7 +103,7 @@ REGISTRATION: Final[Texts] = {
     ),
     (28002, 28003, 70011): (
         "A scope is unknown or empty, or .default is mixed with other scopes of an API.",
-        "Correct CAMUNDA_ENTRA_SCOPES, for example: openid email offline_access <client ID>/.default",
+        "Correct CAMUNDA_ENTRA_SCOPES, for example: openid profile email offline_access <client ID>/.default",
     ),
     (1002012,): (
         "An application asked for a token on its own account with a scope that is not <API>/.default.",

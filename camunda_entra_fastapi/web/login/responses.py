@@ -44,11 +44,10 @@ def plain_text(status: int, text: str) -> Response:
     return PlainTextResponse(text, status, _PRIVATE)
 
 
-def json_error(error_response: ErrorResponse) -> Response:
-    """The response for programs, in the shape of FastAPI's errors."""
-    return JSONResponse(
-        {"detail": error_response.detail}, error_response.status, {**error_response.headers, **_PRIVATE}
-    )
+def json_error(error_response: ErrorResponse, remedy: str = "") -> Response:
+    """The response for programs, in the shape of FastAPI's errors; with the remedy if there is one."""
+    detail = {**error_response.detail, **({"remedy": remedy} if remedy else {})}
+    return JSONResponse({"detail": detail}, error_response.status, {**error_response.headers, **_PRIVATE})
 
 
 def sign_in_failed(
@@ -61,13 +60,12 @@ def sign_in_failed(
     client_id: str,
 ) -> Response:
     """A sign-in or sign-out that failed, and the remedy."""
-    error_response = challenger.error_response(error)
-    if not is_navigation(request.headers):
-        return json_error(error_response)
     if isinstance(error, EntraUnavailable | SessionsUnavailable):
-        page = texts.unavailable(error.message, retry_url)
+        page = _unavailable(error, retry_url)
     elif error.code == "login_expired":
         page = texts.expired(retry_url)
+    elif isinstance(error, SignInFailed) and error.remedy:
+        page = texts.misconfigured(error.message, error.remedy, retry_url, client_id)
     else:
         refusal = error.refusal if isinstance(error, SignInFailed) else None
         page = texts.sign_in_failed(
@@ -77,7 +75,7 @@ def sign_in_failed(
             admin_consent_url=consent_url if error.code == "consent_required" else None,
             client_id=client_id,
         )
-    return _page(page, error_response.status, error_response.headers)
+    return _page_or_json(request, page, challenger.error_response(error))
 
 
 def signed_out(request: Request, login_url: str) -> Response:
@@ -107,16 +105,25 @@ def consent_given(request: Request, login_url: str) -> Response:
 
 def consent_failed(request: Request, challenger: Challenger, error: EntraError, retry_url: str) -> Response:
     """Consent was not given, or this browser did not ask for it."""
-    error_response = challenger.error_response(error)
-    if not is_navigation(request.headers):
-        return json_error(error_response)
     if isinstance(error, SignInFailed) and error.refusal is not None:
         page = texts.consent_failed(error.refusal, retry_url)
-    elif isinstance(error, SignInFailed):
-        page = texts.expired(retry_url)
+    elif isinstance(error, EntraUnavailable | SessionsUnavailable):
+        page = _unavailable(error, retry_url)
     else:
-        page = texts.unavailable(error.message, retry_url)
-    return _page(page, error_response.status)
+        page = texts.expired(retry_url)
+    return _page_or_json(request, page, challenger.error_response(error))
+
+
+def _unavailable(error: EntraUnavailable | SessionsUnavailable, retry_url: str) -> Page:
+    refusal = error.refusal if isinstance(error, EntraUnavailable) else None
+    return texts.unavailable(error.message, retry_url, refusal)
+
+
+def _page_or_json(request: Request, page: Page, error_response: ErrorResponse) -> Response:
+    """The page for people; programs get its remedy, too."""
+    if is_navigation(request.headers):
+        return _page(page, error_response.status, error_response.headers)
+    return json_error(error_response, page.remedy)
 
 
 def _page(

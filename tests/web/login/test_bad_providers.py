@@ -518,7 +518,7 @@ async def test_a_refusal_says_what_to_change(site: Site) -> None:
     site.wire.answer("/token", 401, **refusal("invalid_client", 7000222))
     answers = await come_back(site)
     detail = answers.program.json()["detail"]
-    assert (detail["error"], detail["entra"]["aadsts"]) == ("invalid_client", 7000222)
+    assert (detail["error"], detail["aadsts"]) == ("invalid_client", 7000222)
     assert "secret" in detail["message"]
     assert "AADSTS7000222" in answers.person.text
     assert "Sign-in is not set up correctly" in answers.person.text

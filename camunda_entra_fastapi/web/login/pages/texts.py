@@ -99,13 +99,30 @@ def expired(retry_url: str) -> Page:
     )
 
 
-def unavailable(message: str, retry_url: str) -> Page:
-    """Entra or the session store cannot be asked; ``message`` says which."""
+def misconfigured(message: str, remedy: str, retry_url: str, client_id: str) -> Page:
+    """This service, or its registration, is not set up for what Entra has answered."""
+    return Page(
+        title=_TITLES[Kind.REGISTRATION],
+        what=message,
+        remedy=remedy,
+        who=_WHO[Kind.REGISTRATION],
+        actions=(Action("Try again", retry_url),),
+        facts=(_application(client_id),),
+        good=False,
+    )
+
+
+def unavailable(message: str, retry_url: str, refusal: Refusal | None = None) -> Page:
+    """Entra or the session store cannot be asked; ``message`` says which.
+
+    ``refusal`` is Entra's error response, if there was one.
+    """
     return Page(
         title="Sign-in is not possible right now",
         what=message,
         remedy="Wait a minute, then try again. Nothing is wrong with your account.",
         actions=(Action("Try again", retry_url),),
+        facts=() if refusal is None else _facts(refusal),
         good=False,
     )
 
