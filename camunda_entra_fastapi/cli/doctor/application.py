@@ -16,6 +16,8 @@ from camunda_entra_fastapi.remote.claims_request import claims_parameter
 from camunda_entra_fastapi.remote.credentials import Client, ClientCertificate, ClientSecret
 from camunda_entra_fastapi.remote.token_endpoint import request_app_token
 from camunda_entra_fastapi.runtime import client_of, policy_of
+from camunda_entra_fastapi.sign_in.exchange import IDENTITY_REMEDY
+from camunda_entra_fastapi.validation.entra import missing_identity
 
 _EXPIRES_SOON_DAYS: Final = 30
 """Days before its expiry from which on there is a note about a certificate."""
@@ -99,13 +101,12 @@ async def own_token(context: DoctorContext) -> AsyncIterator[Finding]:
 
 
 async def scopes(context: DoctorContext) -> AsyncIterator[Finding]:
-    """The scopes of the sign-in bring an access token for this API."""
+    """The scopes of the sign-in bring an access token for this API, and tell who signs in."""
     settings = context.settings
     api_scopes = [scope for scope in settings.scopes if scope not in _OPENID_SCOPES]
     audiences = (settings.client_id, *settings.audience, f"api://{settings.client_id}")
-    if not api_scopes or all(
-        scope.startswith(tuple(f"{audience}/" for audience in audiences)) for scope in api_scopes
-    ):
+    is_own = all(scope.startswith(tuple(f"{audience}/" for audience in audiences)) for scope in api_scopes)
+    if not api_scopes or is_own:
         text = " ".join(settings.scopes)
         if api_scopes:
             yield Finding("scopes", State.OK, text)
@@ -113,6 +114,8 @@ async def scopes(context: DoctorContext) -> AsyncIterator[Finding]:
             yield _foreign_scopes(text, "no scope of this API")
     else:
         yield _foreign_scopes(" ".join(settings.scopes), "scopes of other APIs")
+    if "profile" not in settings.scopes and missing_identity({"iss": settings.issuer}):
+        yield _without_profile(is_identified=bool(api_scopes) and is_own)
     if "offline_access" not in settings.scopes:
         yield Finding(
             "scopes",
@@ -132,6 +135,28 @@ def _foreign_scopes(text: str, description: str) -> Finding:
         "openid profile email offline_access <client ID>/.default.",
         "scopes_elsewhere",
         actual=text,
+    )
+
+
+def _without_profile(*, is_identified: bool) -> Finding:
+    """Entra's ID tokens have ``oid`` with the scope ``profile`` only (Learn: ID token claims reference)."""
+    if is_identified:
+        return Finding(
+            "scopes",
+            State.NOTE,
+            "Without profile, ID tokens have neither oid nor name nor preferred_username: the access token "
+            "alone says who signs in.",
+            "Add profile to CAMUNDA_ENTRA_SCOPES.",
+            "no_profile",
+        )
+    return Finding(
+        "scopes",
+        State.WRONG,
+        "Signing in asks for neither profile nor a scope of this API. Entra's tokens then lack oid, so that "
+        "nothing says who signs in, and every sign-in is refused.",
+        IDENTITY_REMEDY,
+        "identity_missing",
+        setting="CAMUNDA_ENTRA_SCOPES",
     )
 
 

@@ -1,9 +1,9 @@
 """The local pages of a sign-in: one redirects to Entra, the other is the redirect URI."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,7 +23,9 @@ from camunda_entra_fastapi.remote.discovery import Discovery, fetch_discovery
 from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code
 from camunda_entra_fastapi.runtime import policy_of, provider_of
 from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.sign_in.exchange import IDENTITY_REMEDY
 from camunda_entra_fastapi.sign_in.protocol import Attempt, authorization_url, check_attempt, single_valued
+from camunda_entra_fastapi.validation.entra import missing_identity, scopes_of, texts_of
 from camunda_entra_fastapi.web.login.pages import Page, render
 
 _CLOSE: Final = "You can close this page. The terminal tells what both tokens are."
@@ -123,14 +125,13 @@ class SignInPages:
         id_token_result = check_id_token(
             tokens.id_token, keys, policy, now, nonce=attempt.nonce, access_token=tokens.access_token
         )
-        findings += _summarized(
-            "ID token", id_token_result.checks, DecodedToken.decode(tokens.id_token), self._settings
-        )
-        access_token_result = check_access_token(tokens.access_token, keys, policy, now)
-        checks = [_graph_token_as_note(check) for check in access_token_result.checks]
-        findings += _summarized(
-            "access token", checks, DecodedToken.decode(tokens.access_token), self._settings
-        )
+        id_token, access_token = map(DecodedToken.decode, (tokens.id_token, tokens.access_token))
+        findings += _summarized("ID token", id_token_result.checks, id_token, self._settings)
+        access_token_result = check_access_token(tokens.access_token, keys, policy.for_own_sign_ins(), now)
+        checks = _graph_token_as_note(access_token_result.checks)
+        findings += _summarized("access token", checks, access_token, self._settings)
+        is_ours = access_token_result.error is None
+        findings += _identity_findings((access_token if is_ours else id_token).claims, is_ours=is_ours)
         findings.append(_refresh_token_finding(tokens))
         return findings
 
@@ -165,9 +166,34 @@ def _summarized(
     return [Finding(name, State.OK, f"all {len(checks)} checks pass; version {version}", actual=details)]
 
 
-def _graph_token_as_note(check: Finding) -> Finding:
-    """A token for Microsoft Graph is a note: signing in works, but the token is not for this API."""
-    return replace(check, state=State.NOTE) if check.code == "graph_token" else check
+def _identity_findings(claims: Mapping[str, Any], *, is_ours: bool) -> list[Finding]:
+    """Who signed in, by the token that the session's user is made of; ``is_ours``: the access token."""
+    if missing := missing_identity(claims):
+        cause = f"The tokens do not say who signed in: they lack {' and '.join(missing)}."
+        return [Finding("identity", State.WRONG, cause, IDENTITY_REMEDY, "identity_missing")]
+    source = "access token" if is_ours else "ID token"
+    findings = [Finding("identity", State.OK, f"the {source} says who signed in")]
+    if is_ours and not scopes_of(claims) and not texts_of(claims, "roles"):
+        findings.append(
+            Finding(
+                "access token",
+                State.NOTE,
+                "It has neither scopes nor roles: it says who signed in, and opens no API as a bearer token.",
+                "For signing in alone there is nothing to do. Otherwise, in the Entra admin center, App "
+                "registrations > this application, add a scope under Expose an API, or an app role.",
+                "no_permissions",
+            )
+        )
+    return findings
+
+
+def _graph_token_as_note(checks: Sequence[Finding]) -> Sequence[Finding]:
+    """A token for Microsoft Graph is a note: signing in works, but the token is not for this API.
+
+    Further checks say nothing about it: only Graph knows what its tokens are.
+    """
+    of_graph = [replace(check, state=State.NOTE) for check in checks if check.code == "graph_token"]
+    return of_graph[:1] or checks
 
 
 def _refresh_token_finding(tokens: Tokens) -> Finding:

@@ -11,10 +11,10 @@ import pytest
 
 from camunda_entra_fastapi.cli.browser import NAVIGATION, open_page
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.testing.directory import OPERATE
+from camunda_entra_fastapi.testing.directory import BILLING, OPERATE
 from tests.cli.conftest import Ran
 from tests.sessions.conftest import free_port
-from tests.testing.browsing import change_application, change_tenant
+from tests.testing.browsing import change_application, change_tenant, change_user
 from tests.waiting import PATIENCE
 
 MODULE = "camunda_entra_fastapi.cli.doctor.sign_in"
@@ -108,12 +108,16 @@ def test_a_token_for_graph_hinders_no_sign_in(
 ) -> None:
     """It is good to know, and so is the missing refresh token."""
     with browser_opens(monkeypatch, ada):
-        ran = run("doctor", "--json", "--sign-in", "--port", port, CAMUNDA_ENTRA_SCOPES="openid User.Read")
+        ran = run(
+            "doctor", "--json", "--sign-in", "--port", port, CAMUNDA_ENTRA_SCOPES="openid profile User.Read"
+        )
     states = states_by_name(ran)
     assert states["refresh token"] == ["note"]
     assert "graph_token" in {each.get("code") for each in ran.json["findings"]}
     (graph, *_) = [each for each in ran.json["findings"] if each.get("code") == "graph_token"]
     assert graph["state"] == "note"
+    assert states["access token"] == ["note"]
+    assert ran.code == 0
 
 
 def test_a_refused_code(port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,3 +285,34 @@ def test_an_id_token_of_another_sign_in(
     codes = [each["code"] for each in ran.json["findings"] if each["name"] == "ID token"]
     assert codes == ["nonce_mismatch", "at_hash_mismatch"]
     change_tenant(emulator)
+
+
+def test_a_registration_without_scopes_and_roles_signs_people_in(
+    port: str, emulator: EntraEmulator, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Camunda's guide registers it: the access token says who it is. That it opens nothing is a note."""
+    for name in ("Ada Admin", "Ben Reader"):
+        change_user(emulator, name, roles={})
+    change_application(emulator, BILLING, granted_roles={})
+    change_application(emulator, OPERATE, scopes=(), app_roles=())
+    with browser_opens(monkeypatch, ada) as pages:
+        ran = run("doctor", "--json", "--sign-in", "--port", port, CAMUNDA_ENTRA_ALLOWED_CLIENTS=BILLING)
+    states = states_by_name(ran)
+    assert (states["ID token"], states["identity"]) == (["ok"], ["ok"])
+    assert states["access token"] == ["ok", "note"]
+    assert "opens no API" in ran.finding("no_permissions")["told"]
+    assert "You are signed in" in pages[0].text
+
+
+def test_a_sign_in_without_profile_that_says_not_who_it_is(
+    port: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service would refuse it, and so does the doctor (Learn: ID token claims reference, ``oid``)."""
+    with browser_opens(monkeypatch, ada) as pages:
+        ran = run("doctor", "--json", "--sign-in", "--port", port, CAMUNDA_ENTRA_SCOPES="openid User.Read")
+    wrong = [each for each in ran.json["findings"] if each.get("code") == "identity_missing"]
+    assert [each["name"] for each in wrong] == ["scopes", "identity"]
+    assert "they lack oid" in wrong[1]["told"]
+    assert "add profile" in wrong[1]["remedy"]
+    assert ran.code == 1
+    assert "they lack oid" in pages[0].text

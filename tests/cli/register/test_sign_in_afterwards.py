@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI
 from starlette.responses import PlainTextResponse
 
 from camunda_entra_fastapi import CamundaEntra, EntraSettings, EntraUser
+from camunda_entra_fastapi.cli.register.desired import GRAPH_PERMISSIONS
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.cli.conftest import Ran
 from tests.cli.register.conftest import BASE, variables_in
@@ -56,3 +57,11 @@ async def test_people_sign_in_with_the_printed_variables(
         "aud": variables["CAMUNDA_IDENTITY_CLIENT_ID"],
         "ver": "2.0",
     }
+
+
+def test_signing_in_asks_for_nothing_that_is_not_registered() -> None:
+    """The default scopes of OpenID Connect are among the permissions that ``register`` lists and grants."""
+    settings = EntraEmulator().settings()
+    of_graph = {scope for scope in settings.scopes if not scope.endswith("/.default")}
+    assert of_graph == {"openid", "profile", "email", "offline_access"}
+    assert of_graph <= set(GRAPH_PERMISSIONS)
