@@ -231,7 +231,8 @@ class FetchFailed(EntraError):
     """One exchange with Entra failed; the message is for the operator's log.
 
     The code is ``fetch_failed``, or ``issuer_unexpected`` for a response that fits other settings.
-    ``fault`` is the kind of failure, and ``retry_after`` the seconds that Entra asked to wait, if it did.
+    ``fault`` is the kind of failure, ``retry_after`` the seconds that Entra asked to wait, if it did, and
+    ``refusal`` its error response, if that could be read.
     """
 
     def __init__(
@@ -241,10 +242,12 @@ class FetchFailed(EntraError):
         *,
         fault: Fault = "failed",
         retry_after: float | None = None,
+        refusal: Refusal | None = None,
     ) -> None:
         super().__init__(code, message)
         self.fault = fault
         self.retry_after = retry_after
+        self.refusal = refusal
 
 
 class EntraRefused(EntraError):

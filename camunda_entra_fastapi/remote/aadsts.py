@@ -134,7 +134,9 @@ def trouble_of(refusal: Refusal) -> FetchFailed | None:
     fault: Fault = "throttled" if is_busy or refusal.error == "temporarily_unavailable" else "failed"
     correlation = refusal.correlation_id and f"correlation ID {refusal.correlation_id}"
     answer = ", ".join(part for part in (refusal.error, refusal.code, correlation) if part)
-    return FetchFailed(f"Entra answered {answer}: {explanation.cause} {explanation.remedy}", fault=fault)
+    return FetchFailed(
+        f"Entra answered {answer}: {explanation.cause} {explanation.remedy}", fault=fault, refusal=refusal
+    )
 
 
 def is_consent(refusal: Refusal) -> bool:

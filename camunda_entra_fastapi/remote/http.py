@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import httpx
 
-from camunda_entra_fastapi.errors import FetchFailed
+from camunda_entra_fastapi.errors import FetchFailed, Refusal
+from camunda_entra_fastapi.remote.aadsts import read_refusal
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 """Entra's largest document, the common key set, is below 30 KiB."""
@@ -155,11 +156,22 @@ class _Response:
 
 def _bad_status(url: str, answer: _Response) -> FetchFailed:
     message = f"{url} answered with status {answer.status} instead of 200."
+    refusal = _refusal_in(answer.body)
     if answer.status != httpx.codes.TOO_MANY_REQUESTS:
-        return FetchFailed(message)
+        return FetchFailed(message, refusal=refusal)
     # A date is allowed too (RFC 9110, 10.2.3), but Entra sends seconds.
     retry_after = float(answer.retry_after) if _SECONDS.fullmatch(answer.retry_after) else None
-    return FetchFailed(message, fault="throttled", retry_after=retry_after)
+    return FetchFailed(message, fault="throttled", retry_after=retry_after, refusal=refusal)
+
+
+def _refusal_in(body: bytes) -> Refusal | None:
+    """Entra's error response, which may come with any status; None where the body is none."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    is_error = isinstance(document, dict) and isinstance(document.get("error"), str)
+    return read_refusal(document) if is_error else None
 
 
 def _document(url: str, answer: _Response) -> dict[str, Any]:

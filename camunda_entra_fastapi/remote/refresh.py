@@ -105,7 +105,8 @@ class RefreshedValue(Generic[T]):
             return value
         if self._failure is not None and self.due_in > 0:
             # A new error each time: an error that is raised repeatedly collects tracebacks.
-            raise FetchFailed(self._failure.message, self._failure.code, fault=self._failure.fault)
+            last = self._failure
+            raise FetchFailed(last.message, last.code, fault=last.fault, refusal=last.refusal)
         return await self._loads.run(self._name, self._run)
 
     async def refresh(self) -> T:

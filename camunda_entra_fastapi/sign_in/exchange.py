@@ -208,20 +208,20 @@ class Exchange:
         return access_claims, True
 
 
-def entra_unavailable(failure: FetchFailed, refusal: Refusal | None = None) -> EntraUnavailable:
+def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
     """The error for people when an exchange with Entra failed; the log has the details."""
     logger.warning("Signing in is not possible: %s", failure.message)
     if failure.code == "issuer_unexpected":
         return EntraUnavailable("issuer_unexpected", failure.message, RETRY_AFTER)
     code, message = _FAULTS[failure.fault]
     retry_after = failure.retry_after or RETRY_AFTER
-    return EntraUnavailable(code, f"{message} {_NOT_THE_CALLERS_FAULT}", retry_after, refusal)
+    return EntraUnavailable(code, f"{message} {_NOT_THE_CALLERS_FAULT}", retry_after, failure.refusal)
 
 
 def sign_in_error(message: str, refusal: Refusal) -> Exception:
     """The error for people when Entra refuses."""
     if (trouble := trouble_of(refusal)) is not None:
-        return entra_unavailable(trouble, refusal)
+        return entra_unavailable(trouble)
     return SignInFailed("consent_required" if is_consent(refusal) else "login_refused", message, refusal)
 
 
