@@ -11,7 +11,9 @@ from uuid import UUID
 MAX_HANDLE_CHARACTERS: Final = 48 * 1024
 """More than any session needs: Entra's tokens have 16 KiB at most."""
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_FORMATS: Final = (1, _FORMAT)
+"""Those that are read. In the first, a session with its own access token had that token's claims alone."""
 _DROPPED_CLAIMS: Final = frozenset({"aio", "at_hash", "c_hash", "nonce", "rh", "uti", "xms_ftd"})
 """Claims for Entra itself, or for the moment of signing in, which would waste room in a cookie."""
 
@@ -26,7 +28,10 @@ class Session:
     id: str = field(repr=False)
     """256 random bits, new at every sign-in and unchanged by renewals."""
     claims: Mapping[str, Any] = field(repr=False)
-    """The verified claims of the access token where that is for this API, else of the ID token."""
+    """The verified claims of the access token where that is for this API, else of the ID token.
+
+    Those for display that the access token lacks, such as ``email``, are the ID token's there, too.
+    """
     of_access_token: bool
     """Whether the claims are of the access token."""
     subject: str
@@ -87,14 +92,15 @@ class SessionStore(Protocol):
 def pack(session: Session) -> bytes:
     """The session as compact JSON, without claims that its access token has anyway."""
     in_token = bool(session.access_token) and session.of_access_token
-    claims = {name: value for name, value in session.claims.items() if name not in _DROPPED_CLAIMS}
+    known = _claims_in(session.access_token).keys() if in_token else _DROPPED_CLAIMS
+    claims = {name: value for name, value in session.claims.items() if name not in known}
     groups = None if in_token else _pack_groups(claims.get("groups"))
     if groups is not None:
         del claims["groups"]
     values = [
         _FORMAT,
         session.id,
-        None if in_token else claims,
+        claims,
         groups,
         session.of_access_token,
         session.subject,
@@ -112,12 +118,14 @@ def pack(session: Session) -> bytes:
 def unpack(data: bytes) -> Session | None:
     """The session from the JSON of ``pack``, which was authenticated before; None for another format."""
     version, identifier, claims, groups, *others = json.loads(data)
-    if version != _FORMAT:
+    if version not in _FORMATS:
         return None
     if groups is not None:
         claims["groups"] = _unpack_groups(groups)
     session = Session(identifier, claims or {}, *others)
-    return session if claims is not None else replace(session, claims=_claims_in(session.access_token))
+    if not (session.of_access_token and session.access_token):
+        return session
+    return replace(session, claims={**_claims_in(session.access_token), **session.claims})
 
 
 def _pack_groups(groups: object) -> str | None:

@@ -39,6 +39,8 @@ _FAULTS: Final = {
 _NOT_THE_CALLERS_FAULT: Final = "The fault is not in your request; try again shortly."
 _CLIENT_ERRORS: Final = ("invalid_client", "unauthorized_client")
 """Errors of the client, which do not depend on the user."""
+_NAMING_CLAIMS: Final = ("name", "preferred_username", "email")
+"""Claims for display. Entra's access tokens lack ``email`` by default, those of version 1.0 the second."""
 IDENTITY_REMEDY: Final = (
     "Leave CAMUNDA_ENTRA_SCOPES unset, or add profile to it, "
     "for example: openid profile email offline_access <client ID>/.default"
@@ -163,7 +165,10 @@ class Exchange:
     async def _with_tokens(
         self, session: Session, tokens: Tokens, id_claims: Mapping[str, Any] | None
     ) -> Session:
-        """The session with these tokens. Its claims are the access token's if that is for this API."""
+        """The session with these tokens. Its claims are the access token's if that is for this API.
+
+        What people are called is from the ID token, where the access token does not say it.
+        """
         claims, of_access_token = await self._claims(tokens.access_token, session, id_claims)
         _check_identity(claims)
         now = self.clock()
@@ -205,7 +210,8 @@ class Exchange:
         is_app = access_claims.get("idtyp") == "app"
         if is_app or any(access_claims.get(name) != claims[name] for name in compared):
             raise _untrusted("Its ID token and its access token are of different people.")
-        return access_claims, True
+        names = {name: claims[name] for name in _NAMING_CLAIMS if name in claims}
+        return {**names, **access_claims}, True
 
 
 def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:

@@ -1,7 +1,9 @@
 """The contract of every session store."""
 
 import asyncio
+import json
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
@@ -275,7 +277,7 @@ def test_another_format_is_no_session(clock: FakeClock) -> None:
     """A session in another version's format is ignored."""
     session = make_session(clock)
     assert unpack(pack(session)) == session
-    assert unpack(b"[2" + pack(session)[2:]) is None
+    assert unpack(b"[9" + pack(session)[2:]) is None
 
 
 @pytest.mark.parametrize(
@@ -319,3 +321,16 @@ def test_a_session_shows_nothing(clock: FakeClock) -> None:
     session = make_session(clock, access_token="secret-token")
     for secret in ("secret-token", session.id, SID, str(session.refresh_token), "O.CiQ-hint", "5a1f"):
         assert secret not in repr(session)
+
+
+def test_claims_that_the_access_token_lacks_are_kept_beside_it(clock: FakeClock) -> None:
+    """Those of the token are stored in it alone; what was stored before, without others, is still read."""
+    payload = urlsafe_b64encode(b'{"oid":"a","exp":1}').decode().rstrip("=")
+    token = f"e30.{payload}.c2ln"
+    session = replace(make_session(clock, claims={"oid": "a", "exp": 1}), access_token=token)
+    named = replace(session, claims={**session.claims, "email": "a@contoso.example"})
+    packed = json.loads(pack(named))
+    assert (packed[0], packed[2]) == (2, {"email": "a@contoso.example"})
+    assert unpack(pack(named)) == named
+    packed[0], packed[2] = 1, None
+    assert unpack(json.dumps(packed).encode()) == session

@@ -56,10 +56,12 @@ async def test_with_the_guides_registration_people_are_somebody(
             username = f"{name.partition(' ')[0].lower()}@contoso.example"
             assert (found["oid"], found["tid"]) == (oid, TENANT)
             assert (found["name"], found["preferred_username"]) == (name, username)
+            assert found["email"] == username
             assert (found["is_app"], found["scopes"], found["roles"]) == (False, [], [])
             answer = await browser.http.get("/auth/verify")
             assert answer.headers["x-auth-request-user"] == oid
             assert answer.headers["x-auth-request-preferred-username"] == username
+            assert answer.headers["x-auth-request-email"] == username
             site.clock.advance(3600)
     assert not claims_of(site.wire.tokens[0]["access_token"]).get("scp")
     assert site.renewals() == 2

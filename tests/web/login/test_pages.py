@@ -57,6 +57,8 @@ def every_page() -> Iterator[Page]:
     yield refused(Refusal("interaction_required", aadsts=53003))
     yield texts.expired(RETRY)
     yield texts.unavailable("Microsoft Entra ID cannot be reached.", RETRY)
+    yield texts.unavailable("Microsoft Entra ID has trouble.", RETRY, Refusal("server_error", aadsts=90033))
+    yield texts.misconfigured("Nothing says who signs in.", "Add profile.", RETRY, CLIENT_ID)
     yield texts.signed_out("/auth/login")
     yield texts.confirm_sign_out("/auth/logout")
     yield texts.consent_given("/auth/login")

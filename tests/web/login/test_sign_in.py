@@ -528,7 +528,7 @@ async def test_who_is_signed_in_is_told_as_json(site: Site) -> None:
     assert described == {
         "name": ADA,
         "preferred_username": "ada@contoso.example",
-        "email": None,
+        "email": "ada@contoso.example",
         "oid": "ada00000-0000-4000-8000-000000000001",
         "tid": site.emulator.tenant.id,
         "roles": ["Operate.Admin"],
