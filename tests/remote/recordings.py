@@ -217,5 +217,5 @@ async def replay(retention: float, tokens: int = TOKENS, seed: int = 1) -> Outco
             if error.code != "key_unknown":
                 raise
             outcome.refused += 1
-    outcome.fetches = entra.asked.count("keys")
+    outcome.fetches = entra.requested.count("keys")
     return outcome

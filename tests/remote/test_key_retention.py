@@ -215,11 +215,11 @@ async def test_a_kept_key_costs_no_fetch(source: KeySource, entra: ScriptedEntra
     await source.prefetch()
     entra.publish("other")
     await refreshed(source, clock)
-    text, before = long_lived(), list(entra.asked)
+    text, before = long_lived(), list(entra.requested)
     for _ in range(1000):
         clock.advance(0.06)
         assert await verdict(validator, text) == "accepted"
-    assert entra.asked == before
+    assert entra.requested == before
 
 
 async def test_cached_tokens_of_a_kept_key_stay_cached_until_it_expires(
