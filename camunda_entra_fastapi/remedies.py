@@ -42,6 +42,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "id_token": f"{_CLIENT}send the access_token instead of the id_token; if there is no access token "
         "for "
         f"the API, {_SCOPE}.",
+        "bound_token": f"{_CLIENT}ask for a plain bearer token: no DPoP, no client certificate for the token "
+        "(mutual TLS, as at mtlsauth.microsoft.com), and in MSAL none of the proofs of possession.",
         "claim_missing": f"{_NO_BEARER}. Entra's access tokens have this claim; find out who made this one.",
         "claim_malformed": f"{_NO_BEARER}. Entra never writes the claim so; find out who made this token.",
         "issuer_mismatch": "If the token's issuer is your tenant, set CAMUNDA_IDENTITY_ISSUER to it, to the "
@@ -60,7 +62,13 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "CAMUNDA_ENTRA_CLOCK_SKEW is the leeway in seconds, at most 300.",
         "app_without_permissions": f"{_APP}App roles, create one for applications; then in the client's "
         "registration, API permissions > Add > Application permissions, add it and grant admin consent. "
-        "Or name the client in CAMUNDA_ENTRA_ALLOWED_CLIENTS.",
+        "Or name the client in CAMUNDA_ENTRA_ALLOWED_CLIENTS, with all others that may call: nobody else is "
+        "let in then. For Camunda's own machine tokens (scope <client ID of the API>/.default, and azp the "
+        "same as aud) that is the API's own client ID.",
+        "person_without_permissions": f"{_APP}Expose an API, add a scope such as access_as_user; then "
+        f"{_CLIENT.lower()}ask for <client ID of the API>/.default or for the scope by its full name. In "
+        "Azure AD B2C only the full name will do (https://<tenant>.onmicrosoft.com/<API>/<scope>), after it "
+        "was added and granted under API permissions.",
         "guest_not_allowed": "Set CAMUNDA_ENTRA_ALLOW_GUESTS=true if guests of the tenant shall be let in.",
         "client_not_allowed": "Add the client's ID (azp, or appid in version 1.0) to "
         "CAMUNDA_ENTRA_ALLOWED_CLIENTS if it shall be let in.",

@@ -23,6 +23,7 @@ from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.sign_in.protocol import Attempt
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.token_validator import TokenValidator
+from camunda_entra_fastapi.validation.claims import audiences_of
 from camunda_entra_fastapi.validation.entra import missing_identity
 
 RENEW_BEFORE: Final = 120.0
@@ -205,7 +206,7 @@ class Exchange:
         # An ID token has no oid unless the scope profile is asked for (Learn: ID token claims). In sub, both
         # identify a user alike where both are for this application, and differently where they are not.
         compared = [name for name in ("oid", "tid") if name in claims]
-        if access_claims["aud"] == self.client.client_id:
+        if self.client.client_id in audiences_of(access_claims):
             compared.append("sub")
         is_app = access_claims.get("idtyp") == "app"
         if is_app or any(access_claims.get(name) != claims[name] for name in compared):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from camunda_entra_fastapi.user.fields import READERS
 from camunda_entra_fastapi.user.frozen import freeze
-from camunda_entra_fastapi.validation.entra import is_application
+from camunda_entra_fastapi.validation.entra import PERSONAL_CLAIMS, is_application
 
 _VALUES: Final[Any] = BaseModel.__dict__["__dict__"]
 """Direct access to the ``__dict__`` of a model, without the property below."""
@@ -123,7 +123,8 @@ class EntraUser(User):
     @property
     def is_app(self) -> bool:
         """Whether it is an application's own token, without a user (client credentials)."""
-        return is_application(self.idtyp, self.scp)
+        fields = {name: getattr(self, name) for name in _TELLING_FIELDS}
+        return is_application({**self.claims, **fields}, self.scp)
 
     @property
     def client_id(self) -> str | None:
@@ -166,6 +167,9 @@ def _token_of(credentials: bytes) -> str:
 
 _SET_CLAIMS: Final[Any] = EntraUser.__dict__["_claims"].__set__
 _SET_CREDENTIALS: Final[Any] = EntraUser.__dict__["_credentials"].__set__
+
+_TELLING_FIELDS: Final = tuple(name for name in ("idtyp", "sub", "oid", *PERSONAL_CLAIMS) if name in READERS)
+"""What tells people and applications apart, where it has a field of its own."""
 
 _FIELDS: Final = set(READERS)
 """Shared by all users: as they are frozen, it never changes."""

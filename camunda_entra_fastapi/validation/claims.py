@@ -1,4 +1,7 @@
-"""The rules of RFC 7519 for verified claims, one function each. Entra's own rules are in ``entra``."""
+"""The rules of RFC 7519 and RFC 7800 for verified claims, one function each.
+
+Entra's own rules are in ``entra``.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -86,6 +89,23 @@ def check_times(claims: Claims, policy: Policy, now: float) -> None:
             "token_not_yet_valid",
             f"The token is valid only in {ahead:.0f} seconds. "
             "If it was just issued, the clocks of Entra and this API differ.",
+        )
+
+
+def refuse_bound(claims: Claims) -> None:
+    """Refuse a token that is bound to a key or certificate, whatever ``cnf`` says (RFC 7800, 3.1).
+
+    Only who holds that key may use it. This API sees neither the client's certificate (RFC 8705, 3) nor a
+    DPoP proof (RFC 9449, 7), and without such a check a stolen token would be as good as any.
+
+    Raises:
+        InvalidToken: ``bound_token``.
+    """
+    if claims.get("cnf") is not None:
+        raise InvalidToken(
+            "bound_token",
+            "The token is bound to a key or certificate (cnf), and this API cannot check who holds that. "
+            "Request a bearer token instead, without DPoP, mutual TLS or another proof of possession.",
         )
 
 

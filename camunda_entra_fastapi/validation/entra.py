@@ -32,6 +32,12 @@ GRAPH_AUDIENCES: Final = frozenset(
 )
 """Microsoft Graph in its clouds, and Azure AD Graph before it."""
 
+PERSONAL_CLAIMS: Final = (
+    *("name", "preferred_username", "unique_name", "upn", "given_name", "family_name", "email", "emails"),
+    *("auth_time", "nonce", "tfp"),
+)
+"""Claims that only people's tokens have; the last three those of B2C, of a sign-in by a user flow."""
+
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CHINA_ISSUER = re.compile(r"https://login\.(?:partner\.microsoftonline|chinacloudapi)\.cn/")
 _CUSTOMER_ISSUER = re.compile(r"https://[^/]+\.(?:b2clogin|ciamlogin)\.com/")
@@ -74,13 +80,22 @@ def client_of(claims: Claims) -> str | None:
     return None
 
 
-def is_application(kind: str | None, scopes: Collection[str]) -> bool:
-    """Whether a token with that ``idtyp`` and those scopes is an application's own, without a user.
+def is_application(claims: Claims, scopes: Collection[str]) -> bool:
+    """Whether a token with these claims and scopes is an application's own, without a person.
 
-    ``idtyp`` tells it where the registration asks for that claim; else only users' tokens have ``scp``.
-    ``roles`` does not tell it: users have roles, too.
+    ``idtyp`` tells it where the registration asks for that claim. Else whoever has a name or has signed in is
+    a person; an application's subject is its own object ID, also in B2C, which gives it scopes; and of all
+    others, people have scopes, or a pairwise subject. ``roles`` does not tell it: people have roles, too.
     """
-    return kind == "app" or (kind != "user" and not scopes)
+    if (kind := claims.get("idtyp")) in ("app", "user"):
+        return bool(kind == "app")
+    if any(claims.get(name) for name in PERSONAL_CLAIMS):
+        return False
+    subject, object_id = claims.get("sub"), claims.get("oid")
+    if not isinstance(subject, str) or not isinstance(object_id, str):
+        return not scopes
+    # A federated managed identity has a path for a subject; a person's is no path.
+    return subject == object_id or (not scopes and subject.startswith("/"))
 
 
 def is_guest(claims: Claims) -> bool:
@@ -121,14 +136,17 @@ def has_group_overage(claims: Claims) -> bool:
     return (isinstance(names, dict) and "groups" in names) or claims.get("hasgroups") in (True, "true")
 
 
-def refuse_graph(claims: Claims) -> None:
+def refuse_graph(claims: Claims, policy: Policy) -> None:
     """Refuse a token for Microsoft Graph before its v1.0 issuer hides the real mistake.
+
+    One that is for this API as well is for this API (RFC 7519, 4.1.3).
 
     Raises:
         InvalidToken: ``graph_token``, with the scope to request instead.
     """
-    for audience in audiences_of(claims):
-        if audience in GRAPH_AUDIENCES:
+    audiences = audiences_of(claims)
+    for audience in audiences:
+        if audience in GRAPH_AUDIENCES and (policy.audiences - GRAPH_AUDIENCES).isdisjoint(audiences):
             raise InvalidToken(
                 "graph_token",
                 f"The token's audience is {quoted(audience)}, Microsoft Graph. "
@@ -198,7 +216,7 @@ def check_kind(claims: Claims, policy: Policy) -> None:
     and API. Any application of a tenant gets a token without roles for any API of the tenant.
 
     Raises:
-        InvalidToken: ``id_token`` or ``app_without_permissions``.
+        InvalidToken: ``id_token``, ``app_without_permissions`` or ``person_without_permissions``.
     """
     if scopes_of(claims):
         return
@@ -209,12 +227,21 @@ def check_kind(claims: Claims, policy: Policy) -> None:
         )
     if not policy.requires_permissions:
         return
-    if not texts_of(claims, "roles") and client.lower() not in policy.allowed_clients:
+    if texts_of(claims, "roles") or client.lower() in policy.allowed_clients:
+        return
+    if is_application(claims, ()):
         raise InvalidToken(
             "app_without_permissions",
-            f"The application {quoted(client)} has no application permission (role) on this API. "
-            "Grant it one in Entra, with admin consent.",
+            f"The application {quoted(client)} has no application permission (app role) on this API. "
+            "Either grant it one in Entra, with admin consent, or name it in CAMUNDA_ENTRA_ALLOWED_CLIENTS "
+            "on this service, which then lets in no client that is not named there.",
         )
+    raise InvalidToken(
+        "person_without_permissions",
+        "The token is a person's, and has no scope (scp) of this API. Expose one on this API's app "
+        f"registration, then request it by its full name, such as api://{policy.client_id}/access_as_user; "
+        "in Azure AD B2C, the client ID alone as scope brings a token without any.",
+    )
 
 
 def check_admission(claims: Claims, policy: Policy) -> None:

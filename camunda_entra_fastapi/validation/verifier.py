@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from camunda_entra_fastapi.validation.claims import check_audience, check_times, text_of
+from camunda_entra_fastapi.validation.claims import check_audience, check_times, refuse_bound, text_of
 from camunda_entra_fastapi.validation.compact import UnverifiedToken
 from camunda_entra_fastapi.validation.entra import check_admission, check_issuer, check_kind, refuse_graph
 from camunda_entra_fastapi.validation.keys import SigningKey
@@ -23,10 +23,11 @@ def verify_access_token(
     """
     claims = token.verified_claims(key)
     text_of(claims, "sub")
-    refuse_graph(claims)
+    refuse_graph(claims, policy)
     check_issuer(claims, policy, key.issuer)
     check_audience(claims, policy)
     check_times(claims, policy, now)
+    refuse_bound(claims)
     check_kind(claims, policy)
     check_admission(claims, policy)
     return claims

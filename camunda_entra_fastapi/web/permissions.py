@@ -119,6 +119,6 @@ def _missing(kind: str, names: list[str]) -> str:
 
 
 def _scope_hint(user: EntraUser) -> str:
-    if user.is_app:
+    if user.is_app and not user.scp:  # in Azure AD B2C, applications have scopes
         return " It is an application's own token, which has roles but never scopes."
     return " Request it from Entra, where consent may be needed."

@@ -8,7 +8,7 @@ import pytest
 
 from camunda_entra_fastapi.errors import InvalidToken
 from camunda_entra_fastapi.validation.claims import END_OF_TIME, time_of
-from tests.tokens import ABSENT, CLIENT_ID, NOW, user_claims
+from tests.tokens import ABSENT, CLIENT_ID, NOW, app_claims, user_claims
 from tests.validation.conftest import POLICY, verify_claims
 
 NOT_A_TIME = "is not a time in seconds since 1970"
@@ -156,3 +156,31 @@ def test_hostile_audience_is_quoted_as_printable_ascii_and_short() -> None:
     )
     assert message.isprintable()
     assert message.isascii()
+
+
+# RFC 7800, 3.1 (jwk, kid); RFC 8705, 3.1 (x5t#S256); RFC 9449, 6.1 (jkt); what is no confirmation at all
+# is one that nobody can check.
+BINDINGS: list[object] = [
+    {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"},
+    {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"},
+    {"kid": "one", "xms_ksl": "sw"},
+    {"jwk": {"kty": "EC"}},
+    {},
+    [],
+    "x",
+    False,
+]
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+@pytest.mark.parametrize("claims", [user_claims(), app_claims()])
+def test_bound_token_is_no_bearer_token(binding: object, claims: dict[str, Any]) -> None:
+    """Without the client's certificate (RFC 8705, 3) or a proof (RFC 9449, 7) it must not be accepted."""
+    with pytest.raises(InvalidToken, match="bound to a key or certificate") as caught:
+        verify_claims(claims | {"cnf": binding})
+    assert caught.value.code == "bound_token"
+
+
+def test_binding_to_nothing_is_none() -> None:
+    """A claim that is null is as good as absent, as for all others."""
+    assert verify_claims(user_claims(cnf=None))

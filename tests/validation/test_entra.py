@@ -20,6 +20,7 @@ from tests.tokens import (
     CLIENT_ID,
     HEADER,
     ISSUER,
+    NOW,
     OTHER_TENANT,
     PERSONAL_TENANT,
     TENANT,
@@ -51,8 +52,9 @@ ID_TOKEN = (
 )
 WITHOUT_PERMISSIONS = (
     "app_without_permissions",
-    f"The application '{CALLER}' has no application permission (role) on this API. "
-    "Grant it one in Entra, with admin consent.",
+    f"The application '{CALLER}' has no application permission (app role) on this API. "
+    "Either grant it one in Entra, with admin consent, or name it in CAMUNDA_ENTRA_ALLOWED_CLIENTS "
+    "on this service, which then lets in no client that is not named there.",
 )
 
 
@@ -492,3 +494,103 @@ def test_odd_claims_turn_no_good_token_away(name: str) -> None:
         user = EntraUser.from_claims(verify_claims(claims), "token")
         assert user.claims == claims
         assert user.access_token == "token"
+
+
+PERSON = "cccccccc-1111-4222-8333-444444444444"
+B2C_CLAIMS: dict[str, Any] = {
+    "iss": B2C_ISSUER,
+    "oid": PERSON,
+    "sub": PERSON,
+    "tid": ABSENT,
+    "ver": "1.0",
+    **dict.fromkeys(("name", "preferred_username", "azpacr"), ABSENT),
+}
+"""What all tokens of B2C have in common: ``sub`` is the object ID (Learn: B2C tokens overview)."""
+
+# Learn, "Access token claims reference" and "Optional claims reference" (idtyp, include_user_token): 2025;
+# Learn, "Set up OAuth 2.0 client credentials flow in Azure AD B2C": scp and sub of applications, 2022;
+# MicrosoftDocs/azure-docs#29240 (2019): tfp, nonce and auth_time of B2C's people;
+# public recordings of 2024 to 2026: sub of federated managed identities.
+WHO: list[tuple[dict[str, Any], bool]] = [
+    (user_claims(scp=ABSENT, roles=["Operate.Admin"]), False),
+    (user_claims(scp=ABSENT, roles=["Operate.Admin"], name=ABSENT), False),
+    (user_claims(scp=ABSENT, roles=["Operate.Admin"], name=ABSENT, preferred_username=ABSENT), False),
+    (
+        v1_claims(scp=ABSENT, roles=["x"], name=ABSENT, preferred_username=ABSENT, upn="ada@x", oid=ABSENT),
+        False,
+    ),
+    (user_claims(scp=ABSENT, roles=["x"], idtyp="user", name=ABSENT, sub=PERSON), False),
+    (app_claims(idtyp="app", name="Ada Example"), True),
+    (app_claims(sub="/eid1/c/pub/t/one/a/two"), True),
+    (app_claims(oid=ABSENT), True),
+    (user_claims(**B2C_CLAIMS, scp="app.read app.write"), True),
+    (user_claims(**B2C_CLAIMS, tfp="B2C_1_signin"), False),
+    (user_claims(**B2C_CLAIMS, auth_time=NOW), False),
+    (user_claims(**B2C_CLAIMS, nonce="defaultNonce"), False),
+    (user_claims(**B2C_CLAIMS, emails=["ada@contoso.example"]), False),
+    (user_claims(**B2C_CLAIMS | {"oid": ABSENT}), False),
+]
+
+
+@pytest.mark.parametrize(("claims", "expected"), WHO)
+def test_people_and_applications_are_told_apart(claims: dict[str, Any], expected: bool) -> None:
+    """``idtyp`` first, then what only people have, then ``sub`` = ``oid``; ``scp`` alone proves no person."""
+    policy = replace(POLICY, issuer=claims["iss"], v1_issuer=None, tenant=None)
+    user = EntraUser.from_claims(verify_claims(claims, policy), "token")
+    assert user.is_app is expected
+    assert EntraUser.model_validate(user.model_dump() | {"access_token": "token"}).is_app is expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"idtyp": "user", "name": ABSENT, "preferred_username": ABSENT},
+        {"name": "Ada Example", "sub": PERSON},
+        {"preferred_username": "ada@contoso.example", "name": ABSENT},
+        {"name": ABSENT, "preferred_username": ABSENT},
+        {"scp": "  "},
+        {"scp": ["access_as_user"]},
+    ],
+)
+def test_person_without_scope_is_refused_in_a_persons_terms(changes: dict[str, Any]) -> None:
+    """No role and no administrator: a scope is to be exposed and requested, in B2C by its full name.
+
+    Learn, "Request an access token in Azure Active Directory B2C": the client ID as scope.
+    """
+    code, message = refusal(user_claims(**{"scp": ABSENT} | changes))
+    assert code == "person_without_permissions"
+    assert (
+        f"Expose one on this API's app registration, then request it by its full name, such as api://{CLIENT_ID}/"
+        in message
+    )
+    assert "in Azure AD B2C, the client ID alone as scope brings a token without any" in message
+    assert "role" not in message
+    assert "admin" not in message
+
+
+def test_person_without_scope_passes_by_role_and_by_client_as_before() -> None:
+    """People have app roles, too, and a client on the list needs no permission."""
+    assert verify_claims(user_claims(scp=ABSENT, roles=["Operate.Admin"]))
+    assert verify_claims(user_claims(scp=ABSENT), replace(POLICY, allowed_clients=frozenset({CALLER})))
+
+
+def test_camundas_machine_token_has_two_ways_in() -> None:
+    """Camunda 8's usual one (``<client ID>/.default``, ``azp`` = ``aud``; public recording, 2025-12)."""
+    claims = app_claims(azp=CLIENT_ID, roles=ABSENT)
+    code, message = refusal(claims)
+    assert code == "app_without_permissions"
+    assert "app role" in message
+    assert "CAMUNDA_ENTRA_ALLOWED_CLIENTS" in message
+    assert verify_claims(claims | {"roles": ["Operate.Machine"]})
+    assert verify_claims(claims, replace(POLICY, allowed_clients=frozenset({CLIENT_ID})))
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [[CLIENT_ID, "https://graph.microsoft.com"], ["https://graph.microsoft.com", "api://incidents"]],
+)
+def test_token_for_us_and_others_is_for_us(audience: list[str]) -> None:
+    """One of several audiences is enough (RFC 7519, 4.1.3), also where another one is Microsoft Graph."""
+    assert verify_claims(user_claims(aud=audience))
+    only_graph = replace(POLICY, audiences=frozenset({"https://graph.microsoft.com"}))
+    assert refusal(user_claims(aud=audience), only_graph)[0] == "graph_token"

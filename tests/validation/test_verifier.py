@@ -110,3 +110,20 @@ def test_checks_come_in_a_fixed_order() -> None:
         place.update(mending)
     assert seen == [code for code, _, _ in mendings]
     assert outcome() == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"exp": NOW - 60}, "token_expired"),
+        ({"azp": ABSENT, "scp": ABSENT}, "bound_token"),
+        ({"acct": 1}, "bound_token"),
+    ],
+)
+def test_binding_is_looked_at_once_the_token_is_for_us_and_now(
+    changes: dict[str, Any], expected: str
+) -> None:
+    """Whoever may not use it as a bearer token learns that before what its user lacks."""
+    with pytest.raises(EntraError) as caught:
+        verify_claims(user_claims(cnf={"jkt": "x"}, **changes), replace(POLICY, allow_guests=False))
+    assert caught.value.code == expected

@@ -12,7 +12,7 @@ from camunda_entra_fastapi.cli.explain.decode import DecodedToken, format_time
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import AccessDenied, EntraError, FetchFailed, InvalidToken
 from camunda_entra_fastapi.remedies import REMEDIES
-from camunda_entra_fastapi.validation.claims import check_audience, check_times, text_of
+from camunda_entra_fastapi.validation.claims import check_audience, check_times, refuse_bound, text_of
 from camunda_entra_fastapi.validation.compact import UnverifiedToken, parse
 from camunda_entra_fastapi.validation.entra import (
     check_admission,
@@ -36,6 +36,7 @@ _OK_MESSAGES: Final = {
     "issuer, tenant": "issued by the tenant that the service trusts",
     "audience": "meant for this API",
     "times": "valid now",
+    "bearer": "bound to no key or certificate",
     "kind": "an access token with permissions",
     "admission": "client and user are let in",
     "own audience": "meant for this application, and nobody else",
@@ -126,10 +127,11 @@ class _TokenChecker:
         if not claims:
             return
         yield self._check("subject", lambda: text_of(claims, "sub"))
-        yield self._check("not Graph's", lambda: refuse_graph(claims))
+        yield self._check("not Graph's", lambda: refuse_graph(claims, policy))
         yield self._check_issuer()
         yield self._check("audience", lambda: check_audience(claims, policy), self._audience_values())
         yield self._check("times", lambda: check_times(claims, policy, self._now), self._time_values())
+        yield self._check("bearer", lambda: refuse_bound(claims))
         yield self._check("kind", lambda: check_kind(claims, policy), self._permission_values())
         yield self._check("admission", lambda: check_admission(claims, policy), self._client_values())
 

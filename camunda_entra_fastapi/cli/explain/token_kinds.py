@@ -61,7 +61,7 @@ def details_of(token: DecodedToken, tenant: str | None) -> list[str]:
         details.append(
             f"It is of the tenant {printable(token.text('tid'), 80)}, where this service is for {tenant}."
         )
-    if client_of(claims) and scopes_of(claims):
+    if client_of(claims) and scopes_of(claims) and not _is_app_only(token):
         details.append(f"The application {printable(client_of(claims), 80)} acts for a person.")
     if is_guest(claims):
         details.append("The person is a guest of the tenant.")
@@ -75,7 +75,7 @@ def details_of(token: DecodedToken, tenant: str | None) -> list[str]:
     if has_group_overage(claims):
         details.append("The person is in more groups than the token lists (group overage).")
     if isinstance(claims.get("cnf"), dict):
-        details.append("It is bound to a key (proof of possession); as a bearer token it may be refused.")
+        details.append("It is bound to a key (proof of possession); as a bearer token it is refused.")
     return details
 
 
@@ -107,8 +107,7 @@ def _is_id_token(token: DecodedToken) -> bool:
 
 
 def _is_app_only(token: DecodedToken) -> bool:
-    kind = token.claims.get("idtyp")
-    return is_application(kind if isinstance(kind, str) else None, scopes_of(token.claims))
+    return is_application(token.claims, scopes_of(token.claims))
 
 
 _KINDS: Final[tuple[tuple[Callable[[DecodedToken], bool], str], ...]] = (

@@ -213,6 +213,27 @@ SENT = [
         "Application permissions",
     ),
     Sent(
+        "a person's without a scope",
+        lambda emulator: emulator.token(scopes=()),
+        "person_without_permissions",
+        "access token of a person",
+        f"ask for {OPERATE}/.default or for the scope by its full name",
+    ),
+    Sent(
+        "bound to a certificate",
+        of_claims(cnf={"x5t#S256": "x"}),
+        "bound_token",
+        "access token of a person",
+        "plain bearer token",
+    ),
+    Sent(
+        "for this API and for Graph",
+        of_claims(aud=["https://graph.microsoft.com", OPERATE]),
+        "",
+        "access",
+        "",
+    ),
+    Sent(
         "a guest's",
         of_claims(acct=1),
         "guest_not_allowed",
@@ -285,7 +306,16 @@ async def test_the_first_failed_check_is_the_validators_verdict(sent: Sent) -> N
 CLAIMS = st.fixed_dictionaries(
     {},
     optional={
-        "aud": st.sampled_from([OPERATE, UNRELATED, "https://graph.microsoft.com", 3, []]),
+        "aud": st.sampled_from(
+            [
+                OPERATE,
+                UNRELATED,
+                "https://graph.microsoft.com",
+                ["https://graph.microsoft.com", OPERATE],
+                3,
+                [],
+            ]
+        ),
         "iss": st.sampled_from(["https://other.example", V1, None]),
         "tid": st.sampled_from([OTHER_TENANT, None, 7]),
         "exp": st.sampled_from([1, 4_000_000_000, "x", None]),
@@ -294,6 +324,10 @@ CLAIMS = st.fixed_dictionaries(
         "azp": st.sampled_from([BILLING, None]),
         "acct": st.sampled_from([0, 1, None]),
         "sub": st.sampled_from(["s", "", None]),
+        "cnf": st.sampled_from([{"jkt": "x"}, None]),
+        "idtyp": st.sampled_from(["app", "user"]),
+        "name": st.sampled_from(["Ada", None]),
+        "roles": st.sampled_from([["Operate.Admin"], None]),
     },
 )
 
@@ -433,7 +467,7 @@ def test_kind_details_and_times(emulator: EntraEmulator, run: Callable[..., Ran]
         "Scopes: access_as_user.",
         f"Groups: {', '.join(groups[:10])} and 2 more.",
         "The person is in more groups than the token lists (group overage).",
-        "It is bound to a key (proof of possession); as a bearer token it may be refused.",
+        "It is bound to a key (proof of possession); as a bearer token it is refused.",
     ]
     assert explanation["times"]["exp"].endswith("in 2 hours 1 minute")
     assert explanation["times"]["iat"].endswith("1 day 1 hour ago")
