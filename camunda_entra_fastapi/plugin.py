@@ -31,6 +31,7 @@ from camunda_entra_fastapi.web.login.docs_token import DocsTokenEndpoint
 from camunda_entra_fastapi.web.login.mount import LoginMount
 from camunda_entra_fastapi.web.login.router import LoginRoutes
 from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.route_scopes import check_route_scopes
 from camunda_entra_fastapi.web.sessions import SessionCookieMiddleware
 from camunda_entra_fastapi.web.signed_identity import SignedIdentities
 
@@ -45,17 +46,14 @@ class CamundaEntra(DownstreamApi):
         http_client: Used for calls to Entra instead of clients of our own, and never closed.
         clock: The time: the module ``time`` or an object with the same functions.
         scheme_name: The name of the security scheme in the OpenAPI document.
-        client_assertion: Returns signed assertions (RFC 7523) that prove who this service is, in a secret's
-            place; a function or a coroutine function without parameters.
+        client_assertion: Returns a signed assertion (RFC 7523) in a secret's place, perhaps as a coroutine.
 
     Raises:
-        SettingsError: The environment lacks a setting or has a wrong one, or the session store's
-            package is not installed.
+        SettingsError: A setting is missing or wrong, or the session store's package is not installed.
 
     Attributes:
         bearer: The security scheme; the Authorization header alone.
-        current_user: A dependency that gives the current user, or refuses: by bearer token, or else
-            by session cookie.
+        current_user: A dependency that gives the current user, by bearer token or else session cookie.
         optional_user: The same, but None for a request without credentials.
         access_token: A dependency that gives the current user's access token, renewed in time.
     """
@@ -96,7 +94,7 @@ class CamundaEntra(DownstreamApi):
         """A dependency that gives the current user, who must have all that is named.
 
         Args:
-            scopes: Delegated permissions as they stand in ``scp``, without a prefix.
+            scopes: Delegated permissions as they stand in ``scp``; a prefix, or OpenID's own, is an error.
             roles: Application roles, of people and applications.
             groups: Object IDs of groups.
             auth_context: One of Conditional Access, as ``c1``; browsers are sent to sign in with it.
@@ -109,7 +107,7 @@ class CamundaEntra(DownstreamApi):
         """A dependency that gives the current user, who must have at least one of what is named.
 
         Raises:
-            ValueError: Nothing is named, so no user could ever have it.
+            ValueError: Nothing is named, so no user could ever have it; or as for ``require``.
         """
         permissions = Permissions.from_names(scopes, roles, groups)
         if permissions == Permissions():
@@ -117,12 +115,14 @@ class CamundaEntra(DownstreamApi):
         return require_any(self.current_user, permissions)
 
     @asynccontextmanager
-    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
         """Fetch the keys before the first request, and keep them fresh until the end.
 
         It does not fail while Entra is away: it logs a warning and repeats the fetch until it succeeds.
         Without it, keys are fetched on first use. It logs once which redirect URIs to register.
+        A route of the application with a scope that can be in no token is a ValueError.
         """
+        check_route_scopes(app)
         runtime = self._runtimes[-1]
         if self._login_paths is not None:
             self._login_paths.log_redirect_uris(runtime.settings.base_url)
@@ -184,7 +184,7 @@ class CamundaEntra(DownstreamApi):
             identity: The backend that the signed identity in the response is for.
 
         Raises:
-            ValueError: The prefix is not a path.
+            ValueError: The prefix is not a path, or a scope can be in no token.
         """
         prefix, _, _ = self.settings.login_paths(prefix, None)
         permissions = Permissions.from_names(scopes, roles, groups)

@@ -25,6 +25,7 @@ from camunda_entra_fastapi.errors import (
 from camunda_entra_fastapi.sign_in.protocol import safe_return_to
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.validation.scope_names import check_scope_names
 from camunda_entra_fastapi.web.bearer import read_bearer_token
 from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
@@ -87,8 +88,8 @@ class VerifyOptions:
         """These options, and those of the query.
 
         Raises:
-            InvalidRequest: A parameter is unknown, or has no value. A typing error in a gateway's
-                configuration must not let requests through.
+            InvalidRequest: A parameter is unknown, or has no value, or names a scope that can be in no token.
+                A typing error in a gateway's configuration must not let requests through.
         """
         named: dict[str, list[str]] = {name: [] for name in _LISTS}
         single: dict[str, str] = {}
@@ -106,6 +107,10 @@ class VerifyOptions:
                     "a backend. "
                     "The original request's query does not belong here.",
                 )
+        try:
+            check_scope_names((*named["scope"], *named["any_scope"]))
+        except ValueError as error:
+            raise InvalidRequest("verify_request_invalid", f"The gateway asks for a scope. {error}") from None
         return VerifyOptions(
             all_of=Permissions(
                 (*self.all_of.scopes, *named["scope"]),

@@ -8,6 +8,7 @@ from typing import Final
 from camunda_entra_fastapi.errors import AccessDenied, InsufficientClaims, quoted
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.entra import has_group_overage, texts_of
+from camunda_entra_fastapi.validation.scope_names import check_scope_names
 
 _CONTEXT: Final = re.compile("c[1-9][0-9]?")
 
@@ -34,14 +35,16 @@ class Permissions:
 
         Raises:
             TypeError: An argument is a text instead of a list; its letters would be taken for names.
-            ValueError: The authentication context is none of ``c1`` to ``c99``.
+            ValueError: The authentication context is none of ``c1`` to ``c99``, or a scope is in no token.
         """
         if auth_context is not None and not _CONTEXT.fullmatch(auth_context):
             raise ValueError(f"auth_context is one of c1 to c99, and not {auth_context[:80]!r}.")
         for argument, names in (("scopes", scopes), ("roles", roles), ("groups", groups)):
             if isinstance(names, str):
                 raise TypeError(f"{argument} takes a list, for example {argument}=[{names!r}].")
-        return cls(tuple(scopes), tuple(roles), tuple(groups), auth_context)
+        permissions = cls(tuple(scopes), tuple(roles), tuple(groups), auth_context)
+        check_scope_names(permissions.scopes)
+        return permissions
 
     def check(self, user: EntraUser, *, groups_complete: bool = False) -> None:
         """The user has all of the permissions.
@@ -53,8 +56,10 @@ class Permissions:
         Raises:
             AccessDenied: ``scope_missing``, ``role_missing``, ``group_missing`` or ``groups_not_listed``.
             InsufficientClaims: The authentication context is missing.
+            ValueError: A scope can be in no token: ``Security(…, scopes=[…])`` names it wrongly.
         """
         if missing := [scope for scope in self.scopes if scope not in user.scp]:
+            check_scope_names(missing)
             raise AccessDenied("scope_missing", _missing("scope", missing) + _scope_hint(user), self.scopes)
         if missing := [role for role in self.roles if role not in user.roles]:
             hint = "Assign it in Entra (Enterprise applications, Users and groups) and request a new token."

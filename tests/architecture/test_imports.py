@@ -38,7 +38,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "web": [
         {"__init__", "challenges", "identity_headers", "permissions", "public_url", "signed_identity"},
         {"bearer", "cookies", "exception_handlers", "gateway_identity", "same_origin"},
-        {"health", "openapi", "sessions"},
+        {"health", "openapi", "route_scopes", "sessions"},
         {"current_user"},
         {"forward_auth", "login"},
     ],
