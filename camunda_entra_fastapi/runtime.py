@@ -258,6 +258,7 @@ def _login_context(
         end_session_url=settings.end_session_url,
         admin_consent_url=settings.admin_consent_url,
         issuer=settings.issuer,
+        response_issuer=settings.issuer_template,
     )
     cookies = Cookies(settings.cookie_name, settings.cookie_domain, public_url)
     return LoginContext(sign_in, Sessions(session_manager, cookies, public_url), authentication.challenger)

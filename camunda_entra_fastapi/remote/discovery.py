@@ -29,6 +29,8 @@ class Discovery:
     """The authorization endpoint, for browsers."""
     end_session_endpoint: str | None
     """The end session endpoint, for browsers."""
+    names_issuer_in_responses: bool = False
+    """Whether all authorization responses name their issuer, as ``iss`` (RFC 9207, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
         token_endpoint=token_endpoint and rebase(token_endpoint, provider.issuer, provider.backend_url),
         authorization_endpoint=_endpoint(document, "authorization_endpoint", provider),
         end_session_endpoint=_endpoint(document, "end_session_endpoint", provider),
+        names_issuer_in_responses=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
 

@@ -83,6 +83,17 @@ class Exchange:
             raise entra_unavailable(FetchFailed("Entra's discovery document has no authorization_endpoint."))
         return endpoint
 
+    async def names_issuer_in_responses(self) -> bool:
+        """Whether all of Entra's authorization responses name their issuer.
+
+        Raises:
+            EntraUnavailable: Entra was never reached.
+        """
+        try:
+            return (await self.keys.discovery()).names_issuer_in_responses
+        except FetchFailed as failure:
+            raise entra_unavailable(failure) from None
+
     async def sign_in(self, attempt: Attempt, code: str, session_state: str | None) -> Session:
         """The new session for a code.
 

@@ -15,6 +15,7 @@ from camunda_entra_fastapi.sign_in.protocol import (
     attempt_expired,
     authorization_url,
     check_attempt,
+    check_response_issuer,
     single_valued,
     with_query,
 )
@@ -51,6 +52,8 @@ class SignIn:
         end_session_url: Entra's end session endpoint.
         admin_consent_url: Entra's admin consent endpoint.
         issuer: The ``iss`` that a front-channel logout must have, if it has one.
+        response_issuer: The ``iss`` that an authorization response must have, if it has one; with
+            ``{tenantid}`` for several tenants.
     """
 
     exchange: Exchange
@@ -61,6 +64,7 @@ class SignIn:
     end_session_url: str
     admin_consent_url: str
     issuer: str
+    response_issuer: str
 
     async def begin(
         self, redirect_uri: str, return_to: str, extra: Mapping[str, str], claims_digest: str = ""
@@ -91,13 +95,16 @@ class SignIn:
             sealed_attempt_of: Returns the sealed attempt of a state, from the browser's cookies.
 
         Raises:
-            SignInFailed: The response belongs to no attempt of this browser, or Entra refuses.
+            SignInFailed: The response belongs to no attempt of this browser, or is of another issuer, or
+                Entra refuses.
             AccessDenied: The settings do not let the user in.
             EntraUnavailable: Entra cannot be asked, or its response cannot be trusted.
             SessionsUnavailable: The session cannot be stored.
         """
         parameters = single_valued(pairs)
         attempt = await self._consume("login", parameters, sealed_attempt_of)
+        required = "iss" not in parameters and await self.exchange.names_issuer_in_responses()
+        check_response_issuer(parameters, self.response_issuer, required=required)
         if "error" in parameters:
             refusal = read_refusal(parameters)
             explanation = explain(refusal)
@@ -148,6 +155,8 @@ class SignIn:
         """
         parameters = single_valued(pairs)
         await self._consume("admin-consent", parameters, sealed_attempt_of)
+        # Not an authorization response of OAuth, so that no promise of the discovery document covers it.
+        check_response_issuer(parameters, self.response_issuer, required=False)
         # Entra sends admin_consent=True with errors, too, so an error always counts.
         if "error" in parameters or parameters.get("admin_consent", "").lower() != "true":
             refusal = read_refusal(parameters)

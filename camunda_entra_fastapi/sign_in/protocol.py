@@ -11,7 +11,9 @@ from secrets import token_urlsafe
 from typing import Final, Literal
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from camunda_entra_fastapi.errors import SignInFailed
+from camunda_entra_fastapi.errors import SignInFailed, quoted
+from camunda_entra_fastapi.validation.entra import is_tenant_id
+from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER
 
 ATTEMPT_LIFETIME: Final = 600
 """Seconds from the first redirect to the callback."""
@@ -150,6 +152,41 @@ def check_attempt(
 def attempt_expired() -> SignInFailed:
     """The error for a response that belongs to no attempt of this browser."""
     return SignInFailed("login_expired", _EXPIRED)
+
+
+def check_response_issuer(parameters: Mapping[str, str], issuer: str, *, required: bool) -> None:
+    """The authorization response comes from where the browser was sent (RFC 9207, 2.4).
+
+    Args:
+        parameters: Those of the response.
+        issuer: The provider's issuer; ``{tenantid}`` in it stands for any tenant.
+        required: Whether the provider says that all of its responses have ``iss``.
+
+    Raises:
+        SignInFailed: ``iss`` names another issuer, or is missing.
+    """
+    actual = parameters.get("iss")
+    if actual is None and required:
+        raise SignInFailed(
+            "login_request_invalid",
+            "The answer does not say which issuer it is from (iss), although Entra's discovery document "
+            "promises that. Sign in again; if it stays so, find out what changes answers on their way.",
+        )
+    if actual is not None and not _is_issuer(actual, issuer):
+        raise SignInFailed(  # without what it says, which is shown to people and may be anybody's text
+            "login_request_invalid",
+            f"The answer's issuer (iss) is not {quoted(issuer)}, where this sign-in was begun. "
+            "Sign in again; if it stays so, compare CAMUNDA_IDENTITY_ISSUER with the issuer in Entra's "
+            "discovery document.",
+        )
+
+
+def _is_issuer(actual: str, issuer: str) -> bool:
+    before, placeholder, after = issuer.partition(TENANT_PLACEHOLDER)
+    if not placeholder:
+        return actual == issuer
+    tenant = actual.removeprefix(before).removesuffix(after)
+    return is_tenant_id(tenant) and actual == before + tenant + after
 
 
 def safe_return_to(value: str, forbidden: str) -> str:

@@ -24,7 +24,13 @@ from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code
 from camunda_entra_fastapi.runtime import policy_of, provider_of
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.sign_in.exchange import IDENTITY_REMEDY
-from camunda_entra_fastapi.sign_in.protocol import Attempt, authorization_url, check_attempt, single_valued
+from camunda_entra_fastapi.sign_in.protocol import (
+    Attempt,
+    authorization_url,
+    check_attempt,
+    check_response_issuer,
+    single_valued,
+)
 from camunda_entra_fastapi.validation.entra import missing_identity, scopes_of, texts_of
 from camunda_entra_fastapi.web.login.pages import Page, render
 
@@ -91,12 +97,17 @@ class SignInPages:
             parameters = single_valued(request.query_params.multi_items())
             state = parameters.get("state", "")
             attempt = check_attempt(self._attempt, "login", state, self._clock())
+            discovery = await self._discovery()
+            check_response_issuer(
+                parameters,
+                self._settings.issuer_template,
+                required=discovery.names_issuer_in_responses,
+            )
         except SignInFailed as error:
             raise SignInAborted(wrong("sign-in", error.message, error.code)) from None
         if "error" in parameters or "code" not in parameters:
             raise SignInAborted(refused("sign-in", read_refusal(parameters)))
         self._attempt = None
-        discovery = await self._discovery()
         try:
             tokens = await redeem_code(
                 self._http,

@@ -73,7 +73,7 @@ def test_both_tokens_are_explained(
         states["ID token"] == states["access token"] == states["refresh token"] == states["sign-in"] == ["ok"]
     )
     (access,) = [each for each in ran.json["findings"] if each["name"] == "access token"]
-    assert access["told"] == "all 10 checks pass; version 2.0"
+    assert access["told"] == "all 11 checks pass; version 2.0"
     assert "Roles: Operate.Admin." in access["actual"]
     assert "You are signed in" in pages[0].text
     assert f"http://localhost:{port}/" in ran.error
@@ -316,3 +316,26 @@ def test_a_sign_in_without_profile_that_says_not_who_it_is(
     assert "add profile" in wrong[1]["remedy"]
     assert ran.code == 1
     assert "they lack oid" in pages[0].text
+
+
+def test_an_answer_of_another_issuer(
+    port: str, emulator: EntraEmulator, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused as the service does (RFC 9207, 2.4), and the finding says what to compare."""
+
+    def other(url: str) -> httpx.Response:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+            page = client.get(url, headers=NAVIGATION)
+            parameters = {
+                "code": "x",
+                "state": httpx.URL(page.headers["location"]).params["state"],
+                "iss": "https://evil.example/v2.0",
+            }
+            return client.get(f"{url}auth/login-callback", params=parameters)
+
+    with browser_opens(monkeypatch, other) as pages:
+        ran = run("doctor", "--json", "--sign-in", "--port", port)
+    found = ran.finding("login_request_invalid")
+    assert found["name"] == "sign-in"
+    assert emulator.settings().issuer in found["told"]
+    assert "evil" not in pages[0].text
