@@ -1,11 +1,11 @@
-"""The issuer of the authorization response (RFC 9207, 2.4): compared where it comes, needed if promised."""
+"""Whose the answer is: its issuer (RFC 9207, 2.4), and the audience of the tokens that come with it."""
 
 from urllib.parse import quote
 
 import pytest
 
-from camunda_entra_fastapi.testing.directory import OPERATE
-from tests.site import ADA, MakeSite, Site, code_of
+from camunda_entra_fastapi.testing.directory import BILLING, OPERATE
+from tests.site import ADA, BEN, MakeSite, Site, code_of
 from tests.testing.browsing import change_application
 
 DISCOVERY = "/openid-configuration"
@@ -118,3 +118,19 @@ async def test_consent_of_another_issuer_is_none(site: Site) -> None:
         address = await browser.at_entra(begun.headers["location"], ADA, "Accept")
         answer = await browser.open(address + (f"&iss={quote(issuer, safe='')}" if issuer else ""))
         assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize("audience", [[OPERATE], [OPERATE, BILLING], [BILLING, OPERATE]])
+async def test_an_access_token_for_us_and_others_is_of_whoever_signs_in(
+    make_site: MakeSite, audience: list[str]
+) -> None:
+    """Ours in the list makes it ours (RFC 7519, 4.1.3), and so it must be of the same person."""
+    site = make_site(scopes=f"openid offline_access {OPERATE}/.default")  # without profile: no oid to compare
+    own = site.emulator.token(user=ADA, scopes=["access_as_user"], aud=audience)
+    others = site.emulator.token(user=BEN, scopes=["access_as_user"], aud=audience)
+    site.wire.change("/token", lambda document: document | {"access_token": own})
+    browser = await site.browser().signed_in()
+    assert (await browser.http.get("/auth/me")).json()["scopes"] == ["access_as_user"]
+    site.wire.change("/token", lambda document: document | {"access_token": others})
+    answer = await site.browser().sign_in()
+    assert (answer.status_code, "different people" in answer.text) == (502, True)
