@@ -238,7 +238,7 @@ def check_kind(claims: Claims, policy: Policy) -> None:
         )
     raise InvalidToken(
         "person_without_permissions",
-        "The token is a person's, and has no scope (scp) of this API. Expose one on this API's app "
+        "The token is of a person, and has no scope (scp) of this API. Expose one in its app "
         f"registration, then request it by its full name, such as api://{policy.client_id}/access_as_user; "
         "in Azure AD B2C, the client ID alone as scope brings a token without any.",
     )

@@ -560,7 +560,7 @@ def test_person_without_scope_is_refused_in_a_persons_terms(changes: dict[str, A
     code, message = refusal(user_claims(**{"scp": ABSENT} | changes))
     assert code == "person_without_permissions"
     assert (
-        f"Expose one on this API's app registration, then request it by its full name, such as api://{CLIENT_ID}/"
+        f"of this API. Expose one in its app registration, then request it by its full name, such as api://{CLIENT_ID}/"
         in message
     )
     assert "in Azure AD B2C, the client ID alone as scope brings a token without any" in message
