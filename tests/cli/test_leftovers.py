@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,15 +18,24 @@ EMULATOR = ("emulator", "--port", "0", "--tls")
 DEMO = ("demo", "--port", "0", "--emulator-port", "0")
 
 
-def start(folder: Path, *arguments: str, before: str = "") -> subprocess.Popen[str]:
-    """The command in a process of its own, whose temporary files are in that folder."""
-    return subprocess.Popen(
-        [sys.executable, "-c", before + COMMAND, *arguments],
+@contextmanager
+def running(folder: Path, *arguments: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own, whose temporary files are in that folder.
+
+    The end of a terminal is not ignored there, although it may be where the tests run in the background.
+    """
+    default = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+    with subprocess.Popen(
+        [sys.executable, "-c", default + before + COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"TMPDIR": str(folder)},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # or a test that fails would wait for ever
 
 
 def read_until(process: subprocess.Popen[str], words: str) -> None:
@@ -46,7 +57,7 @@ def test_nothing_is_left(
     arguments: tuple[str, ...], meanwhile: list[str], number: signal.Signals, tmp_path: Path
 ) -> None:
     """Ctrl-C, a request to end and a closed terminal."""
-    with start(tmp_path, *arguments) as process:
+    with running(tmp_path, *arguments) as process:
         read_until(process, "Ctrl-C ends")
         assert files(tmp_path) == meanwhile
         process.send_signal(number)
@@ -57,7 +68,7 @@ def test_nothing_is_left(
 
 def test_nothing_is_left_of_a_check_that_is_ended(tmp_path: Path) -> None:
     """Not the sample either; and what was not checked to its end is no success."""
-    with start(tmp_path, "demo", "--check") as process:
+    with running(tmp_path, "demo", "--check") as process:
         wait_for(lambda: files(tmp_path) == ["service.log"])
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE)
@@ -67,7 +78,7 @@ def test_nothing_is_left_of_a_check_that_is_ended(tmp_path: Path) -> None:
 
 def test_who_is_killed_leaves_no_private_key(tmp_path: Path) -> None:
     """Nobody can clean up then; what is there is public."""
-    with start(tmp_path, *EMULATOR) as process:
+    with running(tmp_path, *EMULATOR) as process:
         read_until(process, "Ctrl-C ends")
         process.kill()
     (left,) = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -78,7 +89,7 @@ def test_who_is_killed_leaves_no_private_key(tmp_path: Path) -> None:
 def test_who_is_killed_while_the_key_is_read_leaves_none_that_opens(tmp_path: Path) -> None:
     """It is encrypted, and its password is gone with the process."""
     halting = "import os, ssl, time; ssl.SSLContext.load_cert_chain = lambda *_: os.kill(os.getpid(), 9); "
-    with start(tmp_path, *EMULATOR, before=halting) as process:
+    with running(tmp_path, *EMULATOR, before=halting) as process:
         assert process.wait(PATIENCE) == -signal.SIGKILL
     assert files(tmp_path) == ["ca.pem", "server.key", "server.pem"]
     (key,) = tmp_path.rglob("server.key")
@@ -87,8 +98,8 @@ def test_who_is_killed_while_the_key_is_read_leaves_none_that_opens(tmp_path: Pa
 
 def test_a_terminals_end_that_is_ignored_stays_so(tmp_path: Path) -> None:
     """As ``nohup`` wants it."""
-    ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
-    with start(tmp_path, *EMULATOR, before=ignoring) as process:
+    ignoring = "signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    with running(tmp_path, *EMULATOR, before=ignoring) as process:
         read_until(process, "Ctrl-C ends")
         status = Path(f"/proc/{process.pid}/status").read_text()
         process.terminate()
