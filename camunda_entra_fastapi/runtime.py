@@ -114,6 +114,7 @@ def build_runtime(
         timeout=settings.http_timeout,
         proxy=settings.http_proxy,
         ca_bundle=settings.ca_bundle,
+        allow_lax_certificates=settings.allow_lax_certificates,
         client=http_client,
     )
     keys = KeySource(

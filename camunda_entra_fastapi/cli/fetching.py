@@ -16,6 +16,7 @@ def entra_http(settings: EntraSettings, client: httpx.AsyncClient | None = None)
         timeout=settings.http_timeout,
         proxy=settings.http_proxy,
         ca_bundle=settings.ca_bundle,
+        allow_lax_certificates=settings.allow_lax_certificates,
         client=client,
     )
 

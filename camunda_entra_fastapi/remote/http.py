@@ -34,6 +34,7 @@ class EntraHttp:
         timeout: Seconds for one exchange from first to last byte.
         proxy: URL of an HTTP proxy; None for that of the environment (``HTTPS_PROXY``).
         ca_bundle: PEM file with the certificates to trust instead of certifi's.
+        allow_lax_certificates: As for ``tls_context``.
         client: Used for all requests instead, and never closed; for tests and special networks.
     """
 
@@ -43,11 +44,13 @@ class EntraHttp:
         timeout: float = 5,
         proxy: str | None = None,
         ca_bundle: Path | None = None,
+        allow_lax_certificates: bool = False,
         client: httpx.AsyncClient | None = None,
     ) -> None:
         self._timeout = timeout
         self._proxy = proxy
         self._ca_bundle = ca_bundle
+        self._allow_lax_certificates = allow_lax_certificates
         self._client = client
 
     async def get_json(self, url: str) -> dict[str, Any]:
@@ -142,9 +145,24 @@ class EntraHttp:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         """The TLS context, created once: loading certificates takes longer than the exchange."""
-        if self._ca_bundle is not None:
-            return ssl.create_default_context(cafile=str(self._ca_bundle))
-        return httpx.create_ssl_context()
+        return tls_context(self._ca_bundle, allow_lax_certificates=self._allow_lax_certificates)
+
+
+def tls_context(ca_bundle: Path | None, *, allow_lax_certificates: bool) -> ssl.SSLContext:
+    """How servers' certificates are verified: as Python does by default.
+
+    Args:
+        ca_bundle: PEM file with the certificates to trust instead of certifi's.
+        allow_lax_certificates: Whether ``VERIFY_X509_STRICT`` is dropped, and nothing else. It is a default
+            since Python 3.13, and many proxies that read TLS have certificates that do not stand it.
+    """
+    if ca_bundle is not None:
+        context = ssl.create_default_context(cafile=str(ca_bundle))
+    else:
+        context = httpx.create_ssl_context()
+    if allow_lax_certificates:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 @dataclass(frozen=True, slots=True)

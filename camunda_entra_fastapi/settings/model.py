@@ -127,6 +127,8 @@ class EntraSettings(BaseSettings):
     """The proxy for calls to Entra; a password in it is masked in ``repr`` and dumps."""
     ca_bundle: Annotated[Path | None, BeforeValidator(values.read_ca_bundle)] = None
     """A file with the trusted certificates for calls to Entra."""
+    allow_lax_certificates: Flag = False
+    """Whether certificates may break RFC 5280 in ways that Python refuses by default since 3.13."""
     custom_signing_keys: Flag = False
     """Whether the application has signing keys of its own: documents are requested with ``?appid=``."""
 

@@ -100,6 +100,7 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
         "http_timeout": 5.0,
         "http_proxy": None,
         "ca_bundle": None,
+        "allow_lax_certificates": False,
         "custom_signing_keys": False,
     }
 
@@ -150,6 +151,7 @@ ROWS: list[tuple[str, str, Any]] = [
     ("CAMUNDA_ENTRA_HTTP_TIMEOUT", "60", 60.0),
     ("CAMUNDA_ENTRA_HTTP_PROXY", "http://u:p@proxy.example.com:3128", "http://u:p@proxy.example.com:3128"),
     ("CAMUNDA_ENTRA_CA_BUNDLE", CA_BUNDLE, Path(CA_BUNDLE)),
+    ("CAMUNDA_ENTRA_ALLOW_LAX_CERTIFICATES", "true", True),
     ("CAMUNDA_ENTRA_CUSTOM_SIGNING_KEYS", "yes", True),
 ]
 
@@ -433,6 +435,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         http_timeout="0",
         http_proxy="proxy",
         ca_bundle="nowhere.pem",
+        allow_lax_certificates="maybe",
         custom_signing_keys="x",
         client_secret="a\nb",
     )
@@ -493,6 +496,7 @@ def test_no_error_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         "HTTP_TIMEOUT",
         "CA_BUNDLE",
         "KEY_RETENTION",
+        "ALLOW_LAX_CERTIFICATES",
     ):
         monkeypatch.setenv(f"CAMUNDA_ENTRA_{plain}", "x")
     monkeypatch.setenv("CAMUNDA_IDENTITY_CLIENT_SECRET", f"{SECRET}\n1")
