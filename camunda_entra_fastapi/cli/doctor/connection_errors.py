@@ -4,6 +4,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,8 +17,13 @@ _CA_REMEDY: Final = (
     "If a proxy of the company reads TLS, put its root certificate into a file and name that in "
     "CAMUNDA_ENTRA_CA_BUNDLE (the usual certificates besides, in the same file, where they are needed, too)."
 )
-_UNTRUSTED: Final = frozenset({18, 19, 20, 21})
-"""OpenSSL: self-signed, self-signed in the chain, no local issuer, no leaf signature."""
+_REFUSED_REMEDY: Final = (
+    "Have the certificate made anew. If a proxy of the company reads TLS, it is the proxy's certificate; see "
+    "that the file in CAMUNDA_ENTRA_CA_BUNDLE has the root certificate that the proxy uses today."
+)
+_UNTRUSTED: Final = frozenset({7, 18, 19, 20, 21})
+"""OpenSSL: signed with another key than the authority's of that name, self-signed, self-signed in the chain,
+no local issuer, no leaf signature."""
 _EXPIRED: Final = 10
 _NOT_YET_VALID: Final = 9
 _NAME_MISMATCH: Final = frozenset({62, 64})
@@ -31,7 +37,9 @@ class Unreachable(Exception):
         self.code, self.cause, self.remedy = code, cause, remedy
 
 
-def unreachable_by(error: BaseException, url: str, proxy: str, timeout: float) -> Unreachable:
+def unreachable_by(
+    error: BaseException, url: str, proxy: str, timeout: float, ca_bundle: Path | None
+) -> Unreachable:
     """Which part of the connection an error is about.
 
     Args:
@@ -39,6 +47,7 @@ def unreachable_by(error: BaseException, url: str, proxy: str, timeout: float) -
         url: The requested URL.
         proxy: The proxy; empty for none.
         timeout: The deadline in seconds.
+        ca_bundle: The file of trusted certificates; None for the usual ones.
     """
     host = urlsplit(url).netloc
     if isinstance(error, httpx.TimeoutException | TimeoutError):
@@ -59,11 +68,17 @@ def unreachable_by(error: BaseException, url: str, proxy: str, timeout: float) -
     causes = list(_error_chain(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
-            return _tls_error(host, cause)
+            return _tls_error(host, cause, ca_bundle)
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return unknown_host(urlsplit(proxy or url).hostname or host, cause)
     return _connection_error(host, proxy, causes)
+
+
+def refused_certificate(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """The refusal of a certificate, where that is among the causes of an error."""
+    refusals = (cause for cause in _error_chain(error) if isinstance(cause, ssl.SSLCertVerificationError))
+    return next(refusals, None)
 
 
 def _error_chain(error: BaseException) -> Iterator[BaseException]:
@@ -79,11 +94,17 @@ def _error_chain(error: BaseException) -> Iterator[BaseException]:
         pending += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
 
 
-def _tls_error(host: str, error: ssl.SSLError) -> Unreachable:
+def _tls_error(host: str, error: ssl.SSLError, ca_bundle: Path | None) -> Unreachable:
     code = getattr(error, "verify_code", None)
     if code in _UNTRUSTED:
+        told = f"Nobody who is trusted here vouches for {host}."
+        if ca_bundle is None:
+            return Unreachable("certificate_untrusted", told, _CA_REMEDY)
         return Unreachable(
-            "certificate_untrusted", f"Nobody who is trusted here vouches for {host}.", _CA_REMEDY
+            "certificate_untrusted",
+            f"{told} CAMUNDA_ENTRA_CA_BUNDLE is set, but whoever issued the certificate is not in it.",
+            f"Put the root certificate of who issued it into {ca_bundle}, beside those that are there. If a "
+            "proxy of the company reads TLS, that is the proxy's of today.",
         )
     if code in (_EXPIRED, _NOT_YET_VALID):
         state = "has expired" if code == _EXPIRED else "is not valid yet"
@@ -101,7 +122,7 @@ def _tls_error(host: str, error: ssl.SSLError) -> Unreachable:
     if code is not None:
         reason = printable(getattr(error, "verify_message", ""), 100)
         return Unreachable(
-            "certificate_refused", f"The certificate of {host} is refused: {reason}.", _CA_REMEDY
+            "certificate_refused", f"The certificate of {host} is refused: {reason}.", _REFUSED_REMEDY
         )
     return Unreachable(
         "no_tls",

@@ -16,12 +16,20 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from camunda_entra_fastapi.cli.doctor.connection_errors import unknown_host, unreachable_by
+from camunda_entra_fastapi.cli.doctor.connection_errors import (
+    Unreachable,
+    refused_certificate,
+    unknown_host,
+    unreachable_by,
+)
+from camunda_entra_fastapi.cli.doctor.strict_certificates import nonconforming
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.remote.http import tls_context
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.settings.urls import masked
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +55,12 @@ class Probe:
     Args:
         settings: Proxy, certificates and deadline.
         client: Sends them.
+        is_strict: Whether it holds certificates to all of RFC 5280.
     """
 
-    def __init__(self, settings: EntraSettings, client: httpx.AsyncClient) -> None:
+    def __init__(self, settings: EntraSettings, client: httpx.AsyncClient, *, is_strict: bool) -> None:
         self._settings = settings
+        self._is_strict = is_strict
         self.client = client
 
     async def get(self, url: str) -> ProbeResponse:
@@ -59,23 +69,41 @@ class Probe:
         Raises:
             Unreachable: There was no response.
         """
-        start = time.perf_counter()
         try:
-            async with (
-                asyncio.timeout(self._settings.http_timeout),
-                self.client.stream("GET", url, headers={"Accept": "*/*"}, follow_redirects=False) as response,
-            ):
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk[: MAX_BODY_BYTES - len(body)]
-                    if len(body) >= MAX_BODY_BYTES:
-                        break
-                tls = _describe_tls(response)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-            raise unreachable_by(error, url, self.proxy_for(url), self._settings.http_timeout) from None
+            return await self._get(url, self.client)
+        except _FAILURES as error:
+            refusal = refused_certificate(error)
+            if refusal is None or not self._is_strict:
+                raise self._unreachable_by(error, url) from None
+        # OpenSSL tells the first thing that is wrong, and strictness comes before name and dates: whether it
+        # alone is in the way, only a second attempt shows.
+        context = tls_context(self._settings.ca_bundle, allow_lax_certificates=True)
+        try:
+            async with _client(self._settings, context) as lax:
+                await self._get(url, lax)
+        except _FAILURES as error:
+            raise self._unreachable_by(error, url) from None
+        raise nonconforming(urlsplit(url).netloc, refusal)
+
+    async def _get(self, url: str, client: httpx.AsyncClient) -> ProbeResponse:
+        start = time.perf_counter()
+        async with (
+            asyncio.timeout(self._settings.http_timeout),
+            client.stream("GET", url, headers={"Accept": "*/*"}, follow_redirects=False) as response,
+        ):
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk[: MAX_BODY_BYTES - len(body)]
+                if len(body) >= MAX_BODY_BYTES:
+                    break
+            tls = _describe_tls(response)
         return ProbeResponse(
             response.status_code, response.headers, bytes(body), time.perf_counter() - start, tls
         )
+
+    def _unreachable_by(self, error: BaseException, url: str) -> Unreachable:
+        settings = self._settings
+        return unreachable_by(error, url, self.proxy_for(url), settings.http_timeout, settings.ca_bundle)
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The host's IP addresses.
@@ -104,12 +132,13 @@ class Probe:
 @asynccontextmanager
 async def open_probe(settings: EntraSettings) -> AsyncIterator[Probe]:
     """A probe with a client of its own, closed at the end."""
-    bundle = settings.ca_bundle
-    context = ssl.create_default_context(cafile=str(bundle)) if bundle else httpx.create_ssl_context()
-    async with httpx.AsyncClient(
-        verify=context, proxy=settings.http_proxy, timeout=0.9 * settings.http_timeout
-    ) as client:
-        yield Probe(settings, client)
+    context = tls_context(settings.ca_bundle, allow_lax_certificates=settings.allow_lax_certificates)
+    async with _client(settings, context) as client:
+        yield Probe(settings, client, is_strict=bool(context.verify_flags & ssl.VERIFY_X509_STRICT))
+
+
+def _client(settings: EntraSettings, context: ssl.SSLContext) -> httpx.AsyncClient:
+    return httpx.AsyncClient(verify=context, proxy=settings.http_proxy, timeout=0.9 * settings.http_timeout)
 
 
 def _describe_tls(response: httpx.Response) -> str:
