@@ -240,7 +240,7 @@ def _problem_of(details: ErrorDetails) -> str:
     if details["type"] == "extra_forbidden":
         (nearest,) = get_close_matches(field, EntraSettings.model_fields, n=1, cutoff=0)
         return f"{quoted(field, 80)} is not a setting. Remove it, or did you mean {nearest}?"
-    variable = variables_of(field)[0]
+    variable = getattr(details["input"], "variable", variables_of(field)[0])
     if details["type"] == "missing":
         return f"{variable} is not set. {_REMEDIES[field]}"
     return f"{variable} {details['ctx']['error']}"

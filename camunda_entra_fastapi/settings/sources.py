@@ -1,6 +1,6 @@
 """The sources of settings: keyword arguments, the environment, ``.env`` and a folder of secret files.
 
-A variable may be spelled in two ways and set in several places. This module finds the value
+A variable may be spelled in several ways and set in several places. This module finds the value
 of each setting; ``values``, ``urls`` and ``issuers`` validate it.
 """
 
@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from camunda_entra_fastapi.errors import quoted
+from camunda_entra_fastapi.settings import orchestration
 from camunda_entra_fastapi.telemetry import logger
 
 SECRETS_DIR: Final = "CAMUNDA_ENTRA_SECRETS_DIR"
@@ -94,7 +95,7 @@ def _is_never_none(field: FieldInfo | None) -> bool:
 class VariablesSource(PydanticBaseSettingsSource):
     """Environment, ``.env`` and secret files, in this order of precedence.
 
-    They are one source because two spellings of a variable must agree wherever they are set. Values
+    They are one source because all spellings of a variable must agree wherever they are set. Values
     leave it as ``SecretStr``: pydantic-settings can log what its sources give.
     """
 
@@ -107,10 +108,12 @@ class VariablesSource(PydanticBaseSettingsSource):
     ) -> None:
         super().__init__(settings_cls)
         self._known = {variable for field in settings_cls.model_fields for variable in variables_of(field)}
+        self._in_files = self._known | orchestration.READ | {orchestration.METHOD}
         self._variables: ChainMap[str, str | InvalidValue] = ChainMap(
             _cleaned(cast(EnvSettingsSource, environment).env_vars),
             _cleaned(cast(EnvSettingsSource, dotenv).env_vars),
         )
+        self._orchestration: dict[str, object] = {}
         folders: Any = cast(SecretsSettingsSource, files).secrets_dir or self._variables.get(SECRETS_DIR, ())
         self._folders: list[Any] = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
 
@@ -130,11 +133,26 @@ class VariablesSource(PydanticBaseSettingsSource):
                     "Mount the secrets there, or give another folder, for example /run/secrets."
                 )
         self._variables.maps.append(files)
+        self._orchestration, without_use = orchestration.in_force(self._variables)
+        self._warn_of_use(without_use)
         for field, info in self.settings_cls.model_fields.items():
             value, name, _ = self.get_field_value(info, field)
             if value is not None:
                 values[name] = value
-        return self._workload_identity() | values
+        return self._completed(self._workload_identity() | values)
+
+    def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values, and what the Orchestration Cluster's variables imply or lack."""
+        if self._orchestration:
+            # Camunda's method says OpenID Connect, and the issuer which provider.
+            values.setdefault("type", SecretStr("MICROSOFT"))
+            for field, own in (("issuer", orchestration.ISSUER), ("client_id", orchestration.CLIENT_ID)):
+                values.setdefault(field, InvalidValue(orchestration.missing(own, variables_of(field)[0])))
+        elif problem := orchestration.not_in_force(self._variables):
+            if "type" in values:
+                logger.warning("%s", problem)
+            values.setdefault("type", InvalidValue(problem))
+        return values
 
     def _workload_identity(self) -> dict[str, Any]:
         """Client ID and issuer of Azure's workload identity, for settings that nothing else sets."""
@@ -147,24 +165,53 @@ class VariablesSource(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         """The value of the field's variables; None without one."""
-        values = {name: self._variables[name] for name in variables_of(field_name) if name in self._variables}
+        values: dict[str, object] = {
+            name: self._variables[name] for name in variables_of(field_name) if name in self._variables
+        }
         for value in values.values():
             if isinstance(value, InvalidValue):
                 return value, field_name, False
-        texts = {str(value) for value in values.values()}
-        if len(texts) > 1:
-            problem = f"{' and '.join(values)} mean the same, but have different values. Keep one of the two."
+        texts = [str(value) for value in values.values()]
+        for name, read in orchestration.SPELLINGS.get(field_name, ()):
+            given = self._orchestration.get(name)
+            try:
+                text = read(given) if isinstance(given, str) else None
+            except ValueError as error:
+                return InvalidValue(f"{name} {error}"), field_name, False
+            if isinstance(given, InvalidValue):
+                return given, field_name, False
+            if text is not None:
+                values[name] = given
+                texts.append(orchestration.SpelledText(text, name))
+        if not orchestration.is_same(field_name, set(texts)):
+            which = "the two" if len(values) == 2 else "them"  # noqa: PLR2004
+            problem = f"{' and '.join(values)} mean the same, but have different values. Keep one of {which}."
             return InvalidValue(problem), field_name, False
-        return (SecretStr(texts.pop()) if texts else None), field_name, False
+        return (SecretStr(texts[0]) if texts else None), field_name, False
 
     def _read_folder(self, folder: Path) -> dict[str, str | InvalidValue]:
         """The variables in files of the folder, which are named after them in any case."""
-        files = {path.name.upper(): path for path in folder.iterdir() if path.name.upper() in self._known}
+        files = {path.name.upper(): path for path in folder.iterdir() if path.name.upper() in self._in_files}
         values = {name: _read_file(name, path) for name, path in files.items() if path.is_file()}
         return {name: value for name, value in values.items() if value}
 
-    def _warn_of_unknown(self, name: str) -> None:
-        (nearest,) = get_close_matches(name, sorted(self._known), n=1, cutoff=0)
+    def _warn_of_use(self, without_use: list[str]) -> None:
+        """Say once which of the Orchestration Cluster's variables have no effect."""
+        meant = {name: orchestration.joined(name) for name in without_use}
+        for name in [
+            name for name in without_use if meant[name] != name and meant[name] in orchestration.READ
+        ]:
+            self._warn_of_unknown(name, meant[name])
+            without_use.remove(name)
+        if without_use:
+            logger.warning(
+                "Without effect on this service: %s. Endpoints are discovered, Entra's own claims tell people and "
+                "applications apart, and CAMUNDA_ENTRA_* settings say the rest.",
+                ", ".join(quoted(name, 80) for name in without_use),
+            )
+
+    def _warn_of_unknown(self, name: str, nearest: str = "") -> None:
+        nearest = nearest or get_close_matches(name, sorted(self._known), n=1, cutoff=0)[0]
         logger.warning("%s is not a setting and has no effect. Did you mean %s?", quoted(name, 80), nearest)
 
 

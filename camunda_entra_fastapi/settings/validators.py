@@ -62,7 +62,8 @@ def callback_path(value: object, info: ValidationInfo) -> str:
 
 def post_logout_path(value: object, info: ValidationInfo) -> str:
     """The path after signing out: the callback path where none is set."""
-    return "/" if value == "/" else urls.read_path(value or info.data.get("callback_path"))
+    callback = info.data.get("callback_path", "/callback")  # a wrong one was told already
+    return "/" if value == "/" else urls.read_path(value or callback)
 
 
 def allowed_tenants(value: object, info: ValidationInfo) -> tuple[str, ...]:

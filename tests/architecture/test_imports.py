@@ -77,6 +77,7 @@ THIRD_PARTY = {
     "sessions.redis_client": {"redis"},
     "settings": {"pydantic", "pydantic_core", "pydantic_settings"},
     "settings.issuers": set(),
+    "settings.orchestration": set(),
     "settings.urls": set(),
     "user": {"pydantic", "fastapi_azure_auth"},
     "user.fields": {"fastapi_azure_auth"},
