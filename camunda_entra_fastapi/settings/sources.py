@@ -205,8 +205,8 @@ class VariablesSource(PydanticBaseSettingsSource):
             without_use.remove(name)
         if without_use:
             logger.warning(
-                "Without effect on this service: %s. Endpoints are discovered, Entra's own claims tell people and "
-                "applications apart, and CAMUNDA_ENTRA_* settings say the rest.",
+                "Without effect on this service: %s. Endpoints are discovered, Entra's own claims tell "
+                "people and applications apart, and CAMUNDA_ENTRA_* settings say the rest.",
                 ", ".join(quoted(name, 80) for name in without_use),
             )
 

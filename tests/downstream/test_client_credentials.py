@@ -478,3 +478,25 @@ async def test_secrets_and_tokens_are_shown_nowhere(
     assert len(secrets) > 5
     said = caplog.text + "".join(texts)
     assert not [secret for secret in secrets if secret in said]
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_the_last_minute_of_a_token_counts_while_entra_is_away(
+    entra: CamundaEntra, wire: Wire, clock: FakeClock, blocking: bool
+) -> None:
+    """pyzeebe 4.7.0 fails every call from 60 seconds before the expiry on (``leeway``, seen 2026-11-28)."""
+    auth = entra.client_credentials(SCOPE)
+
+    async def token() -> str:
+        return auth.token_blocking() if blocking else await auth.token()
+
+    first, life = await token(), wire_life(wire)
+    wire.fail("/token")
+    clock.advance(life - 61)
+    for _ in range(50):
+        assert await token() == first
+        clock.advance(1)
+    assert await token() == first
+    wire.heal()
+    clock.advance(15)
+    assert await token() != first

@@ -2,14 +2,17 @@
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from camunda_orchestration_sdk import CamundaAsyncClient, CamundaClient
+from camunda_orchestration_sdk.errors import ApiError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
@@ -90,3 +93,73 @@ def test_a_scope_is_all_that_is_missing(configured: EntraEmulator) -> None:
     answer = httpx.post(address, data=form, verify=trusting)
     assert answer.status_code == 200
     assert answer.json()["access_token"]
+
+
+class Landscape:
+    """A token endpoint that asks for no scope, and a cluster that refuses the first token of it."""
+
+    def __init__(self) -> None:
+        self.issued = 0
+        self.sent: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``/token`` gives a new token for each request, all else looks at the token that came."""
+        request = Request(scope, receive)
+        if request.url.path == "/token":
+            self.issued += 1
+            answer = JSONResponse({"access_token": f"token-{self.issued}", "expires_in": 3599})
+        else:
+            self.sent.append(request.headers["authorization"])
+            problem = {
+                "type": "about:blank",
+                "title": "Unauthorized",
+                "status": 401,
+                "detail": "",
+                "instance": "/",
+            }
+            answer = JSONResponse(problem, 401) if self.sent[-1] == "Bearer token-1" else JSONResponse({})
+        await answer(scope, receive, send)
+
+
+@pytest.fixture
+def landscape(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Landscape]:
+    """Both, with the SDK's documented variables; tokens are cached on disk."""
+    landscape = Landscape()
+    with serving(landscape) as address:
+        for name, value in {
+            "CAMUNDA_REST_ADDRESS": address,
+            "CAMUNDA_AUTH_STRATEGY": "OAUTH",
+            "CAMUNDA_OAUTH_URL": f"{address}/token",
+            "CAMUNDA_CLIENT_ID": PORTAL,
+            "CAMUNDA_CLIENT_SECRET": SECRET,
+            "CAMUNDA_TOKEN_AUDIENCE": OPERATE,
+            "CAMUNDA_TOKEN_CACHE_DIR": str(tmp_path),
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield landscape
+
+
+def test_its_own_oauth_keeps_a_refused_token(landscape: Landscape, tmp_path: Path) -> None:
+    """SDK 10.0.1: after 401 the same token is sent until it expires, by the next process from the disk."""
+    for _ in range(2):
+        with CamundaClient() as client:
+            for _ in range(2):
+                with pytest.raises(ApiError) as error:
+                    client.get_topology()
+                assert error.value.status_code == 401
+    assert landscape.sent == ["Bearer token-1"] * 4
+    assert landscape.issued == 1
+    (kept,) = tmp_path.iterdir()
+    assert "token-1" in kept.read_text()
+
+
+async def test_its_own_asynchronous_oauth_keeps_a_refused_token(landscape: Landscape) -> None:
+    """SDK 10.0.1: the asynchronous client as well."""
+    for _ in range(2):
+        async with CamundaAsyncClient() as client:
+            for _ in range(2):
+                with pytest.raises(ApiError) as error:
+                    await client.get_topology()
+                assert error.value.status_code == 401
+    assert landscape.sent == ["Bearer token-1"] * 4
+    assert landscape.issued == 1
