@@ -87,30 +87,30 @@ def _read_callback_path(value: str) -> str:
     return path
 
 
-SPELLINGS: Final[dict[str, tuple[tuple[str, Callable[[str], str | None]], ...]]] = {
-    "issuer": (
-        (ISSUER, str),
-        (f"{PREFIX}AUTHORIZATIONURI", _authority_of("authorization endpoint", "/oauth2/v2.0/authorize")),
-    ),
-    "issuer_backend_url": (
-        (f"{PREFIX}TOKENURI", _authority_of("token endpoint", "/oauth2/v2.0/token")),
-        (f"{PREFIX}JWKSETURI", _authority_of("JWK Set URI", "/discovery/v2.0/keys")),
-    ),
-    "client_id": ((CLIENT_ID, str),),
-    "client_secret": ((f"{PREFIX}CLIENTSECRET", str),),
-    "audience": ((f"{PREFIX}AUDIENCES", _read_audiences),),
-    "scopes": ((f"{PREFIX}SCOPE", _read_scopes),),
-    "base_url": ((f"{PREFIX}REDIRECTURI", _read_base_url),),
-    "callback_path": ((f"{PREFIX}REDIRECTURI", _read_callback_path),),
+SPELLINGS: Final[dict[str, dict[str, Callable[[str], str | None]]]] = {
+    "issuer": {
+        ISSUER: str,
+        f"{PREFIX}AUTHORIZATIONURI": _authority_of("authorization endpoint", "/oauth2/v2.0/authorize"),
+    },
+    "issuer_backend_url": {
+        f"{PREFIX}TOKENURI": _authority_of("token endpoint", "/oauth2/v2.0/token"),
+        f"{PREFIX}JWKSETURI": _authority_of("JWK Set URI", "/discovery/v2.0/keys"),
+    },
+    "client_id": {CLIENT_ID: str},
+    "client_secret": {f"{PREFIX}CLIENTSECRET": str},
+    "audience": {f"{PREFIX}AUDIENCES": _read_audiences},
+    "scopes": {f"{PREFIX}SCOPE": _read_scopes},
+    "base_url": {f"{PREFIX}REDIRECTURI": _read_base_url},
+    "callback_path": {f"{PREFIX}REDIRECTURI": _read_callback_path},
 }
 """For each field the variables that say it, and a function from their value to the field's own text."""
 
-READ: Final = frozenset(name for spellings in SPELLINGS.values() for name, _ in spellings)
+READ: Final = frozenset(name for spellings in SPELLINGS.values() for name in spellings)
 _LISTS: Final = (f"{PREFIX}AUDIENCES", f"{PREFIX}SCOPE")
 
 
 def in_force(variables: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
-    """Those of the variables that something is read from, by name, and the names of those of no use.
+    """Those of the variables that something is read from, and the names of those of no use.
 
     A list's numbered entries (``…_AUDIENCES_0``) are one value. Both are empty with another method than oidc.
     """
@@ -124,8 +124,9 @@ def in_force(variables: Mapping[str, object]) -> tuple[dict[str, object], list[s
         entries = [str(given.pop(numbered[number])) for number in sorted(numbered)]
         if entries:
             given.setdefault(name, ",".join(entries))
-    read = READ - _ENDPOINTS if ISSUER in given else READ
-    return {name: given[name] for name in given if name in read}, sorted(given.keys() - read)
+    read = READ - _ENDPOINTS if ISSUER in map(documented, given) else READ
+    of_use = {name: value for name, value in given.items() if documented(name) in read}
+    return of_use, sorted(given.keys() - of_use.keys())
 
 
 def given_in(variables: Mapping[str, object]) -> dict[str, object]:
@@ -133,9 +134,10 @@ def given_in(variables: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
 
 
-def joined(name: str) -> str:
-    """The name without underscores inside of the property's name, by which alone Spring finds it."""
-    return PREFIX + name.removeprefix(PREFIX).replace("_", "")
+def documented(name: str) -> str:
+    """The variable's name as Camunda documents it; Spring takes underscores for a property's hyphens, too."""
+    rest = name.removeprefix(PREFIX)
+    return name if rest == name else PREFIX + rest.replace("_", "")
 
 
 def is_same(field: str, texts: set[str]) -> bool:
@@ -152,7 +154,7 @@ def missing(variable: str, documented: str) -> str:
 
 def not_in_force(variables: Mapping[str, object]) -> str:
     """The problem of variables that do not count, since the method is another one; empty without any."""
-    names = sorted(given_in(variables).keys() & READ)
+    names = sorted(name for name in given_in(variables) if documented(name) in READ)
     if not names:
         return ""
     method = f"is {quoted(variables[METHOD], 40)}" if METHOD in variables else "is not set"

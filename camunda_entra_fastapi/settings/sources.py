@@ -108,7 +108,6 @@ class VariablesSource(PydanticBaseSettingsSource):
     ) -> None:
         super().__init__(settings_cls)
         self._known = {variable for field in settings_cls.model_fields for variable in variables_of(field)}
-        self._in_files = self._known | orchestration.READ | {orchestration.METHOD}
         self._variables: ChainMap[str, str | InvalidValue] = ChainMap(
             _cleaned(cast(EnvSettingsSource, environment).env_vars),
             _cleaned(cast(EnvSettingsSource, dotenv).env_vars),
@@ -134,7 +133,12 @@ class VariablesSource(PydanticBaseSettingsSource):
                 )
         self._variables.maps.append(files)
         self._orchestration, without_use = orchestration.in_force(self._variables)
-        self._warn_of_use(without_use)
+        if without_use:
+            logger.warning(
+                "Without effect on this service: %s. Endpoints are discovered, Entra's own claims tell "
+                "people and applications apart, and CAMUNDA_ENTRA_* settings say the rest.",
+                ", ".join(quoted(name, 80) for name in without_use),
+            )
         for field, info in self.settings_cls.model_fields.items():
             value, name, _ = self.get_field_value(info, field)
             if value is not None:
@@ -172,14 +176,16 @@ class VariablesSource(PydanticBaseSettingsSource):
             if isinstance(value, InvalidValue):
                 return value, field_name, False
         texts = [str(value) for value in values.values()]
-        for name, read in orchestration.SPELLINGS.get(field_name, ()):
-            given = self._orchestration.get(name)
-            try:
-                text = read(given) if isinstance(given, str) else None
-            except ValueError as error:
-                return InvalidValue(f"{name} {error}"), field_name, False
+        spellings = orchestration.SPELLINGS.get(field_name, {})
+        for name, given in self._orchestration.items():
+            if (read := spellings.get(orchestration.documented(name))) is None:
+                continue
             if isinstance(given, InvalidValue):
                 return given, field_name, False
+            try:
+                text = read(str(given))
+            except ValueError as error:
+                return InvalidValue(f"{name} {error}"), field_name, False
             if text is not None:
                 values[name] = given
                 texts.append(orchestration.SpelledText(text, name))
@@ -191,27 +197,14 @@ class VariablesSource(PydanticBaseSettingsSource):
 
     def _read_folder(self, folder: Path) -> dict[str, str | InvalidValue]:
         """The variables in files of the folder, which are named after them in any case."""
-        files = {path.name.upper(): path for path in folder.iterdir() if path.name.upper() in self._in_files}
+        known = self._known | orchestration.READ | {orchestration.METHOD}
+        names = ((path.name.upper(), path) for path in folder.iterdir())
+        files = {name: path for name, path in names if {name, orchestration.documented(name)} & known}
         values = {name: _read_file(name, path) for name, path in files.items() if path.is_file()}
         return {name: value for name, value in values.items() if value}
 
-    def _warn_of_use(self, without_use: list[str]) -> None:
-        """Say once which of the Orchestration Cluster's variables have no effect."""
-        meant = {name: orchestration.joined(name) for name in without_use}
-        for name in [
-            name for name in without_use if meant[name] != name and meant[name] in orchestration.READ
-        ]:
-            self._warn_of_unknown(name, meant[name])
-            without_use.remove(name)
-        if without_use:
-            logger.warning(
-                "Without effect on this service: %s. Endpoints are discovered, Entra's own claims tell "
-                "people and applications apart, and CAMUNDA_ENTRA_* settings say the rest.",
-                ", ".join(quoted(name, 80) for name in without_use),
-            )
-
-    def _warn_of_unknown(self, name: str, nearest: str = "") -> None:
-        nearest = nearest or get_close_matches(name, sorted(self._known), n=1, cutoff=0)[0]
+    def _warn_of_unknown(self, name: str) -> None:
+        (nearest,) = get_close_matches(name, sorted(self._known), n=1, cutoff=0)
         logger.warning("%s is not a setting and has no effect. Did you mean %s?", quoted(name, 80), nearest)
 
 

@@ -305,14 +305,13 @@ def test_what_has_no_effect_is_said_once(cluster: Environment, caplog: pytest.Lo
     assert record.getMessage().startswith(f"Without effect on this service: {names}. ")
 
 
-def test_a_name_with_too_many_underscores_is_told(
-    cluster: Environment, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Spring takes ``CLIENT_ID`` for another property ("Binding from Environment Variables"); so do we."""
-    (problem,) = cluster.problems({"CLIENT_ID": CLIENT, "ISSUERURI": ISSUER})
-    assert problem.startswith(f"{OIDC}CLIENTID is not set")
-    (record,) = caplog.records
-    assert record.getMessage().endswith(f"Did you mean {OIDC}CLIENTID?")
+def test_underscores_may_stand_for_hyphens(cluster: Environment) -> None:
+    """Spring Boot reads ``CLIENT_ID`` for ``client-id``, too (``SystemEnvironmentPropertyMapper``)."""
+    found = cluster.read({"CLIENT_ID": CLIENT, "ISSUER_URI": ISSUER, "TOKEN_URI": "ignored beside an issuer"})
+    assert (found.client_id, found.issuer, found.issuer_backend_url) == (CLIENT, ISSUER, ISSUER)
+    (problem,) = cluster.problems({"CLIENTID": "other"})
+    assert f"{OIDC}CLIENT_ID" in problem
+    assert f"{OIDC}CLIENTID" in problem
 
 
 def test_secret_files_and_dotenv_count_as_well(cluster: Environment, tmp_path: Path) -> None:
@@ -320,6 +319,8 @@ def test_secret_files_and_dotenv_count_as_well(cluster: Environment, tmp_path: P
     (tmp_path / f"{OIDC}CLIENTSECRET").write_text(SECRET)
     cluster.patch.setenv("CAMUNDA_ENTRA_SECRETS_DIR", str(tmp_path))
     Path(".env").write_text(f"{METHOD}=OIDC\n{OIDC}CLIENTID={CLIENT}\n{OIDC}ISSUERURI={ISSUER}\n")
+    assert EntraSettings().client_secret == SecretStr(SECRET)
+    (tmp_path / "CLIENTSECRET").write_text("of somebody else")
     assert EntraSettings().client_secret == SecretStr(SECRET)
     (tmp_path / f"{OIDC}CLIENTSECRET").write_bytes(b"\xff")
     (problem,) = cluster.problems(method=None)
