@@ -32,11 +32,15 @@ class TokenValidator:
         policy: The tokens that are accepted.
         cache_size: How many verified tokens are cached at most; 0 for none.
         clock: The time.
+
+    Attributes:
+        has_customers: Whether the tokens are of a customers' tenant.
     """
 
     def __init__(self, keys: KeySource, policy: Policy, *, cache_size: int, clock: Clock) -> None:
         self._keys = keys
         self._policy = policy
+        self.has_customers = policy.has_customers
         self._own_policy = policy.for_own_sign_ins()
         self._cache: TokenCache[EntraUser] = TokenCache(cache_size)
         self._clock = clock
@@ -69,7 +73,7 @@ class TokenValidator:
             unverified = parse(token)
             key, keys = self._known_key(unverified) or await self._fetch_key(unverified)
             claims = verify_access_token(unverified, key, self._policy, self._time())
-            user = EntraUser.from_owned_claims(claims, credentials)
+            user = EntraUser.from_owned_claims(claims, credentials, has_customers=self.has_customers)
             self._cache.put(credentials, user, key, keys, claims["exp"] + self._policy.clock_skew)
             outcome = "accepted"
         except EntraError as error:

@@ -4,6 +4,8 @@ The forms are from Learn: "OpenID Connect on the Microsoft identity platform", "
 "Azure AD B2C token overview" and "External ID: custom claims and issuers".
 """
 
+import re
+from itertools import takewhile
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -39,6 +41,14 @@ _PERSONAL_ACCOUNTS: Final = "https://login.microsoftonline.com/9188040d-6c67-4c5
 _SHARED: Final = ("/common/v2.0", "/organizations/v2.0")
 _DOCUMENT: Final = "/.well-known/openid-configuration"
 
+_CUSTOMERS: Final = (".b2clogin.com", ".ciamlogin.com")
+"""Ends of the hosts of customers' tenants, unless they have a domain of their own."""
+_POLICY: Final = re.compile(r"b2c_1a?_[a-z0-9_-]{1,128}", re.IGNORECASE)
+"""A user flow or custom policy of B2C: their names always begin like this (Learn: user flow overview)."""
+_POLICY_QUERY: Final = re.compile(rf"(?:^|&)p=({_POLICY.pattern})(?:&|$)", re.IGNORECASE)
+_AFTER_POLICY: Final = frozenset({"v2.0", "oauth2", "discovery", ".well-known"})
+"""Segments that stand behind tenant and policy."""
+
 
 def read_issuer(value: object, *, allow_http: bool) -> str:
     """The issuer, unchanged.
@@ -46,7 +56,7 @@ def read_issuer(value: object, *, allow_http: bool) -> str:
     Raises:
         ValueError: It cannot be the issuer of any tenant; the message names the likely mistake.
     """
-    url = _address(value, allow_http=allow_http)
+    url = _address(value, allow_http=allow_http, is_issuer=True)
     issuer = str(value)
     segments = segments_of(url.path)
     if url.hostname in _V1_HOSTS:
@@ -107,6 +117,28 @@ def check_tenants(tenants: tuple[str, ...], issuer: str) -> tuple[str, ...]:
     return tenants
 
 
+def read_tenant_type(value: object, issuer: str, backend_url: str) -> str:
+    """``workforce`` or ``external``; where it is not set, what issuer and backend URL tell.
+
+    Raises:
+        ValueError: It is neither, or contradicts them.
+    """
+    urls = (urlsplit(issuer), urlsplit(backend_url))
+    is_external = any(_has_customers(url) or _has_policy(url) for url in urls)
+    kind = str(value).lower() or ("external" if is_external else "workforce")
+    if kind not in ("workforce", "external"):
+        raise ValueError(
+            "is neither external nor workforce. Give external for External ID or Azure AD B2C behind a "
+            "domain of its own, workforce for a tenant of employees, or leave it unset."
+        )
+    if kind == "workforce" and is_external:
+        raise ValueError(
+            "is workforce, but CAMUNDA_IDENTITY_ISSUER or its backend URL is of External ID or Azure AD B2C. "
+            "Leave it unset, or set it to external."
+        )
+    return kind
+
+
 def is_multi_tenant(issuer: str) -> bool:
     """Whether the issuer stands for several tenants."""
     return ANY_TENANT in issuer or issuer.endswith(_SHARED)
@@ -136,12 +168,14 @@ def template_of(issuer: str) -> str:
 def endpoint_of(issuer: str, backend_url: str, name: str) -> str:
     """The URL of an endpoint for browsers: ``authorize``, ``token`` or ``logout``.
 
-    Issuers of B2C lack the policy, which is in the backend URL only; so where that is an address
-    for browsers too, it is taken instead.
+    Issuers of B2C lack the policy, which is in the backend URL only; those of External ID have a host
+    that nobody signs in at. So where the backend URL is an address for browsers too, it is taken instead.
+    They are a guess until Entra's document is there, which gives the true ones.
     """
     base = urlsplit(issuer.replace(ANY_TENANT, "common"))
     backend = urlsplit(backend_url)
-    if (base.hostname or "").endswith(".b2clogin.com") and origin_of(base) == origin_of(backend):
+    is_same_origin = origin_of(base) == origin_of(backend)
+    if (_has_customers(base) and _has_customers(backend)) or (_has_policy(backend) and is_same_origin):
         base = backend
     path = "".join(
         f"/{segment}" for segment in (*_without_version(segments_of(base.path)), "oauth2", "v2.0", name)
@@ -151,13 +185,14 @@ def endpoint_of(issuer: str, backend_url: str, name: str) -> str:
 
 def admin_consent_url_of(authorization_url: str) -> str:
     """The admin consent endpoint of an authorization endpoint; it does not accept ``common`` (Learn)."""
-    authority = authorization_url.removesuffix("/oauth2/v2.0/authorize")
+    url = urlsplit(authorization_url)
+    authority = url.path.removesuffix("/oauth2/v2.0/authorize")
     if authority.endswith("/common"):
         authority = authority.removesuffix("common") + "organizations"
-    return f"{authority}/v2.0/adminconsent"
+    return url._replace(path=f"{authority}/v2.0/adminconsent").geturl()
 
 
-def _address(value: object, *, allow_http: bool) -> SplitResult:
+def _address(value: object, *, allow_http: bool, is_issuer: bool = False) -> SplitResult:
     """The parts of an issuer's address, which may hold ``{tenantid}``."""
     text = str(value)
     if any(part != ANY_TENANT and is_placeholder(part) for part in text.split("/")):
@@ -165,6 +200,8 @@ def _address(value: object, *, allow_http: bool) -> SplitResult:
     url = split_url(text.replace(ANY_TENANT, "common") if isinstance(value, str) else value, EXAMPLE_ISSUER)
     refuse_credentials(url)
     url = url._replace(path=urlsplit(text).path)
+    if policy := _POLICY_QUERY.search(url.query):
+        raise ValueError(_policy_problem(url, policy[1], is_issuer=is_issuer))
     if _DOCUMENT in url.path:
         stem = url._replace(path=url.path.partition(_DOCUMENT)[0], query="", fragment="")
         suggestion = (
@@ -173,6 +210,31 @@ def _address(value: object, *, allow_http: bool) -> SplitResult:
         raise ValueError(f"is the address of a document. Set it to {suggestion}.")
     refuse_unsafe(url, EXAMPLE_ISSUER, allow_http=allow_http)
     return url
+
+
+def _policy_problem(url: SplitResult, policy: str, *, is_issuer: bool) -> str:
+    """What is wrong with a policy of B2C in the query, and the address with it in the path."""
+    segments = list(takewhile(lambda segment: segment not in _AFTER_POLICY, segments_of(url.path)))
+    if policy.lower() not in map(str.lower, segments):
+        segments = [*(segments or ["<name>.onmicrosoft.com"]), policy]
+    address = f"{url.scheme}://{url.netloc}/{'/'.join(segments)}/v2.0"
+    if not is_issuer:
+        return f"has the policy in its query, where nothing can follow. Put it into the path: {address}."
+    return (
+        "has B2C's policy in its query, which no issuer has. "
+        f"Set CAMUNDA_IDENTITY_ISSUER_BACKEND_URL to {address}, and this one to the issuer that the document "
+        f"there names, as {url.scheme}://{url.netloc}/{EXAMPLE_TENANT}/v2.0/."
+    )
+
+
+def _has_customers(url: SplitResult) -> bool:
+    """Whether the host is one of customers' tenants."""
+    return (url.hostname or "").endswith(_CUSTOMERS)
+
+
+def _has_policy(url: SplitResult) -> bool:
+    """Whether the path has a policy of B2C."""
+    return any(map(_POLICY.fullmatch, segments_of(url.path)))
 
 
 def _suggested_issuer(url: SplitResult) -> str:

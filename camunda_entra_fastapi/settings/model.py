@@ -111,6 +111,8 @@ class EntraSettings(BaseSettings):
     """Tenant IDs in lower case, for issuers of several tenants; ``("*",)`` for every tenant."""
     allowed_clients: Annotated[tuple[str, ...], BeforeValidator(values.read_clients)] = ()
     """Client IDs in lower case of which ``azp`` or ``appid`` must be one; empty: any."""
+    tenant_type: Annotated[Literal["workforce", "external"], BeforeValidator(validators.tenant_type)] = ""  # type: ignore[assignment]
+    """``external`` for customers' tenants (External ID, B2C); by default told by issuer and backend URL."""
     allow_guests: Flag = True
     """Whether guest users of the tenant are let in."""
     group_overage: Annotated[str | None, BeforeValidator(validators.group_overage)] = None

@@ -19,6 +19,12 @@ def backend_url(value: object, info: ValidationInfo) -> str:
     return issuers.read_backend_url(value, info.data.get("issuer"), allow_http=_allows_http(info))
 
 
+def tenant_type(value: object, info: ValidationInfo) -> str:
+    """Whose tenant it is: by default what issuer and backend URL tell."""
+    issuer, backend = info.data.get("issuer", ""), info.data.get("issuer_backend_url", "")
+    return issuers.read_tenant_type(value, issuer, backend)
+
+
 def base_url(value: object, info: ValidationInfo) -> str | None:
     """The public root of this service."""
     return urls.read_base_url(value, allow_http=_allows_http(info))

@@ -164,7 +164,8 @@ class SessionManager:
         return cached
 
     def _cache(self, session: Session, handle: str) -> UserSession:
-        user = EntraUser.from_sign_in(session.claims, session.access_token)
+        has_customers = self._exchange.validator.has_customers
+        user = EntraUser.from_sign_in(session.claims, session.access_token, has_customers=has_customers)
         cached = UserSession(session, handle, user)
         self._evict(session.id)
         if len(self._by_id) >= self._cache_size:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from camunda_entra_fastapi.user.fields import READERS
 from camunda_entra_fastapi.user.frozen import freeze
-from camunda_entra_fastapi.validation.entra import PERSONAL_CLAIMS, is_application
+from camunda_entra_fastapi.validation.entra import PERSONAL_CLAIMS, is_application, is_guest
 
 _VALUES: Final[Any] = BaseModel.__dict__["__dict__"]
 """Direct access to the ``__dict__`` of a model, without the property below."""
@@ -81,12 +81,19 @@ class EntraUser(User):
             _VALUES.__set__(self, values)
 
     @classmethod
-    def from_claims(cls, claims: Mapping[str, Any], access_token: str) -> Self:
-        """The user of a token, by its verified claims."""
-        return cls.from_owned_claims(freeze(dict(claims)), access_token.encode())
+    def from_claims(
+        cls, claims: Mapping[str, Any], access_token: str, *, has_customers: bool = False
+    ) -> Self:
+        """The user of a token, by its verified claims.
+
+        ``has_customers`` says that the tenant is one of customers, which its own domain does not tell.
+        """
+        return cls.from_owned_claims(freeze(dict(claims)), access_token.encode(), has_customers=has_customers)
 
     @classmethod
-    def from_owned_claims(cls, claims: dict[str, Any], credentials: bytes) -> Self:
+    def from_owned_claims(
+        cls, claims: dict[str, Any], credentials: bytes, *, has_customers: bool = False
+    ) -> Self:
         """The same, without a copy of the claims, which nothing else may refer to.
 
         The credentials are the access token, alone or after ``Bearer``.
@@ -94,15 +101,19 @@ class EntraUser(User):
         user = cls.__new__(cls)
         _SET_CLAIMS(user, claims)
         _SET_CREDENTIALS(user, credentials)
+        if has_customers:
+            _VALUES.__get__(user)["is_guest"] = is_guest(claims, has_customers=True)
         return user
 
     @classmethod
-    def from_sign_in(cls, claims: Mapping[str, Any], access_token: str) -> Self:
+    def from_sign_in(
+        cls, claims: Mapping[str, Any], access_token: str, *, has_customers: bool = False
+    ) -> Self:
         """The user of a sign-in, by verified claims of its tokens: always a person, also without scopes.
 
         The access token may be one for another API, or empty.
         """
-        user = cls.from_claims(claims, access_token)
+        user = cls.from_claims(claims, access_token, has_customers=has_customers)
         _VALUES.__get__(user)["idtyp"] = "user"
         return user
 

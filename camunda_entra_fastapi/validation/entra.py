@@ -98,16 +98,19 @@ def is_application(claims: Claims, scopes: Collection[str]) -> bool:
     return subject == object_id or (not scopes and subject.startswith("/"))
 
 
-def is_guest(claims: Claims) -> bool:
+def is_guest(claims: Claims, *, has_customers: bool = False) -> bool:
     """Whether the user's home is another tenant: by ``acct`` if there is one, else by ``idp``.
 
-    Customers' tenants (B2C, External ID) have no guests: there ``idp`` is how a customer signed in.
+    Customers' tenants (B2C, External ID) have no guests: there ``idp`` is how a customer signed in. The
+    issuer's host tells them, or else ``has_customers``, where they have a domain of their own.
     """
     account = claims.get("acct")
     if account in (0, 1, "0", "1") and not isinstance(account, bool):
         return int(account) == 1
     home, issuer = claims.get("idp"), claims.get("iss")
-    if not isinstance(home, str) or home == issuer or _CUSTOMER_ISSUER.match(str(issuer)):
+    if not isinstance(home, str) or home == issuer:
+        return False
+    if has_customers or _CUSTOMER_ISSUER.match(str(issuer)):
         return False
     tenant = claims.get("tid")
     return not (isinstance(tenant, str) and is_tenant_id(tenant) and tenant.lower() in home.lower())
@@ -255,5 +258,5 @@ def check_admission(claims: Claims, policy: Policy) -> None:
         if (client or "").lower() not in policy.allowed_clients:
             caller = f"The application {quoted(client)}" if client else "A token that names no application"
             raise AccessDenied("client_not_allowed", f"{caller} may not call this API.")
-    if not policy.allow_guests and is_guest(claims):
+    if not policy.allow_guests and is_guest(claims, has_customers=policy.has_customers):
         raise AccessDenied("guest_not_allowed", "Guest users of the tenant may not call this API.")

@@ -40,7 +40,7 @@ def verify_id_token(
     if nonce is not None:
         check_nonce(claims, nonce)
     check_at_hash(claims, access_token)
-    if not policy.allow_guests and is_guest(claims):
+    if not policy.allow_guests and is_guest(claims, has_customers=policy.has_customers):
         raise AccessDenied("guest_not_allowed", "Guest users of the tenant may not sign in here.")
     return claims
 

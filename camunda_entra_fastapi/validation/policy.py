@@ -30,6 +30,8 @@ class Policy:
     requires_permissions: bool = True
     """Whether an access token must have a scope, a role, or an allowed client."""
     allow_guests: bool = True
+    has_customers: bool = False
+    """Whether it is a customers' tenant (B2C, External ID), which has no guests, whatever its domain is."""
     clock_skew: float = 60
     """Seconds of leeway on ``exp``, ``nbf`` and ``iat``."""
 

@@ -93,6 +93,7 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
         "accept_v1_tokens": False,
         "allowed_tenants": (),
         "allowed_clients": (),
+        "tenant_type": "workforce",
         "allow_guests": True,
         "token_cache_size": 10_000,
         "metadata_lifetime": 3600,
@@ -139,6 +140,8 @@ ROWS: list[tuple[str, str, Any]] = [
     ("CAMUNDA_ENTRA_ACCEPT_V1_TOKENS", "off", False),
     ("CAMUNDA_ENTRA_ALLOWED_TENANTS", f"{TENANT.upper()},{OTHER}", (TENANT, OTHER)),
     ("CAMUNDA_ENTRA_ALLOWED_CLIENTS", "AbC,def,abc", ("abc", "def")),
+    ("CAMUNDA_ENTRA_TENANT_TYPE", "External", "external"),
+    ("CAMUNDA_ENTRA_TENANT_TYPE", "workforce", "workforce"),
     ("CAMUNDA_ENTRA_ALLOW_GUESTS", "no", False),
     ("CAMUNDA_ENTRA_TOKEN_CACHE_SIZE", "1000000", 1_000_000),
     ("CAMUNDA_ENTRA_TOKEN_CACHE_SIZE", "0", 0),
@@ -427,6 +430,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         accept_v1_tokens="2",
         allowed_tenants="contoso.com",
         allowed_clients="a b",
+        tenant_type="b2c",
         allow_guests="-",
         group_overage="maybe",
         token_cache_size="many",
@@ -979,3 +983,115 @@ def test_consent_and_sign_out_are_beside_the_authorization_endpoint(
     found = settings(issuer=issuer, **others)
     assert found.admin_consent_url == f"{authority}/v2.0/adminconsent"
     assert found.end_session_url == found.authorization_url.removesuffix("authorize") + "logout"
+
+
+B2C_POLICY = "contoso.onmicrosoft.com/B2C_1_signin"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "backend", "tenant_type", "authority"),
+    [
+        # Learn: "Enable custom domains for Azure Active Directory B2C", "Overview of tokens in Azure AD B2C"
+        (
+            f"https://login.contoso.example/{TENANT}/v2.0/",
+            f"https://login.contoso.example/{B2C_POLICY}/v2.0",
+            "external",
+            f"https://login.contoso.example/{B2C_POLICY}",
+        ),
+        (
+            f"https://login.contoso.example/{TENANT}/v2.0/",
+            f"http://localhost:8080/{TENANT}/B2C_1A_signup_signin/v2.0",
+            "external",
+            f"https://login.contoso.example/{TENANT}",
+        ),
+        (
+            f"https://login.contoso.example/tfp/{TENANT}/b2c_1a_signin/v2.0/",
+            "",
+            "external",
+            f"https://login.contoso.example/tfp/{TENANT}/b2c_1a_signin",
+        ),
+        # Learn: "OpenID Connect on the Microsoft identity platform", external tenants
+        (
+            f"https://{TENANT}.ciamlogin.com/{TENANT}/v2.0",
+            f"https://contoso.ciamlogin.com/{TENANT}/v2.0",
+            "external",
+            f"https://contoso.ciamlogin.com/{TENANT}",
+        ),
+        (
+            f"https://{TENANT}.ciamlogin.com/{TENANT}/v2.0",
+            f"https://login.contoso.example/{TENANT}/v2.0",
+            "external",
+            f"https://{TENANT}.ciamlogin.com/{TENANT}",
+        ),
+        (
+            f"https://sso.example.com/{TENANT}/v2.0",
+            f"https://sso.example.com/internal/{TENANT}/v2.0",
+            "workforce",
+            f"https://sso.example.com/{TENANT}",
+        ),
+        (
+            f"https://b2clogin.com.example/{TENANT}/v2.0",
+            "https://contosob2clogin.com/b2c_2_x/v2.0",
+            "workforce",
+            f"https://b2clogin.com.example/{TENANT}",
+        ),
+    ],
+)
+def test_customers_tenants_are_told_without_network(
+    issuer: str, backend: str, tenant_type: str, authority: str
+) -> None:
+    """By the host, or by B2C's policy, whose name begins with B2C_1_ or B2C_1A_ (Learn: user flows)."""
+    found = settings(issuer=issuer, issuer_backend_url=backend)
+    assert (found.tenant_type, found.authorization_url) == (tenant_type, f"{authority}/oauth2/v2.0/authorize")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"tenant_type": "b2c"}, "is neither external nor workforce. Give external for External ID"),
+        (
+            {"tenant_type": "workforce", "issuer": f"https://c.b2clogin.com/{TENANT}/v2.0/"},
+            "is workforce, but CAMUNDA_IDENTITY_ISSUER or its backend URL is of External ID or Azure AD B2C",
+        ),
+    ],
+)
+def test_a_tenant_type_that_cannot_be_is_refused(values: dict[str, str], words: str) -> None:
+    """With the two that there are, or with what contradicts it."""
+    message = problem(**values)
+    assert message.startswith(f"CAMUNDA_ENTRA_TENANT_TYPE {words}")
+    assert "leave it unset" in message.lower()
+
+
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("https://c.b2clogin.com/c.onmicrosoft.com/v2.0?p=B2C_1_x", "c.onmicrosoft.com/B2C_1_x"),
+        (
+            "https://c.b2clogin.com/c.onmicrosoft.com/v2.0/.well-known/openid-configuration?p=B2C_1A_x",
+            "c.onmicrosoft.com/B2C_1A_x",
+        ),
+        (
+            "https://c.b2clogin.com/c.onmicrosoft.com/oauth2/v2.0/authorize?client_id=1&P=b2c_1_x",
+            "c.onmicrosoft.com/b2c_1_x",
+        ),
+        ("https://c.b2clogin.com/c.onmicrosoft.com/b2c_1_X/v2.0?p=B2C_1_x", "c.onmicrosoft.com/b2c_1_X"),
+        ("https://c.b2clogin.com?p=B2C_1_x", "<name>.onmicrosoft.com/B2C_1_x"),
+    ],
+)
+def test_a_policy_in_a_query_is_put_into_the_path(url: str, right: str) -> None:
+    """Learn, "Set redirect URLs to b2clogin.com": both forms are B2C's, and only a path can go on."""
+    message = problem(issuer_backend_url=url)
+    assert message == (
+        "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL has the policy in its query, where nothing can follow. "
+        f"Put it into the path: https://c.b2clogin.com/{right}/v2.0."
+    )
+    told = problems(issuer=url)[0]
+    assert told.startswith("CAMUNDA_IDENTITY_ISSUER has B2C's policy in its query, which no issuer has. Set ")
+    assert f"CAMUNDA_IDENTITY_ISSUER_BACKEND_URL to https://c.b2clogin.com/{right}/v2.0, and this one" in told
+    if "<" not in right:
+        assert settings(issuer_backend_url=f"https://c.b2clogin.com/{right}/v2.0")
+
+
+def test_another_query_stays_what_it_was() -> None:
+    """Only a policy of B2C has a place in the path."""
+    assert "holds a query or fragment" in problem(issuer_backend_url=f"{ISSUER}?p=1")

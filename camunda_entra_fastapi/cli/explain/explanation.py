@@ -92,11 +92,12 @@ def explain_token(
         return TokenExplanation(token_input, DecodedToken(), "", (), (), None, now)
     decoded = DecodedToken.decode(token_input.token)
     tenant = settings.tenant if settings else None
+    has_customers = settings is not None and settings.tenant_type == "external"
     return TokenExplanation(
         token_input,
         decoded,
         kind_of(decoded),
-        tuple(details_of(decoded, tenant)),
+        tuple(details_of(decoded, tenant, has_customers=has_customers)),
         (),
         check_access_token(token_input.token, keys, policy_of(settings), now) if settings else None,
         now,

@@ -44,12 +44,13 @@ def kind_of(token: DecodedToken) -> str:
     return next(name for matches, name in _KINDS if matches(token))
 
 
-def details_of(token: DecodedToken, tenant: str | None) -> list[str]:
+def details_of(token: DecodedToken, tenant: str | None, *, has_customers: bool = False) -> list[str]:
     """Further details about the token, one sentence each.
 
     Args:
         token: The decoded token.
         tenant: The service's tenant; None for several.
+        has_customers: Whether it is a customers' tenant.
     """
     claims = token.claims
     details = [f"Its issuer is {name}." for name in [issuer_of(token)] if name]
@@ -63,7 +64,7 @@ def details_of(token: DecodedToken, tenant: str | None) -> list[str]:
         )
     if client_of(claims) and scopes_of(claims) and not _is_app_only(token):
         details.append(f"The application {printable(client_of(claims), 80)} acts for a person.")
-    if is_guest(claims):
+    if is_guest(claims, has_customers=has_customers):
         details.append("The person is a guest of the tenant.")
     for name, values in (
         ("scp", scopes_of(claims)),
