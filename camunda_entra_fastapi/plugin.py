@@ -71,7 +71,7 @@ class CamundaEntra(DownstreamApi):
         runtime = build_runtime(settings or EntraSettings(), http_client, clock, client_assertion)
         self._runtimes = [runtime]
         self._login_paths: LoginPaths | None = None
-        self._scheme = openapi.security_scheme_of(runtime.settings, scheme_name)
+        self._scheme = openapi.security_scheme_of(runtime.settings, runtime.endpoints, scheme_name)
         self.bearer = EntraBearer(runtime.authentication, self._scheme)
         self.current_user = CurrentUser(runtime.authentication, self._scheme)
         self.optional_user = CurrentUser(runtime.authentication, self._scheme, optional=True)

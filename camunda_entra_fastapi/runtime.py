@@ -1,7 +1,7 @@
 """The runtime of one ``CamundaEntra``: everything that depends on settings, HTTP client and clock."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -31,6 +31,7 @@ from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import SessionStore
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.settings.issuers import graph_resource_of
+from camunda_entra_fastapi.sign_in.endpoints import Endpoints, made_endpoints
 from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.sign_in.flow import SignIn
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager
@@ -62,6 +63,7 @@ class Runtime:
     http_client: httpx.AsyncClient | None
     clock: Clock
     keys: KeySource
+    endpoints: Endpoints
     authentication: Authentication
     login_context: LoginContext | None
     """For the login pages; None without a credential or without a secret to seal sessions with."""
@@ -124,18 +126,19 @@ def build_runtime(
         monotonic=clock.monotonic,
         retention=settings.key_retention,
     )
+    endpoints = Endpoints(keys, made_endpoints(settings))
     validator = TokenValidator(keys, policy_of(settings), cache_size=settings.token_cache_size, clock=clock)
     challenger = Challenger(
         realm=settings.tenant or "",
-        authorization_uri=settings.authorization_url,
+        authorization_uri=lambda: endpoints.known().authorization,
         client_id=settings.client_id,
     )
     authentication = Authentication(validator, challenger)
-    client = client_of(settings, clock, client_assertion)
+    client = client_of(settings, clock, lambda: endpoints.known().token, client_assertion)
     secrets = _secrets(settings)
     login_context = app_tokens = user_tokens = groups = None
     if client is not None and secrets:
-        login_context = _login_context(settings, http, keys, authentication, clock, client=client)
+        login_context = _login_context(settings, http, endpoints, authentication, clock, client=client)
     shared = _shared_tokens(settings, login_context, clock)
     if client is not None:
         app_tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time, shared))
@@ -148,6 +151,7 @@ def build_runtime(
         http_client=http_client,
         clock=clock,
         keys=keys,
+        endpoints=endpoints,
         authentication=authentication,
         login_context=login_context,
         identity_signer=IdentitySigner(secrets, _deployment(settings)) if secrets else None,
@@ -158,14 +162,14 @@ def build_runtime(
 
 
 def client_of(
-    settings: EntraSettings, clock: Clock, assertion: AssertionSource | None = None
+    settings: EntraSettings, clock: Clock, token_url: Callable[[], str], own: AssertionSource | None = None
 ) -> Client | None:
-    """This application, as Entra's token endpoint knows it; None without a credential."""
-    credential = _credential(settings, clock) if assertion is None else AssertionCallback(assertion)
+    """This application, as Entra's token endpoint, whose public URL it puts into assertions, knows it."""
+    credential = _credential(settings, clock, token_url) if own is None else AssertionCallback(own)
     return None if credential is None else Client(settings.client_id, credential)
 
 
-def _credential(settings: EntraSettings, clock: Clock) -> Credential | None:
+def _credential(settings: EntraSettings, clock: Clock, token_url: Callable[[], str]) -> Credential | None:
     if settings.client_secret is not None:
         return ClientSecret(settings.client_secret.get_secret_value())
     if settings.federated_token_file is not None:
@@ -181,7 +185,7 @@ def _credential(settings: EntraSettings, clock: Clock) -> Credential | None:
         )
     except ValueError as error:
         raise SettingsError([f"CAMUNDA_ENTRA_CLIENT_CERTIFICATE {error}"]) from None
-    return ClientCertificate(file, settings.client_id, settings.token_url, clock.time)
+    return ClientCertificate(file, settings.client_id, token_url, clock.time)
 
 
 def provider_of(settings: EntraSettings) -> Provider:
@@ -196,7 +200,8 @@ def provider_of(settings: EntraSettings) -> Provider:
 
 def policy_of(settings: EntraSettings) -> Policy:
     """The tokens that the settings accept."""
-    v1_issuer = v1_issuer_of(settings.issuer, settings.tenant)
+    is_external = settings.tenant_type == "external"
+    v1_issuer = None if is_external else v1_issuer_of(settings.issuer, settings.tenant)
     workforce_tenant = settings.tenant if v1_issuer and is_tenant_id(settings.tenant or "") else None
     allow_every_tenant = settings.allowed_tenants == ("*",)
     return Policy(
@@ -209,6 +214,7 @@ def policy_of(settings: EntraSettings) -> Policy:
         allowed_tenants=None if allow_every_tenant else frozenset(settings.allowed_tenants),
         allowed_clients=frozenset(settings.allowed_clients),
         allow_guests=settings.allow_guests,
+        has_customers=is_external,
         clock_skew=settings.clock_skew,
     )
 
@@ -229,7 +235,7 @@ def require_credential(value: T | None, purpose: str = "Signing in with a browse
 def _login_context(
     settings: EntraSettings,
     http: EntraHttp,
-    keys: KeySource,
+    endpoints: Endpoints,
     authentication: Authentication,
     clock: Clock,
     *,
@@ -239,7 +245,7 @@ def _login_context(
     secrets, deployment = _secrets(settings), _deployment(settings)
     exchange = Exchange(
         http=http,
-        keys=keys,
+        keys=endpoints.keys,
         validator=authentication.validator,
         client=client,
         clock=clock.time,
@@ -256,8 +262,7 @@ def _login_context(
         sealer=Sealer(secrets, f"attempt 2 {deployment}"),
         clock=clock.time,
         scopes=settings.scopes,
-        end_session_url=settings.end_session_url,
-        admin_consent_url=settings.admin_consent_url,
+        endpoints=endpoints,
         issuer=settings.issuer,
         response_issuer=settings.issuer_template,
     )

@@ -67,13 +67,13 @@ class ClientCertificate:
 
     file: CertificateFile
     client_id: str
-    audience: str
-    """The tenant's public token endpoint."""
+    audience: Callable[[], str]
+    """Returns the tenant's public token endpoint."""
     clock: Callable[[], float]
 
     async def form(self) -> dict[str, str]:
         """The fields with a new assertion."""
-        return _assertion_form(self.file.current().assertion(self.client_id, self.audience, self.clock()))
+        return _assertion_form(self.file.current().assertion(self.client_id, self.audience(), self.clock()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class Discovery:
     """The end session endpoint, for browsers."""
     names_issuer_in_responses: bool = False
     """Whether all authorization responses name their issuer, as ``iss`` (RFC 9207, 3)."""
+    browser_token_endpoint: str | None = None
+    """The token endpoint, for pages in browsers; also the audience of client assertions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
         authorization_endpoint=_endpoint(document, "authorization_endpoint", provider),
         end_session_endpoint=_endpoint(document, "end_session_endpoint", provider),
         names_issuer_in_responses=document.get("authorization_response_iss_parameter_supported") is True,
+        browser_token_endpoint=token_endpoint,
     )
 
 

@@ -116,6 +116,11 @@ class KeySource:
         """
         return await self._discovery.get()
 
+    @property
+    def known_discovery(self) -> Discovery | None:
+        """Entra's endpoints as they were fetched last, without waiting; None before the first fetch."""
+        return self._discovery.known
+
     async def token_endpoint(self) -> str:
         """The token endpoint, on the back channel.
 

@@ -90,6 +90,11 @@ class RefreshedValue(Generic[T]):
         return self._value
 
     @property
+    def known(self) -> T | None:
+        """The last good value, however old; this starts nothing."""
+        return self._value
+
+    @property
     def due_in(self) -> float:
         """Seconds until the next planned load, zero when it is due."""
         return max(0.0, self._due_at - self._monotonic())

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from camunda_entra_fastapi.errors import SignInFailed
 from camunda_entra_fastapi.remote.aadsts import explain, read_refusal, trouble_of
 from camunda_entra_fastapi.sessions.sealing import Sealer
+from camunda_entra_fastapi.sign_in.endpoints import Endpoints
 from camunda_entra_fastapi.sign_in.exchange import Exchange, entra_unavailable, sign_in_error
 from camunda_entra_fastapi.sign_in.protocol import (
     ATTEMPT_LIFETIME,
@@ -49,8 +50,7 @@ class SignIn:
         sealer: Seals attempts for their cookies.
         clock: Returns seconds since 1970.
         scopes: The requested scopes.
-        end_session_url: Entra's end session endpoint.
-        admin_consent_url: Entra's admin consent endpoint.
+        endpoints: Entra's endpoints for browsers.
         issuer: The ``iss`` that a front-channel logout must have, if it has one.
         response_issuer: The ``iss`` that an authorization response must have, if it has one; with
             ``{tenantid}`` for several tenants.
@@ -61,8 +61,7 @@ class SignIn:
     sealer: Sealer
     clock: Callable[[], float]
     scopes: tuple[str, ...]
-    end_session_url: str
-    admin_consent_url: str
+    endpoints: Endpoints
     issuer: str
     response_issuer: str
 
@@ -117,12 +116,18 @@ class SignIn:
         session = await self.exchange.sign_in(attempt, code, session_state if is_usable else None)
         return await self.session_manager.create(session), attempt.return_to
 
-    def sign_out_url(self, current: UserSession | None, post_logout_redirect_uri: str) -> str:
-        """The URL for signing out at Entra, too (OpenID Connect RP-Initiated Logout 1.0, 2)."""
+    async def sign_out_url(self, current: UserSession | None, post_logout_redirect_uri: str) -> str:
+        """The URL for signing out at Entra, too (OpenID Connect RP-Initiated Logout 1.0, 2).
+
+        Where the provider offers no such thing, it is the page that people see afterwards.
+        """
+        end_session = (await self.endpoints.get()).end_session
+        if end_session is None:
+            return post_logout_redirect_uri
         parameters = {"post_logout_redirect_uri": post_logout_redirect_uri}
         if current is not None and current.session.login_hint is not None:
             parameters["logout_hint"] = current.session.login_hint
-        return with_query(self.end_session_url, parameters)
+        return with_query(end_session, parameters)
 
     async def end_by_sid(self, sid: str) -> int:
         """End the sessions of a front-channel logout (OpenID Connect Front-Channel Logout 1.0, 2); how many.
@@ -132,7 +137,7 @@ class SignIn:
         """
         return await self.session_manager.store.end_by_sid(sid)
 
-    def begin_consent(self, redirect_uri: str) -> EntraRedirect:
+    async def begin_consent(self, redirect_uri: str) -> EntraRedirect:
         """Begin an admin consent for the tenant (Learn: admin consent endpoint)."""
         attempt = Attempt.begin("admin-consent", redirect_uri, "/", self.clock())
         parameters = {
@@ -141,7 +146,8 @@ class SignIn:
             "redirect_uri": redirect_uri,
             "state": attempt.state,
         }
-        return self._redirect(with_query(self.admin_consent_url, parameters), attempt)
+        endpoint = (await self.endpoints.get()).admin_consent
+        return self._redirect(with_query(endpoint, parameters), attempt)
 
     async def finish_consent(
         self, pairs: Iterable[tuple[str, str]], sealed_attempt_of: Callable[[str], str | None]

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fastapi.openapi.models import SecurityBase as SecurityBaseModel
 from fastapi.security import SecurityScopes
 from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import CredentialsMissing, EntraError, InvalidRequest, InvalidToken
 from camunda_entra_fastapi.remedies import REMEDIES
+from camunda_entra_fastapi.sign_in.endpoints import Endpoints
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
@@ -26,10 +28,14 @@ class SecurityScheme:
 
     name: str
     client_id: str
-    authorization_url: str
-    token_url: str
+    endpoints: Endpoints
     scopes: Mapping[str, str]
     """The scopes that Swagger UI requests, each with a description."""
+
+    def urls(self, token_url: str) -> tuple[str, str]:
+        """The URLs where Swagger UI signs in and redeems its codes; a path of this service stays that."""
+        known = self.endpoints.known()
+        return known.authorization, token_url if token_url.startswith("/") else known.token
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,26 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             app_client_id=scheme.client_id,
             auto_error=not optional,
             scopes=dict(scheme.scopes),
-            openapi_authorization_url=scheme.authorization_url,
-            openapi_token_url=scheme.token_url,
+            openapi_authorization_url=scheme.endpoints.made.authorization,
+            openapi_token_url=scheme.endpoints.made.token,
             openapi_description="Sign in with Microsoft Entra ID. Leave client_secret empty.",
             scheme_name=scheme.name,
         )
         self.scheme_name = scheme.name
+        self.scheme = scheme
         self.authentication = authentication
+
+    @property
+    def model(self) -> SecurityBaseModel:
+        """The scheme in the OpenAPI document; FastAPI reads it when it generates that."""
+        model = self.oauth.model
+        flow = model.flows.authorizationCode  # type: ignore[attr-defined]  # it is OAuth2
+        flow.authorizationUrl, flow.tokenUrl = self.scheme.urls(flow.tokenUrl)
+        return model
+
+    @model.setter
+    def model(self, _: SecurityBaseModel) -> None:
+        """The base class sets the model of its own ``oauth``."""
 
     def set_token_url(self, token_url: str) -> None:
         """Let Swagger UI redeem its codes there."""

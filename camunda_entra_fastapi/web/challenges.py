@@ -7,7 +7,7 @@ The statuses and the challenge are those of RFC 6750, 3 and RFC 9110, 11.6.1; ``
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -71,7 +71,7 @@ class Challenger:
     """
 
     realm: str
-    authorization_uri: str
+    authorization_uri: Callable[[], str]
     client_id: str
     scheme: str = "Bearer"
 
@@ -106,7 +106,7 @@ class Challenger:
     def _challenge(self, error: EntraError, name: str) -> str:
         parameters = {
             "realm": self.realm,
-            "authorization_uri": self.authorization_uri,
+            "authorization_uri": self.authorization_uri(),
             "client_id": self.client_id,
         }
         if not isinstance(error, CredentialsMissing):  # RFC 6750, 3.1: no error where nothing was sent

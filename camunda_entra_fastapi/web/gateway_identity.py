@@ -69,7 +69,7 @@ class GatewayIdentity:
         self._audience = audience
         self._http = EntraHttp(client=http_client)
         self._clock = clock
-        self._challenger = Challenger(audience, "", "", scheme="EntraIdentity")
+        self._challenger = Challenger(audience, str, "", scheme="EntraIdentity")
         self._keys: RefreshedValue[Mapping[str, Key]] = RefreshedValue(
             "identity keys", self._load, lifetime=KEYS_LIFETIME, monotonic=clock.monotonic
         )

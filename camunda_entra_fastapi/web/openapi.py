@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.sign_in.endpoints import Endpoints
 from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -43,8 +44,8 @@ _REFUSALS: Final = {
 }
 
 
-def security_scheme_of(settings: EntraSettings, name: str) -> SecurityScheme:
-    """The security scheme for these settings."""
+def security_scheme_of(settings: EntraSettings, endpoints: Endpoints, name: str) -> SecurityScheme:
+    """The security scheme for these settings and endpoints."""
     descriptions = {
         "openid": "Sign in",
         "profile": "See the name",
@@ -54,8 +55,7 @@ def security_scheme_of(settings: EntraSettings, name: str) -> SecurityScheme:
     return SecurityScheme(
         name=name,
         client_id=settings.client_id,
-        authorization_url=settings.authorization_url,
-        token_url=settings.token_url,
+        endpoints=endpoints,
         scopes={scope: descriptions.get(scope, "Call this API") for scope in settings.scopes},
     )
 
@@ -79,6 +79,7 @@ def document_error_responses(app: FastAPI, scheme: SecurityScheme) -> None:
 
     def openapi() -> dict[str, Any]:
         document = generate()
+        _set_discovered_urls(document, scheme)
         for operation in _operations(document):
             if any(scheme.name in requirement for requirement in operation.get("security", ())):
                 for status, description in _REFUSALS.items():
@@ -86,6 +87,14 @@ def document_error_responses(app: FastAPI, scheme: SecurityScheme) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def _set_discovered_urls(document: dict[str, Any], scheme: SecurityScheme) -> None:
+    """Let Swagger UI sign in at the discovered endpoints: FastAPI generates its document once."""
+    scheme_object = document.get("components", {}).get("securitySchemes", {}).get(scheme.name)
+    if scheme_object is not None:
+        flow = scheme_object["flows"]["authorizationCode"]
+        flow["authorizationUrl"], flow["tokenUrl"] = scheme.urls(flow["tokenUrl"])
 
 
 def set_docs_token_url(app: FastAPI, scheme: SecurityScheme, path_of: Callable[[Request], str]) -> None:

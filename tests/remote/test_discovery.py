@@ -49,6 +49,7 @@ def test_own_calls_go_to_the_back_channel_and_browsers_do_not() -> None:
         token_endpoint=f"http://localhost:8080/entra/{TENANT}/oauth2/v2.0/token",
         authorization_endpoint=f"{root}/oauth2/v2.0/authorize",
         end_session_endpoint=f"{root}/oauth2/v2.0/logout",
+        browser_token_endpoint=f"{root}/oauth2/v2.0/token",
     )
 
 

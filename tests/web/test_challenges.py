@@ -24,8 +24,8 @@ from camunda_entra_fastapi import (
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.web.challenges import Challenger
 
-CHALLENGER = Challenger("tenant", "https://login.example/t/oauth2/v2.0/authorize", "client")
-PREFIX = {"realm": "tenant", "authorization_uri": CHALLENGER.authorization_uri, "client_id": "client"}
+CHALLENGER = Challenger("tenant", lambda: "https://login.example/t/oauth2/v2.0/authorize", "client")
+PREFIX = {"realm": "tenant", "authorization_uri": CHALLENGER.authorization_uri(), "client_id": "client"}
 
 # RFC 9110, 11.6.1: one challenge is a scheme, one blank, and parameters that commas separate.
 _PARAMETER = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)="((?:[\t \x21\x23-\x5b\x5d-\x7e])*)"')

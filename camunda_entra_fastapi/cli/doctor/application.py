@@ -34,7 +34,7 @@ _APP_ONLY_CODES: Final = frozenset({"app_without_permissions", "client_not_allow
 async def credential(context: DoctorContext) -> AsyncIterator[Finding]:
     """Entra takes the credential and issues a token by the client credentials grant."""
     try:
-        client = client_of(context.settings, ContextClock(context))
+        client = client_of(context.settings, ContextClock(context), lambda: _token_url(context))
     except SettingsError as error:
         yield wrong("credential", error.problems[0], "settings_invalid", _FILE_REMEDY)
         return
@@ -191,3 +191,9 @@ def _credential_findings(client: Client, now: float) -> list[Finding]:
 def _name_of(client: Client) -> str:
     names = {"ClientSecret": "client secret", "ClientCertificate": "client certificate"}
     return names.get(type(client.credential).__name__, "federated token")
+
+
+def _token_url(context: DoctorContext) -> str:
+    """The public token endpoint, for assertions: the discovered one, as the service has it."""
+    discovered = context.discovery and context.discovery.browser_token_endpoint
+    return discovered or context.settings.token_url

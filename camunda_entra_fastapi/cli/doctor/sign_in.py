@@ -39,7 +39,7 @@ def sign_in(
     """
     prompts = Console(stderr=True) if quiet else console
     try:
-        client = client_of(settings, time)
+        client = client_of(settings, time, lambda: pages.token_url)
         if client is None:
             raise SignInAborted.of(
                 "no_credential", "Nobody signs in without a client secret.", "Set one, see above."

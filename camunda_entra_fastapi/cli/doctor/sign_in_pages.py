@@ -55,6 +55,7 @@ class SignInPages:
     Attributes:
         app: The ASGI application that serves them.
         origin: The origin under which browsers reach them.
+        token_url: The public token endpoint, the audience of assertions; the discovered one, once it is.
         done: Set once there are findings.
         findings: What was found.
     """
@@ -64,6 +65,7 @@ class SignInPages:
         self._http = entra_http(settings)
         self._attempt: Attempt | None = None
         self.origin = ""
+        self.token_url = settings.token_url
         self.done = Event()
         self.findings: list[Finding] = []
         routes = [Route("/", self._start), Route(settings.callback_path, self._callback)]
@@ -148,9 +150,11 @@ class SignInPages:
 
     async def _discovery(self) -> Discovery:
         try:
-            return await fetch_discovery(self._http, provider_of(self._settings))
+            discovery = await fetch_discovery(self._http, provider_of(self._settings))
         except FetchFailed as failure:
             raise _unreachable(failure) from None
+        self.token_url = discovery.browser_token_endpoint or self.token_url
+        return discovery
 
     def _finish_page(self, findings: list[Finding]) -> Response:
         """The last page; the waiting command continues once it is rendered."""
@@ -173,7 +177,8 @@ def _summarized(
     if notable:
         return notable
     version = printable(token.text("ver"), 10)
-    details = " ".join(details_of(token, settings.tenant))
+    has_customers = settings.tenant_type == "external"
+    details = " ".join(details_of(token, settings.tenant, has_customers=has_customers))
     return [Finding(name, State.OK, f"all {len(checks)} checks pass; version {version}", actual=details)]
 
 

@@ -86,14 +86,15 @@ def signed_out(request: Request, login_url: str) -> Response:
 
 
 def confirm_sign_out(
-    request: Request, challenger: Challenger, error: CrossOrigin, logout_url: str, end_session_url: str
+    request: Request, challenger: Challenger, error: CrossOrigin, logout_url: str, end_session_url: str | None
 ) -> Response:
     """A question to the user: another site asks to sign out here."""
     error_response = challenger.error_response(error)
     if not is_navigation(request.headers):
         return json_error(error_response)
     # The form redirects to Entra, which the page's Content Security Policy must allow.
-    return _page(texts.confirm_sign_out(logout_url), error_response.status, redirects_to=(end_session_url,))
+    redirects_to = () if end_session_url is None else (end_session_url,)
+    return _page(texts.confirm_sign_out(logout_url), error_response.status, redirects_to=redirects_to)
 
 
 def consent_given(request: Request, login_url: str) -> Response:

@@ -147,7 +147,7 @@ class LoginRoutes:
         own_url = public_url.path(request, self._paths.of("logout"), root)
         if _is_foreign_logout(request, public_url):
             error = CrossOrigin("Another site asked to sign out of this one.")
-            end_url = context.sign_in.end_session_url
+            end_url = (await context.sign_in.endpoints.get()).end_session
             return responses.confirm_sign_out(request, context.challenger, error, own_url, end_url)
         try:
             current = await context.sessions.find(request)
@@ -160,7 +160,7 @@ class LoginRoutes:
             )
             current = None
         post_logout_redirect_uri = public_url.url(request, self._paths.post_logout, root)
-        response = responses.redirect(context.sign_in.sign_out_url(current, post_logout_redirect_uri))
+        response = responses.redirect(await context.sign_in.sign_out_url(current, post_logout_redirect_uri))
         responses.set_cookies(response, context.sessions.cookies.delete_session(request))
         return response
 
@@ -191,7 +191,7 @@ class LoginRoutes:
         public_url = context.sessions.public_url
         root = public_url.root_of(request, self._paths.of("admin-consent"))
         callback = public_url.url(request, self._paths.of("admin-consent-callback"), root)
-        return self._redirect_to_entra(request, context, context.sign_in.begin_consent(callback))
+        return self._redirect_to_entra(request, context, await context.sign_in.begin_consent(callback))
 
     async def admin_consent_callback(self, request: Request) -> Response:
         """Entra sends the administrator back here."""
