@@ -70,7 +70,7 @@ def test_a_user_is_the_same_however_it_is_read(claims: dict[str, Any]) -> None:
     found = verify_claims(user_claims(**claims))
     user = EntraUser.from_claims(found, "token", has_customers=True)
     assert [user.is_guest, user.with_groups(["g"]).is_guest, user.model_dump()["is_guest"]] == [False] * 3
-    assert EntraUser.from_id_token(found, "token", has_customers=True).is_guest is False
+    assert EntraUser.from_sign_in(found, "token", has_customers=True).is_guest is False
     assert EntraUser.from_claims(found, "token").is_guest is ("acct" not in claims)
 
 
