@@ -10,6 +10,7 @@ from camunda_entra_fastapi.validation.entra import missing_identity
 from tests.site import ADA, BEN, PERSON, Browser, MakeSite, Site, Store, code_of, texts_in
 from tests.testing.browsing import change_application, change_user, claims_of
 
+SCOPES: Final = ["access_as_user", "Incidents.Read"]
 WITHOUT_PROFILE: Final = f"openid email offline_access {OPERATE}/.default"
 TENANT: Final = "c0de0000-1111-4222-8333-444455556666"
 OIDS: Final = {
@@ -184,3 +185,26 @@ def test_only_workforce_tenants_must_say_who_it_is(claims: dict[str, Any], missi
     """B2C's tokens name their policy: ``tfp``, before that ``acr`` (Learn: tokens in Azure AD B2C)."""
     issuer = {"iss": f"https://login.microsoftonline.com/{TENANT}/v2.0"}
     assert missing_identity(issuer | claims) == missing
+
+
+@Store
+async def test_what_an_access_token_does_not_call_people_the_id_token_does(
+    make_site: MakeSite, emulator: EntraEmulator, store: str
+) -> None:
+    """Version 1.0 has ``unique_name`` for ``preferred_username``, and an App ID URI in ``aud`` (Learn)."""
+    change_application(emulator, OPERATE, requested_access_token_version=None)
+    api = f"api://{OPERATE}"
+    site = make_site(session_store=store, accept_v1_tokens=True, audience=api)
+
+    def change(document: dict[str, Any]) -> None:
+        claims = claims_of(document["access_token"])
+        assert (claims["ver"], "preferred_username" in claims) == ("1.0", False)
+        document["access_token"] = emulator.sign(claims | {"aud": api, "sub": "another API's"}, v1=True)
+
+    site.wire.change("/token", change)
+    browser = await site.browser().signed_in()
+    for _ in range(2):
+        found = await described(browser)
+        assert (found["oid"], found["name"], found["scopes"]) == (OIDS[ADA], ADA, SCOPES)
+        assert found["preferred_username"] == found["email"] == "ada@contoso.example"
+        site.clock.advance(3600)
