@@ -182,7 +182,7 @@ class Exchange:
         What people are called is from the ID token, where the access token does not say it.
         """
         claims, of_access_token = await self._claims(tokens.access_token, session, id_claims)
-        _check_identity(claims)
+        _check_identity(claims, has_customers=self.validator.has_customers)
         now = self.clock()
         expires = now + tokens.expires_in
         if of_access_token:
@@ -243,9 +243,9 @@ def sign_in_error(message: str, refusal: Refusal) -> Exception:
     return SignInFailed("consent_required" if is_consent(refusal) else "login_refused", message, refusal)
 
 
-def _check_identity(claims: Mapping[str, Any]) -> None:
+def _check_identity(claims: Mapping[str, Any], *, has_customers: bool) -> None:
     """Refuse a session that would be the same person's for everybody."""
-    if missing := missing_identity(claims):
+    if missing := missing_identity(claims, has_customers=has_customers):
         message = f"Entra's tokens do not say who signs in: they lack {' and '.join(missing)}."
         logger.warning("%s %s", message, IDENTITY_REMEDY)
         raise SignInFailed("identity_missing", message, remedy=IDENTITY_REMEDY)

@@ -116,15 +116,20 @@ def is_guest(claims: Claims, *, has_customers: bool = False) -> bool:
     return not (isinstance(tenant, str) and is_tenant_id(tenant) and tenant.lower() in home.lower())
 
 
-def missing_identity(claims: Claims) -> tuple[str, ...]:
+def missing_identity(claims: Claims, *, has_customers: bool = False) -> tuple[str, ...]:
     """Which of ``oid`` and ``tid`` is missing that identify a user in every workforce tenant.
 
     Without them all users would be the same one (Learn: secure applications and APIs by validating claims).
     Customers' tenants (B2C, External ID) need not issue them; there ``sub`` identifies a user. B2C's tokens
-    name their policy, also where its host has a domain of its own (Learn: tokens in Azure AD B2C).
+    name their policy, also where its host has a domain of its own (Learn: tokens in Azure AD B2C); of External ID's
+    the setting says so by ``has_customers``.
     """
     policy = claims.get("tfp") or claims.get("acr")
-    if _CUSTOMER_ISSUER.match(str(claims.get("iss"))) or str(policy).lower().startswith("b2c_1"):
+    if (
+        has_customers
+        or _CUSTOMER_ISSUER.match(str(claims.get("iss")))
+        or str(policy).lower().startswith("b2c_1")
+    ):
         return ()
     return tuple(name for name in ("oid", "tid") if not _is_text(claims.get(name)))
 

@@ -185,6 +185,7 @@ def test_only_workforce_tenants_must_say_who_it_is(claims: dict[str, Any], missi
     """B2C's tokens name their policy: ``tfp``, before that ``acr`` (Learn: tokens in Azure AD B2C)."""
     issuer = {"iss": f"https://login.microsoftonline.com/{TENANT}/v2.0"}
     assert missing_identity(issuer | claims) == missing
+    assert missing_identity(issuer | claims, has_customers=True) == ()
 
 
 @Store

@@ -114,7 +114,9 @@ async def scopes(context: DoctorContext) -> AsyncIterator[Finding]:
             yield _foreign_scopes(text, "no scope of this API")
     else:
         yield _foreign_scopes(" ".join(settings.scopes), "scopes of other APIs")
-    if "profile" not in settings.scopes and missing_identity({"iss": settings.issuer}):
+    if "profile" not in settings.scopes and missing_identity(
+        {"iss": settings.issuer}, has_customers=settings.tenant_type == "external"
+    ):
         yield _without_profile(is_identified=bool(api_scopes) and is_own)
     if "offline_access" not in settings.scopes:
         yield Finding(

@@ -144,7 +144,11 @@ class SignInPages:
         checks = _graph_token_as_note(access_token_result.checks)
         findings += _summarized("access token", checks, access_token, self._settings)
         is_ours = access_token_result.error is None
-        findings += _identity_findings((access_token if is_ours else id_token).claims, is_ours=is_ours)
+        findings += _identity_findings(
+            (access_token if is_ours else id_token).claims,
+            is_ours=is_ours,
+            has_customers=self._settings.tenant_type == "external",
+        )
         findings.append(_refresh_token_finding(tokens))
         return findings
 
@@ -182,9 +186,9 @@ def _summarized(
     return [Finding(name, State.OK, f"all {len(checks)} checks pass; version {version}", actual=details)]
 
 
-def _identity_findings(claims: Mapping[str, Any], *, is_ours: bool) -> list[Finding]:
+def _identity_findings(claims: Mapping[str, Any], *, is_ours: bool, has_customers: bool) -> list[Finding]:
     """Who signed in, by the token that the session's user is made of; ``is_ours``: the access token."""
-    if missing := missing_identity(claims):
+    if missing := missing_identity(claims, has_customers=has_customers):
         cause = f"The tokens do not say who signed in: they lack {' and '.join(missing)}."
         return [Finding("identity", State.WRONG, cause, IDENTITY_REMEDY, "identity_missing")]
     source = "access token" if is_ours else "ID token"

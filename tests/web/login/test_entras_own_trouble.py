@@ -124,4 +124,4 @@ async def test_a_cancelled_b2c_sign_in_asks_nobody_for_consent(site: Site) -> No
     query = {"error": "access_denied", "error_description": "AADB2C90091: x", "state": state}
     answer = await browser.http.get("/auth/login-callback", params=query)
     assert (answer.status_code, code_of(answer)) == (400, "login_refused")
-    assert answer.json()["detail"]["entra"]["aadb2c"] == 90091
+    assert answer.json()["detail"]["aadb2c"] == 90091
