@@ -21,22 +21,27 @@ class BrowserEndpoints:
     """None where the provider has none: then people are signed out here alone."""
 
 
-@dataclass(frozen=True, slots=True)
 class Endpoints:
     """The discovered endpoints. No issuer tells them: B2C's lack the policy, External ID's have another host.
 
-    Attributes:
+    Args:
         keys: Has the discovery document.
         made: What the settings suggest, for the time before the first document.
     """
 
-    keys: KeySource
-    made: BrowserEndpoints
+    def __init__(self, keys: KeySource, made: BrowserEndpoints) -> None:
+        self.keys = keys
+        self.made = made
+        self._discovery: Discovery | None = None
+        self._known = made
 
     def known(self) -> BrowserEndpoints:
         """The endpoints of the last document, without waiting; before the first one, those that were made."""
         discovery = self.keys.known_discovery
-        return self.made if discovery is None else self._of(discovery)
+        # Each challenge has one of them, so they are worked out once for a document.
+        if discovery is not None and discovery is not self._discovery:
+            self._discovery, self._known = discovery, self._of(discovery)
+        return self._known
 
     async def get(self) -> BrowserEndpoints:
         """The same, but the first document is fetched if there is none yet. A failure is no error."""
