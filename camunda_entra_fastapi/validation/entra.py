@@ -121,8 +121,8 @@ def missing_identity(claims: Claims, *, has_customers: bool = False) -> tuple[st
 
     Without them all users would be the same one (Learn: secure applications and APIs by validating claims).
     Customers' tenants (B2C, External ID) need not issue them; there ``sub`` identifies a user. B2C's tokens
-    name their policy, also where its host has a domain of its own (Learn: tokens in Azure AD B2C). External ID's
-    do not; ``has_customers`` says it there.
+    name their policy, also where its host has a domain of its own (Learn: tokens in Azure AD B2C).
+    External ID's do not; ``has_customers`` says it there.
     """
     policy = claims.get("tfp") or claims.get("acr")
     if (
