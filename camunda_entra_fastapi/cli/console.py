@@ -57,6 +57,9 @@ def print_finding(console: Console, finding: Finding) -> None:
     if finding.remedy:
         arrow = "->" if plain else "\u2192"
         print_wrapped(console, f"{arrow} {finding.remedy}", "bold" if wrong else "", indent)
+    if finding.remedy and finding.helm:
+        print_wrapped(console, f"{finding.setting}; Helm: {finding.helm}", "dim", indent)
+        print_line(console, f"{' ' * indent}{finding.documentation}", "dim")
 
 
 def print_members(console: Console, title: str, members: Mapping[str, Any]) -> None:

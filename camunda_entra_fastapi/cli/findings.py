@@ -34,6 +34,8 @@ class Finding:
         actual: What it is.
         trace: The IDs by which Entra's logs and Microsoft's support find it.
         setting: The variable that is wrong, where it is one.
+        helm: The Helm value of a Camunda component that says the same.
+        documentation: The page that tells more.
         seconds: How long the check took, where that says something.
     """
 
@@ -46,6 +48,8 @@ class Finding:
     actual: str = ""
     trace: str = ""
     setting: str = ""
+    helm: str = ""
+    documentation: str = ""
     seconds: float | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -60,6 +64,8 @@ class Finding:
             "actual": self.actual,
             "trace": self.trace,
             "setting": self.setting,
+            "helm": self.helm,
+            "documentation": self.documentation,
             "seconds": None if self.seconds is None else round(self.seconds, 3),
         }
         return {name: value for name, value in members.items() if value not in ("", None)}

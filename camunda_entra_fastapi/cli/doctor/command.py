@@ -3,13 +3,17 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
 
 from camunda_entra_fastapi.cli.console import print_finding, print_line
+from camunda_entra_fastapi.cli.doctor.component import ComponentName, Configuration
+from camunda_entra_fastapi.cli.doctor.component_run import run_component, take_variables
 from camunda_entra_fastapi.cli.doctor.redirects import front_channel_logout_url, redirect_uris
 from camunda_entra_fastapi.cli.doctor.runner import run_steps
 from camunda_entra_fastapi.cli.doctor.sign_in import sign_in
@@ -44,6 +48,13 @@ def doctor(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Whether --sign-in opens the browser by itself.")
     ] = True,
+    component: Annotated[
+        ComponentName | None,
+        typer.Option(
+            help="Examine the configuration of this component of Camunda's instead of a service's.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check the settings against the tenant, step by step, and tell what to change where.
@@ -63,8 +74,14 @@ def doctor(
       docker compose exec operate camunda-entra doctor --json
 
       camunda-entra doctor --env-file operate.env --sign-in
+
+      camunda-entra doctor --component orchestration --env-file camunda.env
     """
     console = Console()
+    if component is not None:
+        if with_sign_in:
+            raise typer.BadParameter("--sign-in is for services that use this package, not for --component.")
+        _examine_component(console, component, env_file, env or (), url, quiet=as_json)
     findings: list[Finding] = []
     addresses: dict[str, Any] = {}
     sign_in_page = (port, browser) if with_sign_in else None
@@ -78,7 +95,9 @@ def doctor(
         if loaded.settings is not None:
             base_url = base_url or loaded.settings.base_url or ""
             addresses = _addresses_to_register(loaded.settings, base_url)
-            findings += asyncio.run(_run_steps(console, loaded.settings, base_url, quiet=as_json))
+            findings += asyncio.run(
+                _show_all(console, partial(run_steps, loaded.settings, base_url, time.time), quiet=as_json)
+            )
             findings += _after_steps(
                 console, loaded.settings, addresses, quiet=as_json, sign_in_page=sign_in_page
             )
@@ -90,12 +109,30 @@ def doctor(
     raise typer.Exit(0 if is_ok(findings) else 1)
 
 
-async def _run_steps(
-    console: Console, settings: EntraSettings, base_url: str, *, quiet: bool
+def _examine_component(
+    console: Console, name: ComponentName, env_file: Path | None, env: Sequence[str], url: str, *, quiet: bool
+) -> NoReturn:
+    with service_environment(env_file, env):
+        base_url = _parse_base_url(url)
+        configuration = Configuration.of(name, take_variables())
+        findings = asyncio.run(
+            _show_all(console, partial(run_component, configuration, base_url, time.time), quiet=quiet)
+        )
+    if quiet:
+        members = {"ok": is_ok(findings), "findings": [each.as_json() for each in findings]}
+        typer.echo(json.dumps(members, indent=2))
+    else:
+        _print_summary(console, findings)
+    raise typer.Exit(0 if is_ok(findings) else 1)
+
+
+async def _show_all(
+    console: Console, run: Callable[[Callable[[str], object]], AsyncIterator[Finding]], *, quiet: bool
 ) -> list[Finding]:
+    """All findings, each printed as soon as it is there."""
     findings: list[Finding] = []
     with Console(stderr=True).status("") as status:
-        async for finding in run_steps(settings, base_url, time.time, status.update):
+        async for finding in run(status.update):
             findings.append(finding)
             if not quiet:
                 status.stop()

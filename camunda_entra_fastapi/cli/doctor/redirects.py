@@ -73,10 +73,11 @@ async def registered(context: DoctorContext) -> AsyncIterator[Finding]:
         return
     endpoint = context.discovery.authorization_endpoint or context.settings.authorization_url
     for redirect in redirect_uris(context.settings, context.base_url):
-        yield await _check_redirect_uri(context, endpoint, redirect)
+        yield await check_redirect_uri(context, endpoint, redirect)
 
 
-async def _check_redirect_uri(context: DoctorContext, endpoint: str, redirect: RedirectUri) -> Finding:
+async def check_redirect_uri(context: DoctorContext, endpoint: str, redirect: RedirectUri) -> Finding:
+    """Whether Entra takes the redirect URI for the context's application."""
     attempt = Attempt.begin("login", redirect.uri, "/", context.clock())
     settings = context.settings
     url = authorization_url(endpoint, settings.client_id, settings.scopes, attempt, {"prompt": "none"})
