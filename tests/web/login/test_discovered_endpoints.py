@@ -1,8 +1,8 @@
 """Where browsers are sent: to the endpoints of Entra's document, wherever they are.
 
 Two shapes are not those that issuers suggest. Learn, "Enable custom domains for Azure Active Directory B2C":
-the domain and the policy are in each endpoint, the policy in the path or as the parameter p (recorded in
-veracity/veracity-documentation, seen 2026-11). Learn, "OpenID
+the domain and the policy are in each endpoint, the policy in the path or as the parameter p (public
+repository veracity/veracity-documentation, authentication/web-native.md, 2019). Learn, "OpenID
 Connect on the Microsoft identity platform", external tenants: the document of External ID is at
 ``<name>.ciamlogin.com``, while its issuer is at ``<tenant ID>.ciamlogin.com``.
 """
