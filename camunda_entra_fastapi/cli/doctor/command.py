@@ -5,8 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -17,7 +16,7 @@ from camunda_entra_fastapi.cli.doctor.component_run import run_component, take_v
 from camunda_entra_fastapi.cli.doctor.redirects import front_channel_logout_url, redirect_uris
 from camunda_entra_fastapi.cli.doctor.runner import run_steps
 from camunda_entra_fastapi.cli.doctor.sign_in import sign_in
-from camunda_entra_fastapi.cli.environment import read_settings, service_environment
+from camunda_entra_fastapi.cli.environment import SettingsResult, read_settings, service_environment
 from camunda_entra_fastapi.cli.findings import Finding, State, is_ok
 from camunda_entra_fastapi.cli.options import EnvFileOption, EnvOption, JsonOption
 from camunda_entra_fastapi.settings import EntraSettings
@@ -78,28 +77,18 @@ def doctor(
       camunda-entra doctor --component orchestration --env-file camunda.env
     """
     console = Console()
-    if component is not None:
-        if with_sign_in:
-            raise typer.BadParameter("--sign-in is for services that use this package, not for --component.")
-        _examine_component(console, component, env_file, env or (), url, quiet=as_json)
-    findings: list[Finding] = []
-    addresses: dict[str, Any] = {}
-    sign_in_page = (port, browser) if with_sign_in else None
+    if component is not None and with_sign_in:
+        raise typer.BadParameter("--sign-in is for services that use this package, not for --component.")
     with service_environment(env_file, env or ()):
         base_url = _parse_base_url(url)
-        loaded = read_settings(dotenv=env_file is None)
-        for finding in loaded.findings:
-            findings.append(finding)
-            if not as_json:
-                print_finding(console, finding)
-        if loaded.settings is not None:
-            base_url = base_url or loaded.settings.base_url or ""
-            addresses = _addresses_to_register(loaded.settings, base_url)
-            findings += asyncio.run(
-                _show_all(console, partial(run_steps, loaded.settings, base_url, time.time), quiet=as_json)
-            )
-            findings += _after_steps(
-                console, loaded.settings, addresses, quiet=as_json, sign_in_page=sign_in_page
+        addresses: dict[str, Any] = {}
+        if component is not None:
+            findings = _examine_component(console, component, base_url, quiet=as_json)
+        else:
+            sign_in_page = (port, browser) if with_sign_in else None
+            loaded = read_settings(dotenv=env_file is None)
+            findings, addresses = _check_service(
+                console, loaded, base_url, quiet=as_json, sign_in_page=sign_in_page
             )
     if as_json:
         members = {"ok": is_ok(findings), "findings": [each.as_json() for each in findings], **addresses}
@@ -109,21 +98,36 @@ def doctor(
     raise typer.Exit(0 if is_ok(findings) else 1)
 
 
-def _examine_component(
-    console: Console, name: ComponentName, env_file: Path | None, env: Sequence[str], url: str, *, quiet: bool
-) -> NoReturn:
-    with service_environment(env_file, env):
-        base_url = _parse_base_url(url)
-        configuration = Configuration.of(name, take_variables())
-        findings = asyncio.run(
-            _show_all(console, partial(run_component, configuration, base_url, time.time), quiet=quiet)
-        )
-    if quiet:
-        members = {"ok": is_ok(findings), "findings": [each.as_json() for each in findings]}
-        typer.echo(json.dumps(members, indent=2))
-    else:
-        _print_summary(console, findings)
-    raise typer.Exit(0 if is_ok(findings) else 1)
+def _check_service(
+    console: Console,
+    loaded: SettingsResult,
+    base_url: str,
+    *,
+    quiet: bool,
+    sign_in_page: tuple[int, bool] | None,
+) -> tuple[list[Finding], dict[str, Any]]:
+    """All findings about a service that uses this package, and the addresses to register."""
+    findings = list(loaded.findings)
+    for finding in () if quiet else loaded.findings:
+        print_finding(console, finding)
+    if (settings := loaded.settings) is None:
+        return findings, {}
+    base_url = base_url or settings.base_url or ""
+    addresses = _addresses_to_register(settings, base_url)
+    findings += asyncio.run(
+        _show_all(console, partial(run_steps, settings, base_url, time.time), quiet=quiet)
+    )
+    return findings + _after_steps(
+        console, settings, addresses, quiet=quiet, sign_in_page=sign_in_page
+    ), addresses
+
+
+def _examine_component(console: Console, name: ComponentName, base_url: str, *, quiet: bool) -> list[Finding]:
+    """All findings about the configuration of a component of Camunda's."""
+    configuration = Configuration.of(name, take_variables())
+    return asyncio.run(
+        _show_all(console, partial(run_component, configuration, base_url, time.time), quiet=quiet)
+    )
 
 
 async def _show_all(

@@ -78,9 +78,9 @@ def user_info(configuration: Configuration) -> Iterator[Finding]:
             configuration,
             "user info",
             State.NOTE,
-            "8.9 asks Graph for user info with a token for the cluster, and answers 500 at /sso-callback.",
-            f"Set {variable} to false: the ID token has all claims. Mended for 8.9 by camunda/camunda#63587 "
-            "of September 2026, in releases after 8.9.19; 8.8 does not ask.",
+            "Since 8.9 Graph is asked for user info with a token for the cluster: 500 at /sso-callback.",
+            f"Set {variable} to false: the ID token has all claims. camunda/camunda#63587 of September 2026, "
+            "later than 8.9.19, mends it for 8.9; for 8.10 see camunda-security-library#557.",
             "component_user_info",
             documentation=USER_INFO,
         )

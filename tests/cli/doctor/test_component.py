@@ -193,7 +193,7 @@ def test_what_is_wrong_is_told_with_its_places(
 NOTES: list[tuple[dict[str, str | None], str, str]] = [
     ({f"{OIDC}REDIRECTURI": None}, "component_redirect", "ends in a loop"),
     ({"CAMUNDA_IDENTITY_AUDIENCE": OPERATE}, "component_audience_shared", "also that of identity"),
-    ({f"{OIDC}USERINFOENABLED": None}, "component_user_info", "answers 500 at /sso-callback"),
+    ({f"{OIDC}USERINFOENABLED": None}, "component_user_info", "500 at /sso-callback"),
     ({f"{OIDC}GROUPSCLAIM": "groups"}, "component_header", "headers of 8KB"),
     (
         {f"{OIDC}GROUPSCLAIM": "groups", "SERVER_MAX_HTTP_REQUEST_HEADER_SIZE": "16KB"},
