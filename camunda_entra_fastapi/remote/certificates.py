@@ -146,7 +146,13 @@ def _parse_pem(content: bytes, password: bytes | None) -> tuple[object, list[x50
     if match is None:
         raise ValueError("There is no private key.")
     block = match[0]
-    key = serialization.load_pem_private_key(block, password if b"ENCRYPTED" in block else None)
+    if b"ENCRYPTED" not in block:
+        return serialization.load_pem_private_key(block, None), x509.load_pem_x509_certificates(content)
+    try:
+        key = serialization.load_pem_private_key(block, password)
+    except ValueError as error:
+        # One wrong password in 256 deciphers to something with right padding; the error is about that then.
+        raise ValueError("The password does not open it.") from error
     return key, x509.load_pem_x509_certificates(content)
 
 

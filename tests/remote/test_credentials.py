@@ -226,6 +226,11 @@ def test_a_certificate_that_expired_is_told_at_start(
     assert "The client certificate expired on" in caplog.text
 
 
+NONSENSE: Final = (
+    b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+    + base64.b64encode(b"no key, as one wrong password in 256 has it")
+    + b"\n-----END ENCRYPTED PRIVATE KEY-----\n"
+)
 WRONG: Final[dict[str, tuple[bytes | None, str | None, str]]] = {
     "no file": (None, None, "which cannot be read: FileNotFoundError"),
     "rubbish": (b"rubbish", None, "which is not in PEM with the certificate and its private key"),
@@ -243,6 +248,11 @@ WRONG: Final[dict[str, tuple[bytes | None, str | None, str]]] = {
     ),
     "PEM, wrong password": (
         CERTIFIED.pem + CERTIFIED.key_pem(PASSWORD),
+        "x",
+        "CERTIFICATE_PASSWORD does not open",
+    ),
+    "PEM, deciphered to nonsense": (
+        CERTIFIED.pem + NONSENSE,
         "x",
         "CERTIFICATE_PASSWORD does not open",
     ),
