@@ -16,6 +16,7 @@ from camunda_entra_fastapi.errors import (
 )
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, is_consent, trouble_of
 from camunda_entra_fastapi.remote.credentials import Client
+from camunda_entra_fastapi.remote.discovery import Discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code, redeem_refresh_token
@@ -75,10 +76,7 @@ class Exchange:
         Raises:
             EntraUnavailable: Entra was never reached, or has no such endpoint.
         """
-        try:
-            endpoint = (await self.keys.discovery()).authorization_endpoint
-        except FetchFailed as failure:
-            raise entra_unavailable(failure) from None
+        endpoint = (await self._discovery()).authorization_endpoint
         if endpoint is None:
             raise entra_unavailable(FetchFailed("Entra's discovery document has no authorization_endpoint."))
         return endpoint
@@ -89,8 +87,11 @@ class Exchange:
         Raises:
             EntraUnavailable: Entra was never reached.
         """
+        return (await self._discovery()).names_issuer_in_responses
+
+    async def _discovery(self) -> Discovery:
         try:
-            return (await self.keys.discovery()).names_issuer_in_responses
+            return await self.keys.discovery()
         except FetchFailed as failure:
             raise entra_unavailable(failure) from None
 

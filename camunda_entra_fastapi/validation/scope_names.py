@@ -12,6 +12,9 @@ from typing import Final
 OPENID_SCOPES: Final = ("openid", "profile", "email", "offline_access")
 """They ask for an ID token, what is in it, and a refresh token (OpenID Connect Core 1.0, 5.4 and 11)."""
 
+_MAX_CACHED_CHARACTERS: Final = 256
+"""Longer scopes come from no code, but from a query, and are looked at each time: the cache stays small."""
+
 # Characters such as the slash may be part of a name, so that only what begins as an API's identifier does
 # (Learn: application manifest, identifierUris) makes a name a full one.
 _FULL_NAME: Final = re.compile(
@@ -26,7 +29,8 @@ def check_scope_names(scopes: Iterable[str]) -> None:
         ValueError: One never can; the message says which name to write.
     """
     for scope in scopes:
-        if remedy := _remedy_for(scope):
+        find_remedy = _remedy_for if len(scope) <= _MAX_CACHED_CHARACTERS else _remedy_for.__wrapped__
+        if remedy := find_remedy(scope):
             raise ValueError(f"The scope {scope[:200]!r} is in no token, so nobody would have it. {remedy}")
 
 
@@ -39,7 +43,7 @@ def _remedy_for(scope: str) -> str:
             "write a scope that this API exposes, for example 'access_as_user'."
         )
     if len(names := scope.split()) != 1:
-        return f"Write each name by itself: {names or ['access_as_user']!r}."
+        return f"Write each name by itself: {[name[:40] for name in names[:10]] or ['access_as_user']}."
     short = scope.rpartition("/")[2] if _FULL_NAME.fullmatch(scope) else scope
     if short in ("", ".default") or short.startswith("."):
         return (

@@ -2,6 +2,7 @@
 
 import pytest
 
+from camunda_entra_fastapi.validation import scope_names
 from camunda_entra_fastapi.validation.scope_names import check_scope_names
 
 API = "aaaaaaaa-1111-4222-8333-444444444444"
@@ -57,3 +58,13 @@ def test_what_no_token_can_have_is_refused(scope: str, told: str) -> None:
 def test_every_name_that_an_api_can_expose_is_accepted(scope: str) -> None:
     """Slashes and colons may be part of one (Learn, app manifest: ``oauth2PermissionScopes``)."""
     check_scope_names([scope])
+
+
+@pytest.mark.parametrize("scope", ["a" * 100 + " ", "api://x/" + "n" * 100])
+def test_whatever_a_query_holds_is_cut_to_size(scope: str) -> None:
+    """A long scope is judged as a short one is, and costs neither room in the cache nor in the message."""
+    before = scope_names._remedy_for.cache_info().currsize
+    with pytest.raises(ValueError, match="is in no token") as refused:
+        check_scope_names([scope * 500])
+    assert len(str(refused.value)) < 1000
+    assert scope_names._remedy_for.cache_info().currsize == before
