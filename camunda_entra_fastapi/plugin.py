@@ -15,14 +15,7 @@ from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.web import openapi
 from camunda_entra_fastapi.web.bearer import EntraBearer
-from camunda_entra_fastapi.web.current_user import (
-    BrowserLogin,
-    CurrentUser,
-    UserDependency,
-    access_token_of,
-    require,
-    require_any,
-)
+from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser, access_token_of
 from camunda_entra_fastapi.web.exception_handlers import add_exception_handlers
 from camunda_entra_fastapi.web.forward_auth import ForwardAuth, VerifyOptions
 from camunda_entra_fastapi.web.health import Health
@@ -30,6 +23,7 @@ from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.login.docs_token import DocsTokenEndpoint
 from camunda_entra_fastapi.web.login.mount import LoginMount
 from camunda_entra_fastapi.web.login.router import LoginRoutes
+from camunda_entra_fastapi.web.permission_guard import UserDependency, require, require_any
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.route_scopes import check_route_scopes
 from camunda_entra_fastapi.web.sessions import SessionCookieMiddleware

@@ -1,17 +1,19 @@
 """Validates tokens: from a token's text to verified claims. Every token goes this one way."""
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from camunda_entra_fastapi.errors import EntraError, InvalidToken
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.telemetry import cache_hits, validation_seconds, validations
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.validation.compact import UnverifiedToken, parse
+from camunda_entra_fastapi.validation.compact import MAX_TOKEN_BYTES, UnverifiedToken, parse
 from camunda_entra_fastapi.validation.id_token import verify_id_token
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey
 from camunda_entra_fastapi.validation.policy import Policy
 from camunda_entra_fastapi.validation.token_cache import TokenCache
 from camunda_entra_fastapi.validation.verifier import verify_access_token
+
+_MAX_CREDENTIALS_BYTES: Final = len(b"Bearer ") + MAX_TOKEN_BYTES
 
 
 class Clock(Protocol):
@@ -50,7 +52,9 @@ class TokenValidator:
     def cached(self, credentials: bytes) -> EntraUser | None:
         """The user of exactly these credentials, if validated before and still valid; else None."""
         keys = self._current_keys()
-        user = None if keys is None else self._cache.get(credentials, keys, self._time())
+        if keys is None or len(credentials) > _MAX_CREDENTIALS_BYTES:  # to look it up is to read all of it
+            return None
+        user = self._cache.get(credentials, keys, self._time())
         if user is not None:
             cache_hits.count += 1
         return user
@@ -60,7 +64,8 @@ class TokenValidator:
 
         Args:
             token: The access token.
-            credentials: The Authorization header with the token in it.
+            credentials: The Authorization header with the token in it, in the usual spelling: ``Bearer``,
+                one blank, the token. The cache is bounded in bytes by that, too.
 
         Raises:
             InvalidToken: This API does not accept the token.

@@ -147,6 +147,11 @@ class RefreshedValue(Generic[T]):
         self._fruitless += 1
         return await self._check(self._loads.start(self._name, self._run), found)
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether there is nothing to wait for: no load is in progress, and none may be forced now."""
+        return self._loads.in_progress(self._name) is None and not self._may_force()
+
     def _may_force(self) -> bool:
         now = self._monotonic()
         if len(self._forced) == FORCED_LOADS and now - self._forced[0] < FORCED_WINDOW:

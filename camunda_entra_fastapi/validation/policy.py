@@ -37,9 +37,14 @@ class Policy:
 
     multi_tenant: bool = field(init=False)
     """Whether the issuer stands for several tenants."""
+    only_v2_issuer: str | None = field(init=False)
+    """The issuer where it stands for one tenant, and no v1.0 token can have it; else None."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multi_tenant", TENANT_PLACEHOLDER in self.issuer)
+        v1_start = self.v1_issuer and self.v1_issuer.partition(TENANT_PLACEHOLDER)[0]
+        is_only = not (self.multi_tenant or (v1_start and self.issuer.startswith(v1_start)))
+        object.__setattr__(self, "only_v2_issuer", self.issuer if is_only else None)
 
     def for_own_sign_ins(self) -> "Policy":
         """The policy for access tokens that this service itself requests when people sign in.

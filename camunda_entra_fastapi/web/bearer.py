@@ -16,9 +16,15 @@ from camunda_entra_fastapi.sign_in.endpoints import Endpoints
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
 from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.permissions import Permissions
 
+_AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
+"""Key of the scope: a scheme of this request and its user, for others that depend on the scheme."""
+_USUAL_SCHEME: Final = b"Bearer "
+_SCHEMES: Final = (b"bearer ", b"bearer")
+"""In small letters; the second one is a header that ends there."""
 _CONTROL_CHARACTERS: Final = bytes(range(0x20)) + b"\x7f"
 
 
@@ -97,18 +103,24 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             HTTPException: The request is refused; for WebSockets WebSocketException where the server
                 cannot send a response.
         """
+        scope = request.scope
         try:
-            credentials = read_credentials(request)
-            user = self.cached(request, credentials)
-            if user is None:
-                user = await self._authenticate(request, credentials)
+            known = scope.get(_AUTHENTICATED)
+            if known is not None and known[0] is self:
+                user: EntraUser | None = known[1]
+            else:
+                credentials = read_credentials(request)
+                user = self.cached(request, credentials)
+                if user is None:
+                    user = await self._authenticate(request, credentials)
+                scope[_AUTHENTICATED] = (self, user)
             if user is None and self.auto_error:
                 raise CredentialsMissing
             if user is not None and security_scopes.scopes:
                 Permissions(scopes=tuple(security_scopes.scopes)).check(user)
         except EntraError as error:
             raise self.refuse(error, request) from None
-        request.scope.setdefault("state", {})["user"] = user
+        scope.setdefault("state", {})["user"] = user
         return user
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
@@ -119,8 +131,9 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
     def log(self, error: EntraError) -> None:
         """Log one line for whoever runs this service."""
         level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
-        remedy = f" Remedy: {REMEDIES[error.code]}" if error.code in REMEDIES else ""
-        logger.log(level, "Request refused: %s: %s%s", error.code, error.message, remedy)
+        if logger.isEnabledFor(level):
+            remedy = f" Remedy: {REMEDIES[error.code]}" if error.code in REMEDIES else ""
+            logger.log(level, "Request refused: %s: %s%s", error.code, error.message, remedy)
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:
         """The bearer token as the client sent it; None without one (RFC 6750, 2.1).
@@ -150,10 +163,18 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         token = parse_bearer_token(credentials) if credentials else None
         if token is None or credentials is None:
             return await self.authenticate_without_token(request)
+        validator = self.authentication.validator
+        if len(credentials) != len(token) + len(_USUAL_SCHEME) or not credentials.startswith(_USUAL_SCHEME):
+            # Clients may write the scheme in small letters, and several blanks (RFC 9110, 11.1 and 11.4).
+            # One token has one place in the cache, however it is spelled.
+            credentials = _USUAL_SCHEME + token
+            if (user := validator.cached(credentials)) is not None:
+                return user
         try:
-            return await self.authentication.validator.validate(token, credentials)
-        except InvalidToken:
-            refuse_control_characters(token)  # checked here, as no valid token has any
+            return await validator.validate(token, credentials)
+        except InvalidToken as error:
+            if error.code in CODES_OF_UNREADABLE_TOKENS:  # checked here, as no other token has any
+                refuse_control_characters(token)
             raise
 
     async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
@@ -185,11 +206,10 @@ def parse_bearer_token(credentials: bytes) -> bytes | None:
         InvalidRequest: They are of another scheme, and hold control characters.
         InvalidToken: They say Bearer, and no token follows.
     """
-    scheme, _, token = credentials.partition(b" ")
-    if scheme.lower() != b"bearer":
+    if credentials[: len(_USUAL_SCHEME)].lower() not in _SCHEMES:
         refuse_control_characters(credentials)
         return None
-    token = token.strip(b" ")
+    token = credentials[len(_USUAL_SCHEME) :].strip(b" ")
     if not token:
         raise InvalidToken("token_malformed", "The Authorization header says Bearer, but no token follows.")
     return token

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from fastapi import HTTPException, WebSocketException
@@ -63,6 +64,34 @@ class ErrorResponse:
     headers: dict[str, str]
 
 
+class RefusedRequest(HTTPException):
+    """The exception for a refused request, which makes its response when that is read.
+
+    Args:
+        challenger: Makes the response.
+        error: Why the request is refused.
+    """
+
+    def __init__(self, challenger: "Challenger", error: EntraError) -> None:
+        self.status_code = _status_of(error)[0]
+        self._challenger = challenger
+        self._error = error
+
+    @cached_property
+    def _response(self) -> ErrorResponse:
+        return self._challenger.error_response(self._error)
+
+    @cached_property
+    def detail(self) -> dict[str, Any]:  # type: ignore[override]  # made on first access
+        """The body's ``detail``."""
+        return self._response.detail
+
+    @cached_property
+    def headers(self) -> dict[str, str]:  # type: ignore[override]  # made on first access
+        """The headers, among them the challenge."""
+        return self._response.headers
+
+
 @dataclass(frozen=True, slots=True)
 class Challenger:
     """Turns errors into responses. Its fields tell clients where tokens for this API come from.
@@ -84,12 +113,11 @@ class Challenger:
         denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
         if connection.scope["type"] == "websocket" and not denial:
             return WebSocketException(POLICY_VIOLATION, error.code)
-        error_response = self.error_response(error)
-        return HTTPException(error_response.status, error_response.detail, error_response.headers)
+        return RefusedRequest(self, error)
 
     def error_response(self, error: EntraError) -> ErrorResponse:
         """The response for the error."""
-        status, name = _STATUS_OF_CODE.get(error.code) or _STATUS[type(error)]
+        status, name = _status_of(error)
         detail: dict[str, Any] = {"error": name, "code": error.code, "message": error.message}
         if isinstance(error, SignInFailed | EntraUnavailable) and error.refusal is not None:
             said = {name: value for name, value in asdict(error.refusal).items() if value is not None}
@@ -118,6 +146,11 @@ class Challenger:
             parameters["claims"] = _encode_claims(error.claims)
         quoted = (f'{key}="{_printable(value)}"' for key, value in parameters.items() if value)
         return f"{self.scheme} {', '.join(quoted)}"
+
+
+def _status_of(error: EntraError) -> tuple[int, str]:
+    """The status, and the error's name in the protocol."""
+    return _STATUS_OF_CODE.get(error.code) or _STATUS[type(error)]
 
 
 def _printable(value: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 
 from fastapi import HTTPException, Security
@@ -12,19 +12,11 @@ from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, Entra
 from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, digest_of_claims, encode_claims
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer, SecurityScheme
-from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.permissions import PermissionCheck
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
 from camunda_entra_fastapi.web.sessions import Sessions
 
-UserDependency = Callable[..., Awaitable[EntraUser]]
 GroupLookup = Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]
-
-
-class PermissionCheck(Protocol):
-    """A check whether the user has permissions."""
-
-    def __call__(self, user: EntraUser, *, groups_complete: bool = False) -> None:
-        """Raise ``AccessDenied`` or another ``EntraError`` for a user who has not."""
 
 
 _SEE_OTHER: Final = 303
@@ -129,6 +121,7 @@ class CurrentUser(EntraBearer):
         """As for bearer tokens; but a navigation is redirected to sign in, or to sign in again."""
         if (
             self.browser_login is not None
+            and isinstance(error, CredentialsMissing | InsufficientClaims)
             and request.scope["type"] == "http"
             and is_navigation(request.headers)
         ):
@@ -155,29 +148,3 @@ def access_token_of(current_user: CurrentUser) -> Callable[..., Awaitable[str]]:
             raise current_user.refuse(error, request) from None
 
     return access_token
-
-
-def require(current_user: CurrentUser, permissions: Permissions) -> UserDependency:
-    """A dependency that gives the current user, who must have all of the permissions."""
-    return _permission_dependency(current_user, permissions.check, permissions)
-
-
-def require_any(current_user: CurrentUser, permissions: Permissions) -> UserDependency:
-    """A dependency that gives the current user, who must have at least one of the permissions."""
-    return _permission_dependency(current_user, permissions.check_any, Permissions())
-
-
-def _permission_dependency(
-    current_user: CurrentUser, check: PermissionCheck, documented: Permissions
-) -> UserDependency:
-    # It depends on current_user, so that overriding current_user in tests is enough.
-    async def authorized_user(
-        request: HTTPConnection,
-        user: Annotated[EntraUser, Security(current_user, scopes=list(documented.scopes))],
-    ) -> EntraUser:
-        try:
-            return await current_user.authorize(request, user, check)
-        except EntraError as error:
-            raise current_user.refuse(error, request) from None
-
-    return authorized_user

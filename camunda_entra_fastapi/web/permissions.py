@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from camunda_entra_fastapi.errors import AccessDenied, InsufficientClaims, quoted
 from camunda_entra_fastapi.user import EntraUser
@@ -11,6 +11,13 @@ from camunda_entra_fastapi.validation.entra import has_group_overage, texts_of
 from camunda_entra_fastapi.validation.scope_names import check_scope_names
 
 _CONTEXT: Final = re.compile("c[1-9][0-9]?")
+
+
+class PermissionCheck(Protocol):
+    """A check whether the user has permissions."""
+
+    def __call__(self, user: EntraUser, *, groups_complete: bool = False) -> None:
+        """Raise ``AccessDenied`` or another ``EntraError`` for a user who has not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from camunda_entra_fastapi.validation.scope_names import check_scope_names
 from camunda_entra_fastapi.web.bearer import EntraBearer
+from camunda_entra_fastapi.web.permission_guard import PermissionGuard
 
 
 def check_route_scopes(app: object) -> None:
@@ -39,7 +40,7 @@ def _routes_of(app: object) -> Iterator[object]:
 def _scopes_of(dependant: object, inherited: tuple[str, ...]) -> Iterator[str]:
     """The scopes that reach one of our dependencies: its own, and those of whatever depends on it."""
     scopes = (*inherited, *(getattr(dependant, "own_oauth_scopes", None) or ()))
-    if isinstance(getattr(dependant, "call", None), EntraBearer):
+    if isinstance(getattr(dependant, "call", None), EntraBearer | PermissionGuard):
         yield from scopes
     for needed in getattr(dependant, "dependencies", None) or ():
         yield from _scopes_of(needed, scopes)

@@ -38,9 +38,10 @@ FLOORS: dict[str, list[set[str]]] = {
     "web": [
         {"__init__", "challenges", "identity_headers", "permissions", "public_url", "signed_identity"},
         {"bearer", "cookies", "exception_handlers", "gateway_identity", "same_origin"},
-        {"health", "openapi", "route_scopes", "sessions"},
+        {"health", "openapi", "sessions"},
         {"current_user"},
-        {"forward_auth", "login"},
+        {"forward_auth", "login", "permission_guard"},
+        {"route_scopes"},
     ],
     "testing": [
         {"directory", "pages"},

@@ -8,6 +8,7 @@ import pytest
 from camunda_entra_fastapi.errors import AccessDenied, InvalidToken
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.entra import (
+    check_issuer,
     has_group_overage,
     is_guest,
     is_tenant_id,
@@ -594,3 +595,14 @@ def test_token_for_us_and_others_is_for_us(audience: list[str]) -> None:
     assert verify_claims(user_claims(aud=audience))
     only_graph = replace(POLICY, audiences=frozenset({"https://graph.microsoft.com"}))
     assert refusal(user_claims(aud=audience), only_graph)[0] == "graph_token"
+
+
+@pytest.mark.parametrize("tenant", [TENANT, None])
+def test_a_v1_issuer_in_place_of_the_expected_one_is_still_v1(tenant: str | None) -> None:
+    """Which issuer a service expects makes no v1.0 token another (Learn: access tokens, versions)."""
+    issuer = v1_issuer_of(ISSUER, TENANT)
+    assert issuer is not None
+    policy = replace(POLICY, issuer=issuer, v1_issuer=v1_issuer_of(ISSUER, tenant), tenant=tenant)
+    with pytest.raises(InvalidToken) as refused:
+        check_issuer({"iss": issuer, "tid": TENANT}, policy, None)
+    assert refused.value.code == "v1_token"

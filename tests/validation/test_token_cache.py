@@ -95,3 +95,11 @@ def test_tokens_leave_also_when_the_new_set_is_seen_first_by_caching() -> None:
     cache.put(b"b", "B", rotated.by_id["second-key"], rotated, NOW + 10)
     assert len(cache) == 1
     assert cache.get(b"b", rotated, NOW) == "B"
+
+
+def test_tokens_that_end_alike_are_two() -> None:
+    """The end finds an entry, and the whole token decides: another one with that end is not in the cache."""
+    end = "e" * 64
+    cache = filled(10, f"one.{end}")
+    assert cache.get(f"two.{end}".encode(), KEYS, NOW) is None
+    assert cache.get(f"one.{end}".encode(), KEYS, NOW) == f"ONE.{end.upper()}"

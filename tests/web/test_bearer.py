@@ -5,17 +5,21 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
 from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
+from camunda_entra_fastapi.validation.keys import SigningKey
 from tests.conftest import FakeClock
+from tests.tokens import part
 from tests.web.conftest import bearer
 
 
@@ -130,6 +134,78 @@ async def test_a_token_of_a_megabyte_is_refused(entra: CamundaEntra) -> None:
     with pytest.raises(Exception, match="larger than 16384 bytes") as refusal:
         await entra.current_user(_request(b"Bearer " + b"a" * 1_000_000), SecurityScopes())
     assert getattr(refusal.value, "status_code", None) == 401
+
+
+SPELLINGS = ("Bearer {}", "bearer {}", "BEARER {}", "Bearer  {}", "Bearer {}  ", "bearer {blanks}{}")
+
+
+def test_a_token_has_one_place_in_the_cache_however_it_is_spelled(
+    client: TestClient, entra: CamundaEntra, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9110, 11.4 allows several blanks: they are answered, and fill no memory (CWE-770)."""
+    verified = []
+    verifies = SigningKey.verifies
+    monkeypatch.setattr(SigningKey, "verifies", lambda *args: verified.append(1) or verifies(*args))
+    token = emulator.token()
+    for spelling in (*SPELLINGS, *SPELLINGS):
+        header = spelling.format(token, blanks=" " * 50_000)
+        assert client.get("/me", headers={"Authorization": header}).status_code == 200
+    assert len(verified) == 1
+    (entry,) = entra.current_user.authentication.validator._cache._entries.values()
+    assert entry[0] == f"Bearer {token}".encode()
+
+
+@pytest.mark.parametrize("code", sorted(CODES_OF_UNREADABLE_TOKENS))
+def test_control_characters_come_before_any_fault_of_the_header(
+    client: TestClient, emulator: EntraEmulator, code: str
+) -> None:
+    """A payload that was not decoded yet may hold line breaks; whoever sends them is told that first."""
+    header = {
+        "token_malformed": {"alg": "RS256", "kid": 1},
+        "token_encrypted": {"alg": "RSA-OAEP", "enc": "A256GCM"},
+        "algorithm_not_allowed": {"alg": "none"},
+        "header_not_allowed": {"alg": "RS256", "kid": "k", "jku": "https://example.com"},
+        "key_missing": {"alg": "RS256"},
+    }[code]
+    _, payload, signature = emulator.token().split(".")
+    answer = client.get("/me", headers=bearer(f"{part(header)}.{payload}.{signature}"))
+    assert answer.json()["detail"]["code"] == code
+    answer = client.get("/me", headers=bearer(f"{part(header)}.{payload}\t.{signature}"))
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (400, "authorization_malformed")
+
+
+def test_an_applications_own_handler_may_change_a_refusal(app: FastAPI) -> None:
+    """The exception is an ``HTTPException`` to everybody who reads, words or prints it."""
+    seen = []
+
+    @app.exception_handler(HTTPException)
+    async def add_a_header(_: Request, error: HTTPException) -> Response:
+        seen.append((str(error), repr(error), error.detail))
+        error.headers = {**(error.headers or {}), "X-Mine": "1"}
+        error.detail = "closed"
+        return JSONResponse(error.detail, error.status_code, error.headers)
+
+    with TestClient(app) as client:
+        answer = client.get("/me")
+    assert (answer.status_code, answer.json(), answer.headers["X-Mine"]) == (401, "closed", "1")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer realm=")
+    text, printed, detail = seen[0]
+    assert text == f"401: {detail}"
+    assert printed == f"RefusedRequest(status_code=401, detail={detail!r})"
+
+
+def test_nothing_is_worded_for_a_logger_that_does_not_listen(
+    client: TestClient, caplog: pytest.LogCaptureFixture, emulator: EntraEmulator
+) -> None:
+    """A service that logs warnings alone has no line for a refusal; one that logs all has the remedy."""
+    expired = bearer(emulator.token(lifetime=-3600))
+    with caplog.at_level(logging.WARNING, "camunda_entra_fastapi"):
+        client.get("/me", headers=expired)
+    assert not caplog.records
+    with caplog.at_level(logging.INFO, "camunda_entra_fastapi"):
+        client.get("/me", headers=expired)
+    assert "token_expired" in caplog.text
+    assert "Remedy: " in caplog.text
 
 
 async def test_it_stands_where_fastapi_azure_auth_stood(entra: CamundaEntra, emulator: EntraEmulator) -> None:
