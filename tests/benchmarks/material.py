@@ -40,7 +40,7 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The key, and tokens of each kind: good, expired, with another's signature, and no tokens at all."""
+    """The key, and tokens of each kind: good ones, and those that are refused for one reason each."""
 
     public_jwk: dict[str, Any]
     public_key: RSAPublicKey
@@ -48,6 +48,8 @@ class Material:
     expired: tuple[str, ...]
     forged: tuple[str, ...]
     garbage: tuple[str, ...]
+    too_large: tuple[str, ...]
+    of_unknown_keys: tuple[str, ...]
 
 
 def mint(count: int) -> Material:
@@ -65,6 +67,8 @@ def mint(count: int) -> Material:
         expired=tuple(_sign(_claims(chance, pool, issued=now - 3 * HOUR)) for _ in range(few)),
         forged=tuple(_exchange_signature(good[turn], good[turn - 1]) for turn in range(few)),
         garbage=tuple(_scramble(chance, good[turn]) for turn in range(few)),
+        too_large=tuple(good[turn] + "A" * 16 * 1024 for turn in range(few)),
+        of_unknown_keys=tuple(_with_unknown_key(chance, good[turn]) for turn in range(few)),
     )
 
 
@@ -113,6 +117,11 @@ def _claims(chance: random.Random, pool: list[str], *, issued: int) -> dict[str,
 
 def _exchange_signature(token: str, other: str) -> str:
     return f"{token.rpartition('.')[0]}.{other.rpartition('.')[2]}"
+
+
+def _with_unknown_key(chance: random.Random, token: str) -> str:
+    header = {"typ": "JWT", "alg": "RS256", "kid": _opaque(chance, 20)}
+    return f"{part(_compact(header))}.{token.partition('.')[2]}"
 
 
 def _scramble(chance: random.Random, token: str) -> str:

@@ -114,9 +114,7 @@ async def measure(contenders: Sequence[Contender], *, rounds: int, warm_up: int 
         gc.collect()
         for index in chance.sample(range(len(contenders)), len(contenders)):
             contender = contenders[index]
-            # Off the clock, so that nobody pays for what a neighbour drove out of the processor's caches.
-            await (await contender.prepare(_RUN_IN))()
-            used, passed = await _time(await contender.prepare(contender.batch))
+            used, passed = await measure_once(contender)
             if turn >= warm_up:
                 processor[index].append(used / contender.batch / 1000)
                 wall[index].append(passed / contender.batch / 1000)
@@ -129,6 +127,13 @@ async def measure(contenders: Sequence[Contender], *, rounds: int, warm_up: int 
         ratios = [one / base for one, base in zip(mine, floor, strict=True)]
         rows.append(row_of(contender.name, figures, ratios, contender.goal))
     return rows
+
+
+async def measure_once(contender: Contender) -> tuple[int, int]:
+    """Processor time and wall time of one batch, in nanoseconds."""
+    # Off the clock, so that nobody pays for what a neighbour drove out of the processor's caches.
+    await (await contender.prepare(_RUN_IN))()
+    return await _time(await contender.prepare(contender.batch))
 
 
 async def _time(work: Work) -> tuple[int, int]:

@@ -33,6 +33,10 @@ async def ours(material: Material) -> list[Contender]:
         await _refused(material, material.garbage, "garbage", "token_malformed", LARGE_BATCH),
         await _refused(material, material.expired, "expired", "token_expired", BATCH),
         await _refused(material, material.forged, "wrong signature", "signature_invalid", BATCH),
+        await _refused(material, material.too_large, "over 16 KiB", "token_too_large", LARGE_BATCH),
+        await _refused(
+            material, material.of_unknown_keys, "unknown key, fetches used up", "key_unknown", LARGE_BATCH
+        ),
     ]
 
 

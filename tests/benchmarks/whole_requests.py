@@ -23,6 +23,7 @@ from tests.sessions.conftest import RedisServer
 
 BATCH: Final = 100
 STORES: Final = ("cookie", "memory", "redis")
+ROLE: Final = "Operate.Admin"
 NOBODY: Final = "a dependency that does nothing"
 
 Headers = list[tuple[bytes, bytes]]
@@ -31,10 +32,11 @@ Headers = list[tuple[bytes, bytes]]
 async def whole_requests(stack: AsyncExitStack, *, stores: Sequence[str] = STORES) -> list[Contender]:
     """All rows, people signed in; the first one is the floor."""
     emulator = EntraEmulator()
-    token: Headers = [(b"authorization", f"Bearer {emulator.token()}".encode())]
+    token: Headers = [(b"authorization", f"Bearer {emulator.token(roles=[ROLE])}".encode())]
     rows = [
         await _row(NOBODY, _app(_nobody), token),
         await _row("ours, bearer token seen before", _installed(_entra(emulator, "cookie")), token),
+        await _row("ours, role required, token seen before", _with_role(_entra(emulator, "cookie")), token),
     ]
     for store in stores:
         url = stack.enter_context(_redis()) if store == "redis" else store
@@ -60,6 +62,12 @@ def _entra(emulator: EntraEmulator, store: str) -> CamundaEntra:
 def _installed(entra: CamundaEntra) -> FastAPI:
     """The routes come first: those that signing in adds would tax each request with a look at them."""
     app = _app(entra.current_user)
+    entra.install(app)
+    return app
+
+
+def _with_role(entra: CamundaEntra) -> FastAPI:
+    app = _app(entra.require(roles=[ROLE]))
     entra.install(app)
     return app
 
