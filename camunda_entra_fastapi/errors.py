@@ -94,6 +94,9 @@ class EntraError(Exception):
     and may change.
     """
 
+    remedy: str = ""
+    """For whoever runs the service, where neither the code (see ``remedies``) nor the message decides it."""
+
     def __init__(self, code: str, message: str) -> None:
         assert code in CODES, f"{code} is not in errors.CODES"  # noqa: S101 - guards ourselves
         super().__init__(message)

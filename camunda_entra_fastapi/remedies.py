@@ -15,6 +15,14 @@ _SCOPE: Final = "ask for the scope <client ID of the API>/.default, or for one t
 _NO_BEARER: Final = f"{_CLIENT}send the access_token of Entra's answer, unchanged"
 _FRESH: Final = f"{_CLIENT}get a new token; keep tokens no longer than their expires_in"
 
+PERSONAL_ACCOUNT: Final = (
+    "Sign in with a work or school account: with an issuer of /organizations, * in "
+    "CAMUNDA_ENTRA_ALLOWED_TENANTS lets in those alone. If personal accounts shall be let in, too, set "
+    "CAMUNDA_IDENTITY_ISSUER to the one with /common in place of /organizations, or list their tenant, "
+    "9188040d-6c67-4c5b-b112-36a304b66dad, together with all others."
+)
+"""For ``tenant_mismatch`` of a personal account where every organization is let in."""
+
 REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "token_too_large": f"{_APP}Token configuration, let tokens have fewer groups: choose those that are "

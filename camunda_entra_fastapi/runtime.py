@@ -30,7 +30,7 @@ from camunda_entra_fastapi.sessions.factory import create_store
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import SessionStore
 from camunda_entra_fastapi.settings import EntraSettings
-from camunda_entra_fastapi.settings.issuers import graph_resource_of
+from camunda_entra_fastapi.settings.issuers import graph_resource_of, is_for_organizations
 from camunda_entra_fastapi.sign_in.endpoints import Endpoints, made_endpoints
 from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.sign_in.flow import SignIn
@@ -212,6 +212,7 @@ def policy_of(settings: EntraSettings) -> Policy:
         v1_issuer=v1_issuer,
         accept_v1=settings.accept_v1_tokens,
         allowed_tenants=None if allow_every_tenant else frozenset(settings.allowed_tenants),
+        organizations_only=is_for_organizations(settings.issuer),
         allowed_clients=frozenset(settings.allowed_clients),
         allow_guests=settings.allow_guests,
         has_customers=is_external,

@@ -13,6 +13,7 @@ from camunda_entra_fastapi.settings.urls import refuse_credentials, refuse_unsaf
 from camunda_entra_fastapi.settings.values import EXAMPLE_TENANT, is_placeholder
 from camunda_entra_fastapi.urls import is_usable, origin_of, segments_of
 from camunda_entra_fastapi.validation.entra import is_tenant_id
+from camunda_entra_fastapi.validation.policy import PERSONAL_TENANT
 from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER as ANY_TENANT
 
 EXAMPLE_ISSUER: Final = f"https://login.microsoftonline.com/{EXAMPLE_TENANT}/v2.0"
@@ -37,8 +38,9 @@ _V1_HOSTS: Final = {
     "sts.windows.net": "login.microsoftonline.com",
     "sts.chinacloudapi.cn": "login.partner.microsoftonline.cn",
 }
-_PERSONAL_ACCOUNTS: Final = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"
-_SHARED: Final = ("/common/v2.0", "/organizations/v2.0")
+_PERSONAL_ACCOUNTS: Final = f"https://login.microsoftonline.com/{PERSONAL_TENANT}/v2.0"
+_ORGANIZATIONS: Final = "/organizations/v2.0"
+_SHARED: Final = ("/common/v2.0", _ORGANIZATIONS)
 _DOCUMENT: Final = "/.well-known/openid-configuration"
 
 _CUSTOMERS: Final = (".b2clogin.com", ".ciamlogin.com")
@@ -142,6 +144,11 @@ def read_tenant_type(value: object, issuer: str, backend_url: str) -> str:
 def is_multi_tenant(issuer: str) -> bool:
     """Whether the issuer stands for several tenants."""
     return ANY_TENANT in issuer or issuer.endswith(_SHARED)
+
+
+def is_for_organizations(issuer: str) -> bool:
+    """Whether the issuer stands for the tenants of all organizations, and not for personal accounts."""
+    return issuer.endswith(_ORGANIZATIONS)
 
 
 def tenant_of(issuer: str) -> str | None:

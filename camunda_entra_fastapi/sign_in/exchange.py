@@ -171,8 +171,7 @@ class Exchange:
         try:
             return await self.validator.validate_id_token(token, nonce=nonce, access_token=access_token)
         except InvalidToken as error:
-            if error.code == "tenant_mismatch":  # a valid token, but the settings do not let its tenant in
-                raise AccessDenied(error.code, error.message) from None
+            _refuse_tenant(error)
             raise _untrusted(error.message) from None
 
     async def _with_tokens(
@@ -207,6 +206,7 @@ class Exchange:
         try:
             access_claims = await self.validator.validate_own_access_token(access_token)
         except InvalidToken as error:
+            _refuse_tenant(error)
             # It may be for another API, which CAMUNDA_ENTRA_SCOPES names. Then it is opaque to us.
             logger.info(
                 "The access token of a sign-in is not for this service (%s: %s); "
@@ -250,6 +250,18 @@ def _check_identity(claims: Mapping[str, Any], *, has_customers: bool) -> None:
         message = f"Entra's tokens do not say who signs in: they lack {' and '.join(missing)}."
         logger.warning("%s %s", message, IDENTITY_REMEDY)
         raise SignInFailed("identity_missing", message, remedy=IDENTITY_REMEDY)
+
+
+def _refuse_tenant(error: InvalidToken) -> None:
+    """Refuse the person where the token is a good one, but the settings do not let its tenant in.
+
+    Raises:
+        AccessDenied: ``tenant_mismatch``.
+    """
+    if error.code == "tenant_mismatch":
+        denied = AccessDenied(error.code, error.message)
+        denied.remedy = error.remedy
+        raise denied from None
 
 
 def _untrusted(why: str) -> EntraUnavailable:

@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from camunda_entra_fastapi.errors import AccessDenied, InvalidToken, quoted
+from camunda_entra_fastapi.remedies import PERSONAL_ACCOUNT
 from camunda_entra_fastapi.validation.claims import audiences_of, text_of
-from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER, Policy
+from camunda_entra_fastapi.validation.policy import PERSONAL_TENANT, TENANT_PLACEHOLDER, Policy
 
 Claims = Mapping[str, Any]
 
@@ -213,13 +214,32 @@ def _tenant_of(claims: Claims, policy: Policy) -> str:
 
 def _check_tenant(tenant: str, policy: Policy) -> None:
     if policy.multi_tenant:
-        is_allowed = policy.allowed_tenants is None or tenant.lower() in policy.allowed_tenants
+        if policy.allowed_tenants is None:
+            _check_account(tenant, policy)
+            return
+        is_allowed = tenant.lower() in policy.allowed_tenants
     else:
         is_allowed = policy.tenant is None or tenant.lower() == policy.tenant
     if not is_allowed:
         raise InvalidToken(
             "tenant_mismatch", f"The token's tenant {quoted(tenant)} is not let in by this API."
         )
+
+
+def _check_account(tenant: str, policy: Policy) -> None:
+    """Refuse personal accounts where every organization is let in.
+
+    ``/organizations`` stands for work or school accounts (Learn: "OpenID Connect on the Microsoft identity
+    platform"), but whoever has a personal one can get a token for the same API by way of ``/common``.
+    """
+    if policy.organizations_only and tenant.lower() == PERSONAL_TENANT:
+        error = InvalidToken(
+            "tenant_mismatch",
+            "The token is of a personal Microsoft account; this API lets in work or school accounts only. "
+            "Sign in with one of those.",
+        )
+        error.remedy = PERSONAL_ACCOUNT
+        raise error
 
 
 def check_kind(claims: Claims, policy: Policy) -> None:

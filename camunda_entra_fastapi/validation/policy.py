@@ -5,6 +5,8 @@ from typing import Final
 
 TENANT_PLACEHOLDER: Final = "{tenantid}"
 """As Entra writes it in the issuer of its ``common`` documents (Learn: access tokens)."""
+PERSONAL_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant of all personal Microsoft accounts (Learn: ID token claims, ``tid``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Policy:
     accept_v1: bool = False
     allowed_tenants: frozenset[str] | None = field(default=frozenset())
     """Lower-case GUIDs for issuers with ``{tenantid}``; None allows every tenant."""
+    organizations_only: bool = False
+    """Whether every tenant is every organization's: personal accounts must be among ``allowed_tenants``."""
     allowed_clients: frozenset[str] = frozenset()
     """Lower-case client IDs; empty allows every client."""
     requires_permissions: bool = True

@@ -132,7 +132,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         """Log one line for whoever runs this service."""
         level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
         if logger.isEnabledFor(level):
-            remedy = f" Remedy: {REMEDIES[error.code]}" if error.code in REMEDIES else ""
+            remedy = f" Remedy: {error.remedy or REMEDIES[error.code]}" if error.code in REMEDIES else ""
             logger.log(level, "Request refused: %s: %s%s", error.code, error.message, remedy)
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:

@@ -16,9 +16,7 @@ from camunda_entra_fastapi.validation.entra import (
     texts_of,
 )
 from camunda_entra_fastapi.validation.identity import TYPE as GATEWAY_IDENTITY
-
-PERSONAL_ACCOUNTS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
-"""The tenant of all personal Microsoft accounts (Learn: ID token claims)."""
+from camunda_entra_fastapi.validation.policy import PERSONAL_TENANT
 
 _ISSUERS: Final = (
     (r"https://sts\.windows\.net/[^/]+/", "Microsoft Entra ID, version 1.0"),
@@ -56,7 +54,7 @@ def details_of(token: DecodedToken, tenant: str | None, *, has_customers: bool =
     details = [f"Its issuer is {name}." for name in [issuer_of(token)] if name]
     if token.header.get("nonce") and _is_for_graph(token):
         details.append("Its header has a nonce: only Microsoft Graph can verify such a token.")
-    if token.text("tid").lower() == PERSONAL_ACCOUNTS:
+    if token.text("tid").lower() == PERSONAL_TENANT:
         details.append("It is of a personal Microsoft account.")
     elif tenant and token.text("tid") and token.text("tid").lower() != tenant.lower():
         details.append(

@@ -221,7 +221,8 @@ class LoginRoutes:
     def _error_page(
         self, request: Request, context: LoginContext, error: EntraError, retry_url: str, root: str
     ) -> Response:
-        logger.info("Sign-in refused: %s: %s", error.code, error.message)
+        remedy = f" Remedy: {error.remedy}" if error.remedy else ""
+        logger.info("Sign-in refused: %s: %s%s", error.code, error.message, remedy)
         if isinstance(error, AccessDenied):  # the same account would be refused again
             retry_url += f"{'&' if '?' in retry_url else '?'}prompt=select_account"
         consent_url = context.sessions.public_url.url(request, self._paths.of("admin-consent"), root)
