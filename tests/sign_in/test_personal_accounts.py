@@ -77,7 +77,7 @@ async def test_by_bearer_token(
     version: int,
     path: str,
 ) -> None:
-    """Of personal accounts, ``/organizations`` lets in those whose tenant is listed; ``/common`` stays open."""
+    """``/organizations`` lets personal accounts in where their tenant is listed; ``/common`` stays open."""
     site = site_for(segment, tenants, accept_v1_tokens=True)
     token = of_tenant(site.emulator, tenant, version)
     answer = await site.browser().http.get(path, headers={"Authorization": f"Bearer {token}"})

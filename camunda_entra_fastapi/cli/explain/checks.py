@@ -191,9 +191,8 @@ class _TokenChecker:
         except (InvalidToken, AccessDenied) as error:
             self.error = self.error or error
             cause, _ = split_remedy(error.message)
-            remedy = (error.remedy or REMEDIES[error.code]).replace(
-                "<client ID of the API>", self._policy.client_id
-            )
+            remedy = error.remedy or REMEDIES[error.code]
+            remedy = remedy.replace("<client ID of the API>", self._policy.client_id)
             return Finding(name, State.WRONG, cause, remedy, error.code, expected, actual)
         return Finding(name, State.OK, _OK_MESSAGES[name], expected=expected, actual=actual)
 
