@@ -312,6 +312,13 @@ def test_the_docs_page_of_a_web_registration_cannot_ask_entra_itself(start: Star
         assert any(each.error.startswith("AADSTS9002326") for each in service.emulator.requests)
 
 
+def test_swagger_ui_has_no_use_for_refresh_tokens() -> None:
+    """Its program never names one, which is why our token URL knows codes alone."""
+    program = (npm.install() / "swagger-ui-dist" / "swagger-ui-bundle.js").read_text("utf-8")
+    assert 'grant_type:"authorization_code"' in program
+    assert "refresh_token" not in program
+
+
 def test_protected_docs_are_for_those_who_signed_in(start: Start) -> None:
     """Docs page and document are behind sign-in; who has signed in sees the operations."""
     with start(install={"protect_docs": True}) as service:

@@ -2,7 +2,11 @@
 
 Entra redeems codes of a *web* registration only with its secret (AADSTS9002326), and a page cannot keep
 one. So the page asks here: this service adds the secret and passes Entra's response on, but for trouble
-of Entra's own, which is no fault of the request.
+of Entra's own, which is no fault of the request, and for the refresh token.
+
+Refresh tokens are neither given nor taken. They would be those of a public client, to be bound to their
+sender or used once (RFC 9700, 4.14.2), as an Origin header is what any program can write. Swagger UI has no
+use for them: it asks for another code once a token has expired.
 """
 
 import re
@@ -27,15 +31,16 @@ from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.same_origin import is_same_origin
 
 MAX_FORM_BYTES: Final = 16 * 1024
-"""Bytes. A refresh token has 1 to 2 KiB."""
+"""Bytes. A code has 1 to 2 KiB."""
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 """RFC 7636, 4.1."""
+_NOT_PASSED_ON: Final = frozenset({"refresh_token", "refresh_token_expires_in"})
 _OK: Final = 200
 _HEADERS: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class DocsTokenEndpoint:
-    """Redeems codes and refresh tokens for this service's Swagger UI alone.
+    """Redeems codes for this service's Swagger UI alone.
 
     Args:
         context: Returns the login context in use.
@@ -62,7 +67,8 @@ class DocsTokenEndpoint:
         except EntraError as error:
             return _oauth_error(context, error)
         try:
-            return JSONResponse(document, status, _HEADERS)
+            content = {name: value for name, value in document.items() if name not in _NOT_PASSED_ON}
+            return JSONResponse(content, status, _HEADERS)
         except ValueError:  # a lone surrogate or an infinite number, which Python's JSON parser accepts
             unusable = FetchFailed("The token endpoint answered with something that JSON cannot hold.")
             return _oauth_error(context, entra_unavailable(unusable))
@@ -80,22 +86,17 @@ class DocsTokenEndpoint:
         form = await _read_form(request)
         if form.get("client_id", context.sign_in.client_id) != context.sign_in.client_id:
             raise _invalid_form("client_id must be this service's.")
-        match form.get("grant_type"):
-            case "authorization_code":
-                root = public_url.root_of(request, self._paths.of("token"))
-                redirect_uri = public_url.url(request, self._paths.docs_redirect, root)
-                if form.get("redirect_uri") != redirect_uri:
-                    raise _invalid_form(f"redirect_uri must be {redirect_uri}.")
-                if not _VERIFIER.fullmatch(form.get("code_verifier", "")):
-                    raise _invalid_form("code_verifier must be there: 43 to 128 characters (RFC 7636, PKCE).")
-                names = ["grant_type", "code", "redirect_uri", "code_verifier"]
-            case "refresh_token":
-                names = ["grant_type", "refresh_token"]
-            case _:
-                raise _invalid_form("grant_type must be authorization_code or refresh_token.")
-        if missing := [name for name in names if not form.get(name)]:
-            raise _invalid_form(f"{missing[0]} is missing.")
-        return {name: form[name] for name in names}
+        if form.get("grant_type") != "authorization_code":
+            raise _invalid_form("grant_type must be authorization_code; no other is offered here.")
+        root = public_url.root_of(request, self._paths.of("token"))
+        redirect_uri = public_url.url(request, self._paths.docs_redirect, root)
+        if form.get("redirect_uri") != redirect_uri:
+            raise _invalid_form(f"redirect_uri must be {redirect_uri}.")
+        if not _VERIFIER.fullmatch(form.get("code_verifier", "")):
+            raise _invalid_form("code_verifier must be there: 43 to 128 characters (RFC 7636, PKCE).")
+        if not form.get("code"):
+            raise _invalid_form("code is missing.")
+        return {name: form[name] for name in ("grant_type", "code", "redirect_uri", "code_verifier")}
 
 
 async def _read_form(request: Request) -> dict[str, str]:

@@ -47,8 +47,8 @@ async def ask(browser: Browser, headers: dict[str, str] | None = None, **form: A
     )
 
 
-async def test_swagger_ui_gets_tokens_and_renews_them(site: Site) -> None:
-    """Entra's own answer, handed through; the token opens the API."""
+async def test_swagger_ui_gets_tokens_again_and_again(site: Site) -> None:
+    """Entra's own answer, handed through; the token opens the API. Another code brings another token."""
     browser = site.browser()
     answer = await ask(browser, code=await code_for_docs(site, browser))
     tokens = answer.json()
@@ -58,10 +58,40 @@ async def test_swagger_ui_gets_tokens_and_renews_them(site: Site) -> None:
     assert SECRET not in answer.text + str(answer.headers)
     header = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert (await browser.http.get("/api", headers=header)).json()["name"] == ADA
-    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": OPERATE}
-    renewed = await browser.http.post("/auth/token", data=form, headers=OURS)
+    assert tokens.keys() == site.wire.tokens[-1].keys() - {"refresh_token"}
+    site.clock.advance(6000)
+    renewed = await ask(browser, code=await code_for_docs(site, browser))
     assert renewed.status_code == 200
     assert renewed.json()["access_token"] != tokens["access_token"]
+
+
+async def test_no_refresh_token_is_given_or_taken(site: Site) -> None:
+    """Whose Origin is whatever they write, is a public client (RFC 9700, 4.14.2): Entra is not even asked."""
+    browser = site.browser()
+    site.wire.change("/token", lambda document: document | {"refresh_token_expires_in": 86_400})
+    answer = await ask(browser, code=await code_for_docs(site, browser))
+    of_docs = site.wire.tokens[-1]["refresh_token"]
+    assert of_docs not in answer.text
+    assert not [name for name in answer.json() if "refresh" in name]
+    await browser.signed_in()
+    of_a_session = site.wire.tokens[-1]["refresh_token"]
+    asked = len(site.wire.forms)
+    for token in (of_docs, of_a_session, "1.Anonsense", ""):
+        form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": OPERATE}
+        refused = await browser.http.post("/auth/token", data=form, headers=OURS)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+        assert "grant_type must be authorization_code" in refused.json()["error_description"]
+        mixed = await ask(browser, code="", refresh_token=token)
+        assert (mixed.status_code, mixed.json()["error_description"]) == (400, "code is missing.")
+    assert len(site.wire.forms) == asked
+
+
+async def test_a_refresh_token_beside_a_code_is_not_passed_on(site: Site) -> None:
+    """Of the form, Entra gets what belongs to the grant."""
+    browser = site.browser()
+    await ask(browser, code=await code_for_docs(site, browser), refresh_token="r", scope="x")
+    names = {"grant_type", "code", "redirect_uri", "code_verifier"}
+    assert site.wire.forms[-1].keys() == names | {"client_id", "client_secret"}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +127,7 @@ async def test_nobody_elses_page_gets_any(site: Site, headers: dict[str, str]) -
         ({"grant_type": "client_credentials"}, "grant_type must be"),
         ({"grant_type": "password"}, "grant_type must be"),
         ({"grant_type": ""}, "grant_type must be"),
-        ({"grant_type": "refresh_token"}, "refresh_token is missing."),
+        ({"grant_type": "refresh_token"}, "grant_type must be"),
         ({"code": ["a", "b"]}, "once"),
         ({"code": "x" * 8193}, "once"),
     ],

@@ -10,7 +10,7 @@ from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import UNRELATED
 from camunda_entra_fastapi.web.login.pages import Action, Page, texts
-from tests.site import MakeSite, Site, code_of, query_of
+from tests.site import HOME, MakeSite, Site, code_of, query_of
 
 RETRY: Final = "/auth/login"
 TROUBLE: Final = pytest.mark.parametrize(
@@ -59,7 +59,12 @@ async def test_when_an_administrator_consents(site: Site, number: int, status: i
 async def test_when_swagger_ui_redeems(site: Site, number: int, status: int, code: str) -> None:
     """Other refusals are handed through with Entra's own status."""
     site.wire.answer("/token", 400, json=saying(number))
-    form = {"grant_type": "refresh_token", "refresh_token": "r"}
+    form = {
+        "grant_type": "authorization_code",
+        "code": "c",
+        "code_verifier": "v" * 43,
+        "redirect_uri": f"{HOME}/docs/oauth2-redirect",
+    }
     headers = {"Sec-Fetch-Site": "same-origin"}
     answer = await site.browser().http.post("/auth/token", data=form, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
