@@ -20,6 +20,9 @@ MAX_LIST: Final = 4_096
 with more than 8 KB of headers; nginx reads responses of 4 KB unless configured otherwise."""
 
 USER: Final = "X-Auth-Request-User"
+TENANT: Final = "X-Auth-Request-Tenant"
+"""With ``USER`` together the key of a user: an object ID is unique within its tenant only (Learn: secure
+applications and APIs by validating claims)."""
 EMAIL: Final = "X-Auth-Request-Email"
 PREFERRED_USERNAME: Final = "X-Auth-Request-Preferred-Username"
 ROLES: Final = "X-Auth-Request-Roles"
@@ -41,6 +44,7 @@ def identity_headers(user: EntraUser) -> dict[str, str]:
     incomplete: list[str] = []
     headers = {
         USER: _text("user", user.oid, incomplete),
+        TENANT: _text("tenant", user.tid, incomplete),
         EMAIL: _text("email", user.email, incomplete),
         PREFERRED_USERNAME: _text("preferred_username", user.preferred_username, incomplete),
         ROLES: _list("roles", user.roles, incomplete),

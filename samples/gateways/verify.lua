@@ -13,7 +13,7 @@ local ASKED = {
 -- What the upstream gets to know.
 local TOLD = {
   "authorization",
-  "x-auth-request-user", "x-auth-request-email", "x-auth-request-preferred-username",
+  "x-auth-request-user", "x-auth-request-tenant", "x-auth-request-email", "x-auth-request-preferred-username",
   "x-auth-request-roles", "x-auth-request-groups", "x-auth-request-incomplete",
 }
 

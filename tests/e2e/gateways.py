@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -194,6 +195,40 @@ def haproxy(addresses: Addresses, folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def traefik(addresses: Addresses, folder: Path) -> Iterator[None]:
+    """Traefik with its recipe, once it knows its routes; before, it answers 404."""
+    routes, listen = (RECIPES / "traefik" / "routes.yml").read_text(), 'address: ":8080"'
+    (folder / "routes.yml").write_text(addresses.into(routes, "http:"))
+    recipe = (RECIPES / "traefik" / "traefik.yml").read_text()
+    assert listen in recipe
+    recipe = recipe.replace(listen, listen.replace("8080", str(addresses.port)))
+    (folder / "traefik.yml").write_text(f"{recipe}\nglobal: {{checkNewVersion: false}}\n")
+    with running([str(server("traefik")), "--configFile=traefik.yml"], folder, addresses.port):
+        address = f"http://localhost:{addresses.port}/"
+        wait_for(lambda: httpx.get(address, trust_env=False).status_code != 404, (folder / "log").read_text)
+        yield
+
+
+@contextmanager
+def envoy(addresses: Addresses, folder: Path) -> Iterator[None]:
+    """Envoy with its recipe."""
+    recipe = (RECIPES / "envoy.yaml").read_text()
+    service, upstream = urlsplit(addresses.service), urlsplit(addresses.upstream)
+    for of_recipe, here in {
+        "http://127.0.0.1:8000": addresses.service,
+        "127.0.0.1, port_value: 8000": f"{service.hostname}, port_value: {service.port}",
+        "127.0.0.1, port_value: 9000": f"{upstream.hostname}, port_value: {upstream.port}",
+        "port_value: 8080": f"port_value: {addresses.port}",
+    }.items():
+        assert of_recipe in recipe, f"The recipe does not say {of_recipe!r}."
+        recipe = recipe.replace(of_recipe, here)
+    (folder / "envoy.yaml").write_text(recipe)
+    command = [str(server("envoy")), "-c", "envoy.yaml", "--use-dynamic-base-id", "--concurrency", "1"]
+    with running(command, folder, addresses.port):
+        yield
+
+
 Start = Callable[[Addresses, Path], AbstractContextManager[None]]
 """Starts a gateway with its recipe, and files of its own in a folder."""
 
@@ -206,3 +241,5 @@ GATEWAYS: Final = _ENVIRONMENTS | {
     f"{Path(path).name}-of-the-system": start for path, start in _SYSTEMS.items() if Path(path).exists()
 }
 """By name: those that are always there, and older ones where the system happens to have them."""
+EVERY_GATEWAY: Final[dict[str, Start]] = GATEWAYS | {"traefik": traefik, "envoy": envoy}
+"""With those besides that pass session cookies on, and have words of their own for some refusals."""

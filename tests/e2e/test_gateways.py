@@ -192,6 +192,8 @@ SPELLINGS: Final = [
     "X_Auth_Request_User",
     "X-Auth_Request-User",
     "x_auth-request_user",
+    "X-Auth-Request-Tenant",
+    "X_Auth_Request_Tenant",
     "X-Auth-Request-Roles",
     "X_Auth_Request_Groups",
     "X-Auth-Request-Email",

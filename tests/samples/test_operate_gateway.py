@@ -205,6 +205,7 @@ def test_what_clients_must_not_say_does_not_arrive(
     upstream = Recorder()
     forged = (
         *("X-Auth-Request-User", "X_Auth_Request_User", "x-auth_request-Groups"),
+        *("X-Auth-Request-Tenant", "X_Auth_Request_Tenant"),
         *("X-Entra-Identity", "X_Entra_Identity", "Forwarded", "X-Forwarded-User", "X_Forwarded_For"),
         *("X-Real-IP", "Keep-Alive", "Proxy-Authorization", "TE", "X-Named"),
     )

@@ -95,6 +95,7 @@ async def test_the_bearer_of_a_good_token_passes_as_its_user(site: Site, emulato
     assert (answer.status_code, answer.content) == (200, b"")
     assert auth_headers_of(answer) == {
         "user": ADA_OID,
+        "tenant": emulator.tenant.id,
         "email": "",
         "preferred-username": "ada@contoso.example",
         "roles": "Operate.Admin,Other",
@@ -733,6 +734,27 @@ async def test_incomplete_lists_are_logged(
     assert auth_headers_of(answer)["roles"] == "r" * 3000
     assert auth_headers_of(answer)["incomplete"] == "roles"
     assert "do not hold everything: roles" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("tenant", "written"), [(None, ""), ("", ""), ("t\r\nX-Evil: 1", "t%0D%0AX-Evil: 1"), ("é,ł", "é,%C5%82")]
+)
+def test_a_tenant_of_any_form_is_a_header(tenant: str | None, written: str) -> None:
+    """It is there, empty if need be, so that it replaces what a client sent (RFC 9110, 5.5, field values)."""
+    headers = identity_headers(user_of(tid=tenant))
+    assert headers["X-Auth-Request-Tenant"] == written
+    headers = identity_headers(user_of(tid="t" * 2_000))
+    assert (headers["X-Auth-Request-Tenant"], headers["X-Auth-Request-Incomplete"]) == ("", "tenant")
+
+
+@Store
+async def test_the_tenant_is_told_of_sessions_and_to_envoy(gated: Callable[..., Site], store: str) -> None:
+    """Whichever way somebody is known, and whoever asks."""
+    site = gated(session_store=store)
+    browser = await site.browser().signed_in()
+    for path in (VERIFY, "/auth/ext-authz/orders"):
+        answer = await browser.http.get(path)
+        assert answer.headers["x-auth-request-tenant"] == site.emulator.tenant.id
 
 
 def test_websockets_are_given_tokens_as_well(emulator: EntraEmulator, clock: FakeClock) -> None:

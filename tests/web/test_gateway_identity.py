@@ -183,6 +183,39 @@ async def test_what_the_verify_endpoint_signs_is_believed_by_the_backend_it_name
     assert (described["roles"], described["token"], described["groups"]) == (["Operate.Admin"], "", ["g"] * 3)
 
 
+async def test_the_user_of_a_signed_identity_has_its_tenant(
+    emulator: EntraEmulator, clock: FakeClock
+) -> None:
+    """``tid`` and ``oid`` together are the key (Learn: secure applications and APIs by validating claims)."""
+    issuer = f"{emulator.base_url}/common/v2.0"
+    several = emulator.settings(issuer=issuer, issuer_backend_url=issuer, allowed_tenants="*")
+    identities = []
+    tenants = (emulator.tenant.id, "fab00000-1111-4222-8333-444455556666")
+    async with emulator.http_client() as client:
+        gate = FastAPI()
+        gate.include_router(
+            CamundaEntra(several, http_client=client, clock=clock).forward_auth_router(identity="orders")
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url=GATE) as http:
+            identity = GatewayIdentity(KEYS_URL, "orders", http_client=http, clock=clock)
+            app = FastAPI()
+
+            @app.get("/me")
+            async def me(who: Annotated[EntraUser, Depends(identity)]) -> list[str | None]:
+                return [who.tid, who.oid]
+
+            for tenant in tenants:
+                token = emulator.token(user="Ada Admin", tid=tenant, iss=f"{emulator.base_url}/{tenant}/v2.0")
+                answer = await http.get("/auth/verify", headers={"Authorization": f"Bearer {token}"})
+                assert answer.headers["x-auth-request-tenant"] == tenant
+                header = {"X-Entra-Identity": answer.headers["x-entra-identity"]}
+                async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=GATE) as backend:
+                    forged = header | {"X-Auth-Request-Tenant": "Forged"}
+                    identities.append((await backend.get("/me", headers=forged)).json())
+    assert [tenant for tenant, _ in identities] == list(tenants)
+    assert len({oid for _, oid in identities}) == 1
+
+
 async def test_lists_that_are_too_long_are_said_to_be_incomplete(
     emulator: EntraEmulator, clock: FakeClock
 ) -> None:

@@ -225,6 +225,8 @@ async def test_people_are_sent_to_sign_in_and_back(gateway: Gateway) -> None:
     [
         "X-Auth-Request-User",
         "X_Auth_Request_User",
+        "X-Auth-Request-Tenant",
+        "x_auth_request-TENANT",
         "x_auth-request_ROLES",
         "X-Auth-Request_Preferred-Username",
         "X-Auth-Request-Access-Token",
@@ -239,6 +241,7 @@ async def test_a_forged_identity_never_arrives(gateway: Gateway, emulator: Entra
     assert passed is not None
     assert passed["Authorization"] == f"Bearer {token}"
     assert passed["X-Auth-Request-User"] == OID
+    assert passed["X-Auth-Request-Tenant"] == emulator.tenant.id
     assert passed["X-Auth-Request-Roles"] == "Operate.Admin"
     assert "Forged" not in passed.values()
 
