@@ -7,7 +7,7 @@ and for personal accounts, whose tenant is always 9188040d-6c67-4c5b-b112-36a304
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import httpx
 import pytest
@@ -29,7 +29,7 @@ REFUSED: Final = (
 UPPER: Final = PERSONAL_TENANT.upper()
 
 
-def of_tenant(emulator: EntraEmulator, tenant: str, version: int = 2, **claims: Any) -> str:
+def of_tenant(emulator: EntraEmulator, tenant: str, version: Literal[1, 2] = 2, **claims: Any) -> str:
     """An access token as Entra issues it to a person of that tenant."""
     issuer = f"https://sts.windows.net/{tenant}/" if version == 1 else f"{emulator.base_url}/{tenant}/v2.0"
     own = {"tid": tenant, "iss": issuer, "aud": OPERATE} | claims
@@ -74,7 +74,7 @@ async def test_by_bearer_token(
     tenants: str,
     tenant: str,
     code: str | None,
-    version: int,
+    version: Literal[1, 2],
     path: str,
 ) -> None:
     """``/organizations`` lets personal accounts in where their tenant is listed; ``/common`` stays open."""
