@@ -110,9 +110,10 @@ class Challenger:
         A WebSocket is refused before it is accepted: with the same response where the server can send
         one (ASGI's ``websocket.http.response``), else by closing it.
         """
-        denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
-        if connection.scope["type"] == "websocket" and not denial:
-            return WebSocketException(POLICY_VIOLATION, error.code)
+        if connection.scope["type"] == "websocket":
+            denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
+            if not denial:
+                return WebSocketException(POLICY_VIOLATION, error.code)
         return RefusedRequest(self, error)
 
     def error_response(self, error: EntraError) -> ErrorResponse:

@@ -19,6 +19,7 @@ from camunda_entra_fastapi.web.sessions import Sessions
 GroupLookup = Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]
 
 
+_MENDED_BY_SIGNING_IN: Final = (CredentialsMissing, InsufficientClaims)
 _SEE_OTHER: Final = 303
 _FOUND: Final = 302
 
@@ -121,7 +122,7 @@ class CurrentUser(EntraBearer):
         """As for bearer tokens; but a navigation is redirected to sign in, or to sign in again."""
         if (
             self.browser_login is not None
-            and isinstance(error, CredentialsMissing | InsufficientClaims)
+            and isinstance(error, _MENDED_BY_SIGNING_IN)
             and request.scope["type"] == "http"
             and is_navigation(request.headers)
         ):

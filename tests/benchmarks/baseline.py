@@ -35,7 +35,7 @@ def as_baseline(report: Mapping[str, Any]) -> dict[str, Any]:
             if row["goal"] or row["name"].startswith("ours")  # what becomes of others is their affair
         }
         for section, rows in report["sections"].items()
-        if section != "instructions"
+        if section not in {"instructions", "builds"}
     }
     rows = report["sections"].get("instructions", ())
     kept["instructions"] = {row["name"]: round(row["figures"]["instructions"]) for row in rows}

@@ -39,11 +39,13 @@ GOALS: Final = {
 def builds(rounds: int, names: Sequence[str] = tuple(GOALS)) -> list[Row]:
     """One row for each contender: processor time of this checkout, by that of the baseline's build.
 
-    Raises:
-        LookupError: The baseline's build is not in this repository's history.
+    None without that build, as in a copy of the repository that has no history.
     """
     with ExitStack() as stack:
-        theirs = stack.enter_context(_process(stack.enter_context(_checkout(_baseline_commit()))))
+        build = stack.enter_context(_checkout(_baseline_commit()))
+        if build is None:
+            return []
+        theirs = stack.enter_context(_process(build))
         mine = stack.enter_context(_process(REPOSITORY))
         chance = random.Random(1)
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
@@ -72,14 +74,16 @@ def _baseline_commit() -> str:
 
 
 @contextmanager
-def _checkout(commit: str) -> Iterator[Path]:
-    """A folder with the package as it was at that commit."""
+def _checkout(commit: str) -> Iterator[Path | None]:
+    """A folder with the package as it was at that commit; None where the commit is not in the history."""
     with TemporaryDirectory() as folder:
         archive = subprocess.run(
             ["git", "-C", str(REPOSITORY), "archive", commit, PACKAGE], capture_output=True, check=False
         )
         if archive.returncode:
-            raise LookupError(f"{commit} is not in the history of {REPOSITORY}")
+            print(f"builds: left out, as {commit} is not in the history", file=sys.stderr)
+            yield None
+            return
         subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
         yield Path(folder)
 

@@ -19,6 +19,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the repository, as for the tests
 
 from tests.benchmarks.baseline import BASELINE, as_baseline, compare
+from tests.benchmarks.builds import builds
 from tests.benchmarks.flood import flood
 from tests.benchmarks.imports import imports
 from tests.benchmarks.instructions import instructions
@@ -109,6 +110,11 @@ _PARTS: Final = {
         "Tokens of known keys over 143 days in which Entra's keys come and go; ratio: refused by all",
         lambda *_: rollover(),
     ),
+    "builds": _Part(
+        "By the build that the baseline names, side by side; ratio: processor time by that build's",
+        lambda _, effort: builds(effort.rounds),
+        ("git",),
+    ),
     "instructions": _Part(
         "Instructions of the processor for one; ratio: by the floor's",
         lambda *_: instructions(),
@@ -138,7 +144,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if options.write_baseline:
-        BASELINE.write_text(json.dumps(as_baseline(report), indent=2) + "\n", encoding="utf-8")
+        kept = {"build": json.loads(BASELINE.read_text(encoding="utf-8"))["build"], **as_baseline(report)}
+        BASELINE.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     found = []
     if options.check:
         found += [f"Goal missed: {row.name}" for section in sections for row in section.rows if row.missed]
