@@ -3,7 +3,7 @@
     EntraError
     ├── SettingsError         the configuration is wrong; raised when it is read
     ├── CredentialsMissing    the request has no credentials
-    ├── InvalidRequest        the Authorization header can be read in more than one way
+    ├── InvalidRequest        a header that counts can be read in more than one way, or not at all
     ├── InvalidToken          this API does not accept the token
     ├── AccessDenied          the token is valid, but its user may not do this
     ├── InsufficientClaims    the token is valid, but a stronger or fresher sign-in is needed
@@ -18,7 +18,8 @@ These are errors of the domain. The response for a client (status, headers, body
 is decided in ``web.challenges`` alone.
 
 Messages say what was expected and what to change. They never hold a token, a key or a secret.
-What they quote of a verified token is short and printable (see ``quoted``).
+What they quote of a verified token is short and printable (see ``quoted``). Those of ``EntraUnavailable``,
+``EntraRefused`` and ``SessionsUnavailable`` are for the log alone, addresses and systems' errors included.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,6 +33,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "credentials_missing": "The request carries neither a bearer token nor a session.",
         "authorization_repeated": "The request has more than one Authorization header.",
         "authorization_malformed": "The Authorization header holds control characters.",
+        "host_malformed": "The request has no Host header, or several, or one that names no host.",
         "token_too_large": "The token is larger than 16 KiB.",
         "token_malformed": "The token is not a JSON Web Token in compact form.",
         "token_encrypted": "The token is encrypted (JWE); a signed one is expected.",

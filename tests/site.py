@@ -1,6 +1,7 @@
 """A site that people sign in to, the Entra behind it, and a line between the two that can be tapped."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -340,3 +341,18 @@ def texts_in(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
         yield record.getMessage()
         if record.exc_info and record.exc_info[1]:
             yield repr(record.exc_info[1])
+
+
+def reference_in(message: str) -> str:
+    """The reference under which the log says more than a fault's response."""
+    found = re.fullmatch(
+        r".* try again shortly\. This service's log says more under the reference (\w+)\.", message
+    )
+    assert found, message
+    return found[1]
+
+
+def logged_under(reference: str, caplog: pytest.LogCaptureFixture) -> str:
+    """The only line of the log with that reference."""
+    (line,) = [text for text in texts_in(caplog) if reference in text]
+    return line

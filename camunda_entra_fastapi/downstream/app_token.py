@@ -173,7 +173,7 @@ class AppToken:
         # A new error each time: an error that is raised repeatedly collects tracebacks.
         failure = backoff.failure
         if isinstance(failure, EntraRefused):
-            return EntraRefused(failure.message, failure.refusal)
+            return EntraRefused(f"There is no token for {self._scope}: {failure.message}", failure.refusal)
         return EntraUnavailable(
             UNAVAILABLE_CODES[failure.fault],
             f"There is no token for {self._scope}: {failure.message}",

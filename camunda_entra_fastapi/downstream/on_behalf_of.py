@@ -10,12 +10,10 @@ from starlette.requests import HTTPConnection
 from camunda_entra_fastapi.downstream.graph import GraphGroups
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
 from camunda_entra_fastapi.downstream.user_token import UserGrant, UserTokens
-from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, EntraRefused
-from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import read_bearer_token
 from camunda_entra_fastapi.web.current_user import CurrentUser
-from camunda_entra_fastapi.web.exception_handlers import without_reason
 
 
 def on_behalf_of(
@@ -29,9 +27,6 @@ def on_behalf_of(
         try:
             token = tokens().of(await grant_of(current_user, request, user), scope)
             await token.get()
-        except EntraRefused as refused:
-            logger.error("Entra gives this service no token for %s: %s", scope, refused.message)
-            raise current_user.refuse(without_reason(refused), request) from None
         except EntraError as error:
             raise current_user.refuse(error, request) from None
         return BearerAuth(lambda: token)

@@ -234,4 +234,4 @@ def _error_for(refused: EntraRefused, grant: UserGrant, scope: str) -> EntraErro
         return CredentialsMissing(f"The sign-in is over: {refused.message}")
     if refusal.error == "invalid_grant":
         return InvalidToken("token_expired", f"Entra does not take the token any more: {refused.message}")
-    return refused
+    return EntraRefused(f"There is no token for {scope}: {refused.message}", refusal)

@@ -178,8 +178,7 @@ class KeySource:
             return EntraUnavailable("issuer_unexpected", failure.message, wait)
         return EntraUnavailable(
             "keys_unavailable",
-            "This API could not fetch Entra's signing keys yet, so it cannot judge any token. "
-            "The fault is not in your request; try again shortly.",
+            f"Entra's signing keys were never fetched, so no token can be judged: {failure.message}",
             wait,
         )
 

@@ -6,6 +6,7 @@ from secrets import token_urlsafe
 from typing import Any, Final
 
 from camunda_entra_fastapi.errors import (
+    UNAVAILABLE_CODES,
     AccessDenied,
     EntraRefused,
     EntraUnavailable,
@@ -32,13 +33,6 @@ RENEW_BEFORE: Final = 120.0
 RETRY_AFTER: Final = 5.0
 """Seconds to wait where Entra names none."""
 
-_FAULTS: Final = {
-    "unreachable": ("entra_unreachable", "Microsoft Entra ID cannot be reached at the moment."),
-    "timeout": ("entra_timeout", "Microsoft Entra ID did not answer in time."),
-    "throttled": ("entra_throttled", "Microsoft Entra ID is too busy at the moment."),
-    "failed": ("entra_failed", "Microsoft Entra ID answered with an error of its own."),
-}
-_NOT_THE_CALLERS_FAULT: Final = "The fault is not in your request; try again shortly."
 _CLIENT_ERRORS: Final = ("invalid_client", "unauthorized_client")
 """Errors of the client, which do not depend on the user."""
 _NAMING_CLAIMS: Final = ("name", "preferred_username", "email")
@@ -155,7 +149,7 @@ class Exchange:
             kind = explain(refused.refusal).kind
             if refused.refusal.error in _CLIENT_ERRORS or kind is Kind.REGISTRATION:
                 logger.warning("Entra refuses to renew sessions: %s", refused.message)
-                message = f"The sign-in cannot be renewed. {_NOT_THE_CALLERS_FAULT}"
+                message = f"The sign-in cannot be renewed: {refused.message}"
                 raise EntraUnavailable("entra_failed", message, RETRY_AFTER, refused.refusal) from None
             raise sign_in_error(refused.message, refused.refusal) from None
         except FetchFailed as failure:
@@ -228,13 +222,12 @@ class Exchange:
 
 
 def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
-    """The error for people when an exchange with Entra failed; the log has the details."""
+    """The error when an exchange with Entra failed. It is logged here, as not every one reaches a client."""
     logger.warning("Signing in is not possible: %s", failure.message)
     if failure.code == "issuer_unexpected":
         return EntraUnavailable("issuer_unexpected", failure.message, RETRY_AFTER)
-    code, message = _FAULTS[failure.fault]
-    retry_after = failure.retry_after or RETRY_AFTER
-    return EntraUnavailable(code, f"{message} {_NOT_THE_CALLERS_FAULT}", retry_after, failure.refusal)
+    code, retry_after = UNAVAILABLE_CODES[failure.fault], failure.retry_after or RETRY_AFTER
+    return EntraUnavailable(code, failure.message, retry_after, failure.refusal)
 
 
 def sign_in_error(message: str, refusal: Refusal) -> Exception:

@@ -17,7 +17,7 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
-from camunda_entra_fastapi.web.challenges import Challenger
+from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
 from camunda_entra_fastapi.web.permissions import Permissions
 
 _AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
@@ -129,7 +129,9 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         return self.authentication.challenger.exception(error, request)
 
     def log(self, error: EntraError) -> None:
-        """Log one line for whoever runs this service."""
+        """Log one line for whoever runs this service. Faults have theirs when they become a response."""
+        if isinstance(error, FAULTS):
+            return
         level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
         if logger.isEnabledFor(level):
             remedy = f" Remedy: {error.remedy or REMEDIES[error.code]}" if error.code in REMEDIES else ""

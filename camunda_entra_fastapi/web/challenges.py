@@ -6,7 +6,9 @@ The statuses and the challenge are those of RFC 6750, 3 and RFC 9110, 11.6.1; ``
 
 import base64
 import json
+import logging
 import math
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -28,6 +30,7 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
     SignInFailed,
 )
+from camunda_entra_fastapi.telemetry import logger
 
 _STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
     CredentialsMissing: (401, "unauthorized"),
@@ -50,6 +53,21 @@ _STATUS_OF_CODE: Final[Mapping[str, tuple[int, str]]] = {
     "entra_timeout": (504, "temporarily_unavailable"),
 }
 """Codes whose response differs from that of their class."""
+
+FAULTS: Final = (EntraUnavailable, EntraRefused, SessionsUnavailable)
+"""Errors that are no fault of the client's. Their messages are for the log alone (CWE-209)."""
+_FAULT_SENTENCES: Final[Mapping[str, str]] = {
+    "keys_unavailable": "The keys that credentials are verified with could not be fetched yet.",
+    "issuer_unexpected": "Microsoft Entra ID's discovery document does not fit this service's settings.",
+    "id_token_invalid": "Entra's answer proves nothing about who signs in.",
+    "entra_unreachable": "Microsoft Entra ID cannot be reached at the moment.",
+    "entra_timeout": "Microsoft Entra ID did not answer in time.",
+    "entra_throttled": "Microsoft Entra ID is too busy at the moment.",
+    "entra_failed": "Microsoft Entra ID answered with an error of its own.",
+    "sessions_unavailable": "Whether somebody is signed in cannot be told at the moment.",
+    "entra_refused": "This service got no token to call another one with.",
+}
+"""All that clients are told of a fault, by code."""
 
 POLICY_VIOLATION: Final = 1008
 """The close code of RFC 6455, 7.4.1 for servers that cannot send a denial response."""
@@ -110,16 +128,21 @@ class Challenger:
         A WebSocket is refused before it is accepted: with the same response where the server can send
         one (ASGI's ``websocket.http.response``), else by closing it.
         """
+        # A fault is logged at once, whoever reads the response, which has nothing else of it.
+        fault = self.error_response(error) if isinstance(error, FAULTS) else None
         if connection.scope["type"] == "websocket":
             denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
             if not denial:
                 return WebSocketException(POLICY_VIOLATION, error.code)
+        if fault is not None:
+            return HTTPException(fault.status, fault.detail, fault.headers)
         return RefusedRequest(self, error)
 
     def error_response(self, error: EntraError) -> ErrorResponse:
-        """The response for the error."""
+        """The response for the error. A fault is logged, with the reference that the response has."""
         status, name = _status_of(error)
-        detail: dict[str, Any] = {"error": name, "code": error.code, "message": error.message}
+        message = _log_fault(error, status) if isinstance(error, FAULTS) else error.message
+        detail: dict[str, Any] = {"error": name, "code": error.code, "message": message}
         if isinstance(error, SignInFailed | EntraUnavailable) and error.refusal is not None:
             said = {name: value for name, value in asdict(error.refusal).items() if value is not None}
             detail |= said if isinstance(error, SignInFailed) else said | {"error": name}
@@ -147,6 +170,28 @@ class Challenger:
             parameters["claims"] = _encode_claims(error.claims)
         quoted = (f'{key}="{_printable(value)}"' for key, value in parameters.items() if value)
         return f"{self.scheme} {', '.join(quoted)}"
+
+
+def _log_fault(error: EntraUnavailable | EntraRefused | SessionsUnavailable, status: int) -> str:
+    """Log every word of a fault; what the client is told instead, and how to find the one by the other."""
+    reference = secrets.token_hex(4)
+    refusal = None if isinstance(error, SessionsUnavailable) else error.refusal
+    correlation = refusal and refusal.correlation_id
+    level = logging.ERROR if isinstance(error, EntraRefused) else logging.WARNING
+    logger.log(
+        level,
+        "Answered %d, reference %s: %s: %s%s",
+        status,
+        reference,
+        error.code,
+        error.message,
+        f" Entra's correlation ID is {correlation}." if correlation else "",
+    )
+    sentence = _FAULT_SENTENCES.get(error.code, "This service cannot do that at the moment.")
+    return (
+        f"{sentence} The fault is not in your request; try again shortly. "
+        f"This service's log says more under the reference {reference}."
+    )
 
 
 def _status_of(error: EntraError) -> tuple[int, str]:

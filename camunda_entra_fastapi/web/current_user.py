@@ -48,10 +48,10 @@ class BrowserLogin:
             status, return_to = _FOUND, public_url.requested_path(request)
         else:
             referer = request.headers.get("referer", "")
-            origin = public_url.origin(request) + "/"
+            origin = f"{public_url.origin_if_known(request)}/"
             path = urlsplit(referer).path if referer.startswith(origin) else public_url.path(request, "/")
             status, return_to = _SEE_OTHER, path
-        location = f"{public_url.url(request, self.login_path)}?return_to={quote(return_to, safe='/')}"
+        location = f"{public_url.link(request, self.login_path)}?return_to={quote(return_to, safe='/')}"
         location += f"&claims={claims}" if claims else ""
         return HTTPException(
             status,

@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from camunda_entra_fastapi.errors import EntraError, EntraRefused, EntraUnavailable
-from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.challenges import Challenger
 
 
@@ -19,19 +18,5 @@ def add_exception_handlers(app: FastAPI, challenger: Callable[[], Challenger]) -
         error_response = challenger().error_response(error)
         return JSONResponse({"detail": error_response.detail}, error_response.status, error_response.headers)
 
-    async def send_refusal(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, EntraRefused)  # noqa: S101
-        # The reason is for who runs this service, not for who calls it.
-        logger.error(
-            "Entra gives this service no token: %s (%s)", error.message, error.refusal.correlation_id
-        )
-        return await send_error(request, without_reason(error))
-
     app.add_exception_handler(EntraUnavailable, send_error)
-    app.add_exception_handler(EntraRefused, send_refusal)
-
-
-def without_reason(error: EntraRefused) -> EntraRefused:
-    """The error for the caller. Entra's reason is for whoever runs this service, and goes to the log."""
-    message = "This service got no token to call another one with. Its log says why."
-    return EntraRefused(message, error.refusal)
+    app.add_exception_handler(EntraRefused, send_error)

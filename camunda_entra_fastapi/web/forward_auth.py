@@ -166,8 +166,8 @@ class ForwardAuth:
 
     async def ext_authz(self, request: Request) -> Response:
         """For Envoy's ``ext_authz``, which repeats the original method, path and query after a prefix."""
-        query = f"?{request.url.query}" if request.url.query else ""
-        uri = f"/{request.path_params.get('path', '')}{query}"
+        query = request.scope.get("query_string", b"").decode("latin-1")
+        uri = f"/{request.path_params.get('path', '')}{'?' if query else ''}{query}"
         return await self._respond(request, None, [request.method], uri)
 
     async def _respond(
@@ -236,8 +236,8 @@ def _redirect_to_login(
         uri = request.headers.get("referer", "/")
     return_to = safe_return_to(_path_of(request, public_url, uri), browser_login.login_path)
     # Without a base URL only the gateway knows its address; a browser resolves a path against that.
-    path = public_url.path(request, browser_login.login_path)
-    login_url = path if public_url.base_url is None else public_url.origin(request) + path
+    where = public_url.path if public_url.base_url is None else public_url.url
+    login_url = where(request, browser_login.login_path)
     response = RedirectResponse("", headers=_NO_STORE, status_code=302)
     response.headers["Location"] = f"{login_url}?return_to={quote(return_to, safe='/')}"
     return response
@@ -251,7 +251,7 @@ def _path_of(request: Request, public_url: PublicUrl, uri: str) -> str:
         parts = urlsplit(uri)
     except ValueError:
         return "/"
-    if f"{parts.scheme}://{parts.netloc}".lower() != public_url.origin(request):
+    if f"{parts.scheme}://{parts.netloc}".lower() != public_url.origin_if_known(request):
         return "/"
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 

@@ -23,7 +23,7 @@ from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.urls import is_usable
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.identity import parse_identity, parse_identity_keys
-from camunda_entra_fastapi.web.challenges import Challenger
+from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
 from camunda_entra_fastapi.web.signed_identity import IDENTITY
 
 KEYS_LIFETIME: Final = 300.0
@@ -84,7 +84,8 @@ class GatewayIdentity:
         try:
             return await self._authenticate(request)
         except EntraError as error:
-            logger.info("Request refused: %s: %s", error.code, error.message)
+            if not isinstance(error, FAULTS):
+                logger.info("Request refused: %s: %s", error.code, error.message)
             raise self._challenger.exception(error, request) from None
 
     async def _authenticate(self, request: HTTPConnection) -> EntraUser:
@@ -102,11 +103,9 @@ class GatewayIdentity:
         try:
             keys = await self._keys.get()
         except FetchFailed as failure:
-            logger.warning("The gateway's keys cannot be fetched: %s", failure.message)
             raise EntraUnavailable(
                 "keys_unavailable",
-                "This backend could not fetch the gateway's keys yet, so it cannot judge any identity. "
-                "The fault is not in your request; try again shortly.",
+                f"The gateway's keys were never fetched, so no identity can be judged: {failure.message}",
                 self._keys.due_in,
             ) from None
         if key_id not in keys:

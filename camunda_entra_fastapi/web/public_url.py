@@ -1,5 +1,6 @@
 """The public URL of this service, as browsers see it; and whether a request is a browser's navigation."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -8,10 +9,15 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from camunda_entra_fastapi.errors import InvalidRequest
+
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 _PATH: Final = "/%:@!$&'()*+,;=~"
 """Characters that a path may hold unencoded (RFC 3986, 3.3)."""
+_HOST: Final = re.compile(rb"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+"""A host as browsers and HTTP clients send it, and a port (RFC 9110, 7.2; RFC 3986, 3.2.2)."""
+_LAST_PORT: Final = 65_535
 _SCHEMES: Final = {"ws": "http", "wss": "https"}
 INSTALLED_AT: Final = "camunda_entra_fastapi.installed_at"
 """Key of the scope: ``root_path`` of the application that has the login pages, which may be mounted."""
@@ -36,12 +42,33 @@ class PublicUrl:
             object.__setattr__(self, "_root", parts.path)
 
     def origin(self, connection: HTTPConnection) -> str:
-        """Scheme, host and port, as browsers write them in ``Origin`` (RFC 6454, 6.2)."""
+        """Scheme, host and port, as browsers write them in ``Origin`` (RFC 6454, 6.2).
+
+        Raises:
+            InvalidRequest: There is no base URL, and the request does not say what is in its place.
+        """
+        origin = self.origin_if_known(connection)
+        if origin is None:
+            raise InvalidRequest(
+                "host_malformed",
+                "The request must have one Host header with a host and, if need be, a port, such as "
+                "operate.example.com or localhost:8000 (RFC 9110, 7.2).",
+            )
+        return origin
+
+    def origin_if_known(self, connection: HTTPConnection) -> str | None:
+        """The same; None without a base URL where the request has no Host header, or an odd one, or several.
+
+        The address that the server listens at is none of browsers' business, so it is no substitute.
+        """
         if self._origin is not None:
             return self._origin
+        hosts = [value for name, value in connection.scope["headers"] if name == b"host"]
+        match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+        if match is None or int(match[2] or 0) > _LAST_PORT:
+            return None
         scheme: str = connection.scope.get("scheme", "http")
-        host = connection.headers.get("host") or _server_address(connection)
-        return _origin_of(_SCHEMES.get(scheme, scheme), str(host))
+        return _origin_of(_SCHEMES.get(scheme, scheme), match[0].decode())
 
     def is_secure(self, connection: HTTPConnection) -> bool:
         """Whether browsers reach this service by https."""
@@ -50,8 +77,16 @@ class PublicUrl:
         return connection.scope.get("scheme") in ("https", "wss")
 
     def url(self, connection: HTTPConnection, path: str, root: str | None = None) -> str:
-        """The URL of a path of this service; ``root`` is what precedes it where that is known."""
+        """The URL of a path of this service; ``root`` is what precedes it where that is known.
+
+        Raises:
+            InvalidRequest: As ``origin`` does.
+        """
         return self.origin(connection) + self.path(connection, path, root)
+
+    def link(self, connection: HTTPConnection, path: str, root: str | None = None) -> str:
+        """The same for browsers alone, which can do with the path where the request tells no address."""
+        return (self.origin_if_known(connection) or "") + self.path(connection, path, root)
 
     def path(self, connection: HTTPConnection, path: str, root: str | None = None) -> str:
         """The path of this service as browsers must request it."""
@@ -102,9 +137,3 @@ def _origin_of(scheme: str, netloc: str) -> str:
     """The origin in lower case, without the default port of the scheme."""
     default = {"http": ":80", "https": ":443"}.get(scheme, "")
     return f"{scheme}://{netloc.lower().removesuffix(default)}"
-
-
-def _server_address(connection: HTTPConnection) -> str:
-    """The address for requests without a Host header, which HTTP/1.0 allows."""
-    host, port = connection.scope.get("server") or ("localhost", None)
-    return f"{host}:{port}" if port else str(host)

@@ -7,6 +7,7 @@ plain http in ``Origin`` (RFC 6454, 7). No script of a page can set either.
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import CrossOrigin
+from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl
 
 
@@ -28,9 +29,11 @@ def require_same_origin(connection: HTTPConnection, public_url: PublicUrl) -> No
         CrossOrigin: Another site's page made the request, or it does not say which.
     """
     if not is_same_origin(connection, public_url):
+        # Without a base URL it may be the name of a host inside, so clients are not told.
+        logger.info("Another site's request: its pages are not of %s", public_url.origin_if_known(connection))
         raise CrossOrigin(
             "A request that changes something and is authenticated by the session cookie must come from "
-            f"a page of {public_url.origin(connection)}, and say so in Sec-Fetch-Site or Origin. "
+            f"a page of {public_url.base_url or 'this service'}, and say so in Sec-Fetch-Site or Origin. "
             "Programs send a bearer token instead. Behind a proxy, set CAMUNDA_ENTRA_BASE_URL."
         )
 

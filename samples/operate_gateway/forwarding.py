@@ -79,7 +79,7 @@ class Upstream:
             ("Authorization", f"Bearer {token}"),
             ("X-Forwarded-For", connection.client.host if connection.client else "unknown"),
             ("X-Forwarded-Host", connection.headers.get("host", "")),
-            ("X-Forwarded-Proto", connection.url.scheme.replace("ws", "http")),
+            ("X-Forwarded-Proto", connection.scope["scheme"].replace("ws", "http")),
         ]
 
     async def forward(self, request: Request, token: str) -> Response:
@@ -141,7 +141,8 @@ class Upstream:
 
     def refused(self, challenge: str) -> Response:
         """For a token that is good here and not there. To sign in again would not help."""
-        logger.warning("Operate refused a token that is good here: %s", challenge)
+        shown = "".join(char if char.isprintable() else "?" for char in challenge[:300])
+        logger.warning("Operate refused a token that is good here: %s", shown)
         return refusal(
             502,
             "upstream_refused_token",

@@ -20,6 +20,7 @@ from camunda_entra_fastapi.remote.refresh import FORCED_WINDOW
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e.holding import Arrivals, HoldingEntra
+from tests.site import logged_under, reference_in
 from tests.waiting import PATIENCE, until, wait_for
 
 KEYS = "/discovery/v2.0/keys"
@@ -121,12 +122,13 @@ def test_entra_down_later() -> None:
         assert (unknown.status_code, unknown.json()["detail"]["code"]) == (401, "key_unknown")
 
 
-def test_discovery_of_another_issuer() -> None:
-    """503 that names the issuer which the document gives."""
+def test_discovery_of_another_issuer(caplog: pytest.LogCaptureFixture) -> None:
+    """503; the log names the issuer which the document gives."""
     with running(issuer="http://127.0.0.1:1/c0de0000-1111-4222-8333-444455556666/v2.0") as (emulator, url):
         refused = call(url, emulator.token())
         assert (refused.status_code, refused.json()["detail"]["code"]) == (503, "issuer_unexpected")
-        assert emulator.settings().issuer in refused.json()["detail"]["message"]
+        reference = reference_in(refused.json()["detail"]["message"])
+        assert emulator.settings().issuer in logged_under(reference, caplog)
 
 
 async def test_a_rotation_while_keys_are_being_fetched() -> None:

@@ -27,9 +27,8 @@ def connection(path: str = "/", **scope: Any) -> HTTPConnection:
         (None, {"scheme": "http", "host": b"localhost:80"}, "http://localhost"),
         (None, {"scheme": "wss", "host": b"Operate.Example.com:443"}, "https://operate.example.com"),
         (None, {"scheme": "ws", "host": b"localhost:8000"}, "http://localhost:8000"),
-        (None, {"host": None, "server": ("10.0.0.1", 8080)}, "http://10.0.0.1:8080"),
-        (None, {"host": None, "server": ("/run/app.sock", None)}, "http:///run/app.sock"),
-        (None, {"host": None}, "http://localhost"),
+        (None, {"host": b"[::1]:8000"}, "http://[::1]:8000"),
+        (None, {"host": b"operate_web.svc:65535"}, "http://operate_web.svc:65535"),
     ],
 )
 def test_the_origin_is_written_as_browsers_write_it(

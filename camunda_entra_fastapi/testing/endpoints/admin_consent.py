@@ -28,7 +28,7 @@ class AdminConsentEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Show the consent page to an administrator, and send the decision to the redirect URI."""
-        v1 = "/v2.0/" not in request.url.path
+        v1 = "/v2.0/" not in request.scope["path"]
         annotate(request, did="admin consent")
         try:
             realm = find_realm(self.world.directory, str(request.path_params["tenant"]))

@@ -155,7 +155,8 @@ class Endpoints:
             tenant = self._tenant_segment(request)
         except AadstsError as problem:
             return error_response(problem, request, self._world.now())
-        query = f"?{request.url.query}" if request.query_params.get("appid") else ""
+        asked = request.scope["query_string"].decode("latin-1")
+        query = f"?{asked}" if request.query_params.get("appid") else ""
         return self._document_response(build(self._world.base_url, tenant, query=query))
 
     def _key_set(self, request: Request, *, v1: bool) -> Response:

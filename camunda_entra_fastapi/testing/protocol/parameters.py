@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 
@@ -60,13 +60,16 @@ async def read_body(request: Request) -> bytes:
     """The body of a request, up to ``MAX_BODY_BYTES``.
 
     Raises:
-        ValueError: It is larger.
+        ValueError: It is larger, or the client hung up in the middle of it.
     """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ValueError(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise ValueError(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    except ClientDisconnect:  # nobody will see the response
+        raise ValueError("The client hung up in the middle of the body.") from None
     return bytes(body)
 
 

@@ -1,11 +1,17 @@
 """The paths of the login pages, and what their routes work with."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from camunda_entra_fastapi.sign_in.flow import SignIn
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.sessions import Sessions
+
+Page = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)

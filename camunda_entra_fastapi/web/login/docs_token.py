@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from camunda_entra_fastapi.errors import (
@@ -27,6 +27,7 @@ from camunda_entra_fastapi.errors import (
 from camunda_entra_fastapi.remote.aadsts import read_refusal, trouble_of
 from camunda_entra_fastapi.sign_in.exchange import entra_unavailable
 from camunda_entra_fastapi.sign_in.protocol import single_valued
+from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.same_origin import is_same_origin
 
@@ -65,6 +66,7 @@ class DocsTokenEndpoint:
         except FetchFailed as failure:
             return _oauth_error(context, entra_unavailable(failure))
         except EntraError as error:
+            logger.info("The docs page got no token: %s: %s", error.code, error.message)
             return _oauth_error(context, error)
         try:
             content = {name: value for name, value in document.items() if name not in _NOT_PASSED_ON}
@@ -91,7 +93,10 @@ class DocsTokenEndpoint:
         root = public_url.root_of(request, self._paths.of("token"))
         redirect_uri = public_url.url(request, self._paths.docs_redirect, root)
         if form.get("redirect_uri") != redirect_uri:
-            raise _invalid_form(f"redirect_uri must be {redirect_uri}.")
+            # Without a base URL it may be the name of a host inside, so clients are not told.
+            logger.info("The docs page's redirect URI is not %s", redirect_uri)
+            where = redirect_uri if public_url.base_url else f"{self._paths.docs_redirect} here"
+            raise _invalid_form(f"redirect_uri must be {where}.")
         if not _VERIFIER.fullmatch(form.get("code_verifier", "")):
             raise _invalid_form("code_verifier must be there: 43 to 128 characters (RFC 7636, PKCE).")
         if not form.get("code"):
@@ -105,10 +110,13 @@ async def _read_form(request: Request) -> dict[str, str]:
     if content_type != "application/x-www-form-urlencoded":
         raise _invalid_form("The body must be a form: application/x-www-form-urlencoded.")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise _invalid_form(f"The form is larger than {MAX_FORM_BYTES} bytes.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_FORM_BYTES:
+                raise _invalid_form(f"The form is larger than {MAX_FORM_BYTES} bytes.")
+    except ClientDisconnect:  # nobody will see the response
+        raise _invalid_form("The client hung up in the middle of the form.") from None
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -126,6 +134,7 @@ def _invalid_form(message: str) -> SignInFailed:
 def _oauth_error(context: LoginContext, error: EntraError) -> Response:
     """The error in the shape that OAuth clients read (RFC 6749, 5.2)."""
     error_response = context.challenger.error_response(error)
-    body = {"error": error_response.detail["error"], "error_description": error.message, "code": error.code}
+    detail = error_response.detail
+    body = {"error": detail["error"], "error_description": detail["message"], "code": error.code}
     retry_headers = error_response.headers if isinstance(error, EntraUnavailable) else {}
     return JSONResponse(body, error_response.status, {**retry_headers, **_HEADERS})

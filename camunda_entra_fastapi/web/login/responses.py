@@ -13,8 +13,9 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
     SignInFailed,
 )
+from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.challenges import Challenger, ErrorResponse
+from camunda_entra_fastapi.web.challenges import FAULTS, Challenger, ErrorResponse
 from camunda_entra_fastapi.web.login.pages import Page, render, texts
 from camunda_entra_fastapi.web.public_url import is_navigation
 
@@ -60,8 +61,12 @@ def sign_in_failed(
     client_id: str,
 ) -> Response:
     """A sign-in or sign-out that failed, and the remedy."""
+    error_response = challenger.error_response(error)
+    if not isinstance(error, FAULTS):
+        remedy = f" Remedy: {error.remedy}" if error.remedy else ""
+        logger.info("Sign-in refused: %s: %s%s", error.code, error.message, remedy)
     if isinstance(error, EntraUnavailable | SessionsUnavailable):
-        page = _unavailable(error, retry_url)
+        page = _unavailable(error, error_response, retry_url)
     elif error.code == "login_expired":
         page = texts.expired(retry_url)
     elif isinstance(error, SignInFailed) and error.remedy:
@@ -75,7 +80,7 @@ def sign_in_failed(
             admin_consent_url=consent_url if error.code == "consent_required" else None,
             client_id=client_id,
         )
-    return _page_or_json(request, page, challenger.error_response(error))
+    return _page_or_json(request, page, error_response)
 
 
 def signed_out(request: Request, login_url: str) -> Response:
@@ -106,18 +111,21 @@ def consent_given(request: Request, login_url: str) -> Response:
 
 def consent_failed(request: Request, challenger: Challenger, error: EntraError, retry_url: str) -> Response:
     """Consent was not given, or this browser did not ask for it."""
+    error_response = challenger.error_response(error)
     if isinstance(error, SignInFailed) and error.refusal is not None:
         page = texts.consent_failed(error.refusal, retry_url)
     elif isinstance(error, EntraUnavailable | SessionsUnavailable):
-        page = _unavailable(error, retry_url)
+        page = _unavailable(error, error_response, retry_url)
     else:
         page = texts.expired(retry_url)
-    return _page_or_json(request, page, challenger.error_response(error))
+    return _page_or_json(request, page, error_response)
 
 
-def _unavailable(error: EntraUnavailable | SessionsUnavailable, retry_url: str) -> Page:
+def _unavailable(
+    error: EntraUnavailable | SessionsUnavailable, error_response: ErrorResponse, retry_url: str
+) -> Page:
     refusal = error.refusal if isinstance(error, EntraUnavailable) else None
-    return texts.unavailable(error.message, retry_url, refusal)
+    return texts.unavailable(error_response.detail["message"], retry_url, refusal)
 
 
 def _page_or_json(request: Request, page: Page, error_response: ErrorResponse) -> Response:

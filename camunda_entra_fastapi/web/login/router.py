@@ -1,6 +1,7 @@
 """The routes for signing in and out: they read the request, call the flow, and write the response."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import wraps
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from camunda_entra_fastapi.errors import (
     CredentialsMissing,
     CrossOrigin,
     EntraError,
+    InvalidRequest,
     SessionsUnavailable,
 )
 from camunda_entra_fastapi.sign_in.flow import MAX_ATTEMPTS, MAX_ATTEMPTS_CHARACTERS, MAX_SID, EntraRedirect
@@ -26,7 +28,7 @@ from camunda_entra_fastapi.sign_in.step_up import STEP_UP_LIFETIME
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.login import responses
-from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
+from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths, Page
 from camunda_entra_fastapi.web.login.parameters import extra_parameters, step_up_claims
 from camunda_entra_fastapi.web.public_url import PublicUrl
 from camunda_entra_fastapi.web.same_origin import is_cross_site, is_same_origin
@@ -47,7 +49,7 @@ class LoginRoutes:
         context: Callable[[], LoginContext],
         paths: LoginPaths,
         current_user: CurrentUser,
-        docs_token: Callable[[Request], Awaitable[Response]],
+        docs_token: Page,
     ) -> None:
         self._context = context
         self._paths = paths
@@ -68,8 +70,21 @@ class LoginRoutes:
             (self._paths.of("admin-consent-callback"), self.admin_consent_callback, ["GET"]),
             (self._paths.of("token"), self._docs_token, ["POST"]),
         ):
-            router.add_route(path, endpoint, methods, include_in_schema=False)
+            router.add_route(path, self._refusing_odd_hosts(endpoint), methods, include_in_schema=False)
         return router
+
+    def _refusing_odd_hosts(self, page: Page) -> Page:
+        """The page; 400 where it cannot do without this service's address, and the request tells none."""
+
+        @wraps(page)
+        async def answer(request: Request) -> Response:
+            try:
+                return await page(request)
+            except InvalidRequest as error:
+                self._current_user.log(error)
+                return responses.json_error(self._context().challenger.error_response(error))
+
+        return answer
 
     async def login(self, request: Request) -> Response:
         """Redirect the browser to Entra to sign in."""
@@ -105,7 +120,7 @@ class LoginRoutes:
         login_url = public_url.path(request, self._paths.of("login"), root)
         try:
             previous = await context.sessions.find(request)
-            if not request.url.query:
+            if not request.scope.get("query_string"):
                 home = public_url.path(request, "/", root)
                 return responses.redirect(home) if previous else responses.signed_out(request, login_url)
             signed_in, return_to = await context.sign_in.finish(
@@ -149,6 +164,7 @@ class LoginRoutes:
             error = CrossOrigin("Another site asked to sign out of this one.")
             end_url = (await context.sign_in.endpoints.get()).end_session
             return responses.confirm_sign_out(request, context.challenger, error, own_url, end_url)
+        post_logout_redirect_uri = public_url.url(request, self._paths.post_logout, root)
         try:
             current = await context.sessions.find(request)
             if current is not None:
@@ -159,7 +175,6 @@ class LoginRoutes:
                 "that session ends when its time is over"
             )
             current = None
-        post_logout_redirect_uri = public_url.url(request, self._paths.post_logout, root)
         response = responses.redirect(await context.sign_in.sign_out_url(current, post_logout_redirect_uri))
         responses.set_cookies(response, context.sessions.cookies.delete_session(request))
         return response
@@ -221,11 +236,9 @@ class LoginRoutes:
     def _error_page(
         self, request: Request, context: LoginContext, error: EntraError, retry_url: str, root: str
     ) -> Response:
-        remedy = f" Remedy: {error.remedy}" if error.remedy else ""
-        logger.info("Sign-in refused: %s: %s%s", error.code, error.message, remedy)
         if isinstance(error, AccessDenied):  # the same account would be refused again
             retry_url += f"{'&' if '?' in retry_url else '?'}prompt=select_account"
-        consent_url = context.sessions.public_url.url(request, self._paths.of("admin-consent"), root)
+        consent_url = context.sessions.public_url.link(request, self._paths.of("admin-consent"), root)
         return responses.sign_in_failed(
             request,
             context.challenger,

@@ -115,7 +115,7 @@ async def test_nobody_elses_page_gets_any(site: Site, headers: dict[str, str]) -
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"redirect_uri": f"{HOME}/auth/login-callback"}, f"redirect_uri must be {REDIRECT}."),
+        ({"redirect_uri": f"{HOME}/auth/login-callback"}, "redirect_uri must be /docs/oauth2-redirect here."),
         ({"redirect_uri": "https://evil.example/docs/oauth2-redirect"}, "redirect_uri must be"),
         ({"redirect_uri": ""}, "redirect_uri must be"),
         ({"code_verifier": ""}, "code_verifier"),

@@ -71,7 +71,9 @@ def _route(world: World, path: str, methods: str, handler: GraphHandler) -> Rout
         annotate(request, did="userinfo" if path.endswith("userinfo") else "Graph")
         try:
             if request.method not in methods.split(", "):
-                raise method_not_allowed(f"{request.url.path[:200]} takes {methods}, not {request.method}.")
+                raise method_not_allowed(
+                    f"{request.scope['path'][:200]} takes {methods}, not {request.method}."
+                )
             caller = authenticate_caller(world, request)
             annotate(request, client=caller.client, user=caller.user)
             members = await handler(request, caller)
@@ -86,7 +88,7 @@ def _route(world: World, path: str, methods: str, handler: GraphHandler) -> Rout
 
 async def _not_emulated(request: Request, _caller: Caller) -> Mapping[str, Any]:
     """Refuse the rest of Graph."""
-    path = request.url.path[:200]
+    path = request.scope["path"][:200]
     raise bad_request(
         f"{request.method} {path} is no part of the emulator, whatever it is in Microsoft Graph.",
         "BadRequest",

@@ -171,7 +171,7 @@ class UserEndpoints:
         if query.advanced:
             members["@odata.count"] = len(groups)  # silently left out of simple queries
         if skip_token is not None:
-            where = f"{self._world.base_url}{request.url.path}"
+            where = f"{self._world.base_url}{request.scope['path']}"
             members["@odata.nextLink"] = f"{where}?{query.next_page(skip_token)}"
         return members | {"value": value}
 
