@@ -199,6 +199,17 @@ def test_hmac_with_the_public_key_as_secret_is_refused() -> None:
         assert refusal(f"{signing_input}.{base64url(mac.finalize())}") == expected
 
 
+def test_hmac_with_the_public_key_in_der_as_secret_is_refused() -> None:
+    """CVE-2026-85394: python-jose takes such a secret, up to 3.5.0 at least; it is never asked to."""
+    for layout in (serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1):
+        der = private_key().public_key().public_bytes(serialization.Encoding.DER, layout)
+        for algorithm, expected in (("HS256", wrong_algorithm("HS256")), ("RS256", UNFIT)):
+            signing_input = f"{part(header(alg=algorithm))}.{CLAIMS}"
+            mac = hmac.HMAC(der, hashes.SHA256())
+            mac.update(signing_input.encode())
+            assert refusal(f"{signing_input}.{base64url(mac.finalize())}") == expected
+
+
 @pytest.mark.parametrize("algorithm", ["RS384", "PS256", "ES256"])
 def test_signature_of_another_algorithm_under_the_name_of_rs256_is_refused(algorithm: str) -> None:
     """A signature by the right key in another way does not fit."""
