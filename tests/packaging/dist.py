@@ -19,6 +19,8 @@ from tests.packaging.sbom import bill_of_materials
 
 ROOT: Final = Path(__file__).parents[2]
 DIST: Final = ROOT / "dist"
+LATEST: Final = 4_354_819_200
+"""The year 2108, which no ZIP archive can tell."""
 
 
 def git(*words: str) -> bytes:
@@ -27,15 +29,16 @@ def git(*words: str) -> bytes:
 
 
 def release(source: Path, folder: Path, epoch: int) -> list[Path]:
-    """Build from a tree of files; returns what was made."""
+    """Build from a tree of files; returns what was made.
+
+    Raises:
+        SystemExit: It cannot be built.
+    """
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)],
-        cwd=source,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
+    built = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+    if built.returncode:
+        raise SystemExit(f"Hatchling cannot build it:\n{built.stderr}")
     (wheel,) = folder.glob("*.whl")
     bill = folder / f"{'-'.join(wheel.name.split('-')[:2])}.cdx.json"
     bill.write_text(bill_of_materials(wheel, datetime.fromtimestamp(epoch, UTC)), "utf-8")
@@ -58,9 +61,9 @@ def main() -> list[Path]:
             "There is no git repository here: set SOURCE_DATE_EPOCH to the time of the release's commit, "
             "in seconds since 1970, as in 1700000000. docs/releases.md tells more."
         )
-    if epoch and not epoch.isdecimal():
+    if epoch and not (epoch.isdecimal() and int(epoch) < LATEST):
         raise SystemExit(
-            f"SOURCE_DATE_EPOCH is {epoch!r}; it has to be seconds since 1970, as in 1700000000."
+            f"SOURCE_DATE_EPOCH is {epoch!r}; it has to be seconds since 1970, as in 1700000000, before 2108."
         )
     if repository and (changed := git("status", "--porcelain").decode()):
         raise SystemExit(

@@ -191,13 +191,26 @@ def test_a_release_is_built_from_a_commit_alone(repository: Path, tmp_path: Path
     assert [path.name for path in (folder / "dist").iterdir()] == ["kept"]
 
 
-@pytest.mark.parametrize("epoch", ["yesterday", "-5", "1.5", "²"])
+@pytest.mark.parametrize("epoch", ["yesterday", "-5", "1.5", "²", "4354819200"])
 def test_a_time_that_is_none_is_refused(clone: Path, epoch: str) -> None:
     """With what it looks like."""
     done = dist(clone, env={"SOURCE_DATE_EPOCH": epoch, "PYTHONUTF8": "1"})
     assert done.returncode == 1
     assert f"SOURCE_DATE_EPOCH is {epoch!r}" in done.stderr
     assert "as in 1700000000" in done.stderr
+
+
+def test_what_cannot_be_built_is_said(repository: Path, tmp_path: Path) -> None:
+    """In hatchling's own words, and no checksums are left."""
+    folder = tmp_path / "clone"
+    git(repository, "clone", "--quiet", str(repository), str(folder))
+    (folder / "README.md").unlink()
+    git(folder, "commit", "--quiet", "--all", "--message", "No readme")
+    done = dist(folder)
+    assert done.returncode == 1
+    assert "Hatchling cannot build it" in done.stderr
+    assert "README.md" in done.stderr
+    assert not (folder / "dist/SHA256SUMS").exists()
 
 
 def test_the_archives_tell_nothing_of_who_built_them(wheel: Path, sdist: Path) -> None:
