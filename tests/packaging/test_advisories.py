@@ -57,10 +57,19 @@ def test_a_requirement_without_a_lower_bound_is_refused(text: str) -> None:
         list(lowest([text]))
 
 
+def test_the_lowest_of_everything_has_nothing_that_is_reached() -> None:
+    """A resolver that takes it, of what others bring, too, gets at most what is said to lie idle."""
+    resolved = list(lowest(pins(FOLDER / "lowest.txt")))
+    assert set(lowest(RUNNING)) <= set(resolved), "run: make pins"
+    assert found(resolved, KNOWN)
+    assert not found(resolved, [entry for entry in KNOWN if not entry.not_reached])
+
+
 def test_what_the_wheel_brings_was_looked_up() -> None:
     """Who adds a dependency looks up what it brings, and says so in the list."""
     headers = installed("camunda-entra-fastapi")
     brought = set(needs(headers, headers.get_all("Provides-Extra", []))) - {"camunda-entra-fastapi"}
+    brought |= set(dict(lowest(pins(FOLDER / "lowest.txt"))))
     looked_up = {entry.package for entry in KNOWN} | NOTHING_FOUND
     assert brought <= looked_up, f"look these up, and say so in {LIST.name}: {sorted(brought - looked_up)}"
     assert not {entry.package for entry in KNOWN} & NOTHING_FOUND
@@ -78,7 +87,7 @@ def test_an_entry_says_all_that_its_readers_need(entry: Advisory) -> None:
 
 
 def test_what_others_bring_is_bounded_or_said_not_to_be_reached() -> None:
-    """Who takes the lowest of everything gets nothing vulnerable that this package runs."""
+    """One of both, never neither."""
     headers = installed("camunda-entra-fastapi")
     brought = set(needs(headers, headers.get_all("Provides-Extra", [])))
     bounded = {canonicalize_name(Requirement(line).name) for line in RUNNING}
