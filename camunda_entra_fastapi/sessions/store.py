@@ -50,6 +50,17 @@ class Session:
     login_hint: str | None = field(default=None, repr=False)
     """For signing out without a choice of accounts (Learn: optional claims)."""
 
+    @property
+    def person(self) -> tuple[str, str]:
+        """Who signed in: tenant and object ID, else issuer and ``sub``. No secret is needed to tell.
+
+        A store of limited size should drop sessions of who has most of them.
+        """
+        tenant, object_id = self.claims.get("tid"), self.claims.get("oid")
+        if isinstance(tenant, str) and isinstance(object_id, str) and tenant and object_id:
+            return tenant, object_id
+        return str(self.claims.get("iss", "")), self.subject
+
 
 class SessionStore(Protocol):
     """Stores sessions under handles, which browsers hold in cookies.

@@ -9,6 +9,8 @@ from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from string import ascii_letters
 from typing import Any
 
 import pytest
@@ -693,3 +695,52 @@ async def test_hosts_and_ports_are_of_the_url(
     with pytest.raises(SessionsUnavailable):
         await make_store(url).check()
     assert set(requested) == set(expected)
+
+
+@pytest.fixture
+def small_redis(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """A server with room for little more than itself, and what it does when that is full."""
+    server = RedisServer(tmp_path, "--maxmemory", "4mb", "--maxmemory-policy", request.param)
+    server.start()
+    yield server
+    server.stop()
+
+
+async def fill(store: RedisStore, clock: FakeClock, count: int) -> list[str]:
+    """Handles of that many sign-ins, one after another, of 10 KB each."""
+    handles = []
+    for number in range(count):
+        noise = "".join(Random(number).choices(ascii_letters, k=10_000))
+        handles.append(await store.create(make_session(clock, refresh_token=noise, sid=f"sid {number}")))
+        clock.advance(10)
+    return handles
+
+
+@pytest.mark.parametrize("small_redis", ["volatile-ttl"], indirect=True)
+async def test_a_full_redis_may_drop_what_ends_next(
+    small_redis: RedisServer, make_store: Make, clock: FakeClock
+) -> None:
+    """With ``volatile-ttl``, as README advises, people can sign in; it is the old sign-ins that go."""
+    store = make_store(small_redis.url)
+    handles = await fill(store, clock, 500)
+    living = [position for position, handle in enumerate(handles) if await store.read(handle)]
+    assert 50 < len(living) < 400
+    assert living[-1] == 499
+    assert sum(living) / len(living) > 320  # Redis takes the next of some that it looks at, not of all
+
+
+@pytest.mark.parametrize("small_redis", ["noeviction"], indirect=True)
+async def test_a_full_redis_may_refuse_new_sign_ins(
+    small_redis: RedisServer, make_store: Make, clock: FakeClock
+) -> None:
+    """With ``noeviction``, Redis' default: whoever is signed in stays so and can sign out; nothing is renewed."""
+    store = make_store(small_redis.url)
+    session = make_session(clock)
+    first = await store.create(session)
+    with pytest.raises(SessionsUnavailable, match="OutOfMemoryError"):
+        await fill(store, clock, 500)
+    assert await store.read(first) == session
+    with pytest.raises(SessionsUnavailable, match="OutOfMemoryError"):
+        await store.replace(first, session)
+    await store.end(first)
+    assert await store.read(first) is None
