@@ -19,13 +19,15 @@ from redis import exceptions
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient, connect
-from camunda_entra_fastapi.sessions.sealing import Sealer
+from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
 
 T = TypeVar("T")
 
 MAX_CACHED: Final = 1_000
 """Records that are cached unsealed, so that reading a session again costs no decryption."""
+MAX_SIGN_INS: Final = 1_000
+"""Sign-ins of one ``sid`` that are read from its index at once."""
 LOCK_LIFETIME: Final = 30.0
 """Seconds after which the lock of a dead replica expires."""
 LOCK_WAIT: Final = 10.0
@@ -93,7 +95,7 @@ class RedisStore:
         if match is None:
             return None
         name, key = match.groups()
-        sealed = await self._execute(lambda redis: redis.get(self._key("session", name)))
+        sealed = await self._get(self._key("session", name))
         session = None if sealed is None else self._cached_unseal(sealed, key)
         return session if session is not None and self._clock() < session.expires_at else None
 
@@ -125,15 +127,19 @@ class RedisStore:
         """Delete all records of that ``sid``; how many there were."""
         index = self._key("sid", sid)
 
-        async def delete(redis: Any) -> int:
-            digests = await redis.zrange(index, 0, -1)
+        async def delete(redis: Any) -> tuple[int, bool]:
+            digests = await redis.zrange(index, 0, MAX_SIGN_INS - 1)
             names = [f"{self._prefix}:session:{digest.decode('latin-1')}" for digest in digests]
             ended = sum([await redis.delete(name) for name in names])
             if digests:
                 await redis.zrem(index, *digests)  # not the index itself, which may have grown meanwhile
-            return int(ended)
+            return int(ended), len(digests) == MAX_SIGN_INS
 
-        return await self._execute(delete)
+        count, is_more = await self._execute(delete)
+        while is_more:
+            ended, is_more = await self._execute(delete)
+            count += ended
+        return count
 
     async def use_once(self, key: str, seconds: float) -> bool:
         """Whether no replica has seen the key before."""
@@ -147,7 +153,7 @@ class RedisStore:
 
     async def get_shared(self, name: str) -> str | None:
         """The text that a replica stored; None without one."""
-        content = await self._execute(lambda redis: redis.get(self._key("aside", name)))
+        content = await self._get(self._key("aside", name))
         return None if content is None else str(content, "latin-1")
 
     @asynccontextmanager
@@ -177,6 +183,14 @@ class RedisStore:
         if client is not None:
             with suppress(*_FAILURES):
                 await client.exit_stack.aclose()
+
+    async def _get(self, key: str) -> bytes | None:
+        """The record of that key; None without one, and for one that is larger than any of ours.
+
+        Whoever can write to Redis could put 512 MB there. ``GETRANGE`` takes no more of it than is looked at.
+        """
+        content: bytes = await self._execute(lambda redis: redis.getrange(key, 0, MAX_SEALED))
+        return content if 0 < len(content) <= MAX_SEALED else None
 
     async def _execute(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:

@@ -16,6 +16,9 @@ from jose import jwe
 from jose.exceptions import JOSEError
 from jose.utils import base64url_encode
 
+MAX_SEALED: Final = 64 * 1024
+"""Characters up to which something is opened. A session with the largest tokens has 54 thousand."""
+
 _VERSION: Final = b"1"
 _HEADERS: Final = {
     compressed: base64url_encode(
@@ -63,8 +66,12 @@ class Sealer:
         return b".".join((_VERSION, nonce, ciphertext, tag)).decode()
 
     def open(self, sealed: str, salt: bytes = b"") -> bytes | None:
-        """The plaintext; None for text that was not sealed with this purpose and salt, or was changed."""
-        match = _SEALED.fullmatch(sealed)
+        """The plaintext; None for text that was not sealed with this purpose and salt, or was changed.
+
+        Whoever has none of the secrets makes it look at ``MAX_SEALED`` characters at most. What they sealed
+        is decompressed to 250 KiB at most, by python-jose.
+        """
+        match = _SEALED.fullmatch(sealed) if len(sealed) <= MAX_SEALED else None
         if match is None:
             return None
         token = b"%b..%b.%b.%b" % (self._header, *(part.encode() for part in match.groups()))

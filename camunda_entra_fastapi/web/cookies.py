@@ -12,8 +12,13 @@ from camunda_entra_fastapi.web.public_url import PublicUrl
 MAX_CHUNK: Final = 3_800
 """Characters of a value. Browsers refuse cookies of more than 4096 bytes, names and flags included."""
 MAX_CHUNKS: Final = 13
+MAX_VALUE: Final = 4_096
+"""Characters of a value up to which it is read: no browser has sent a longer one (RFC 6265bis, 5.6)."""
+MAX_ATTEMPTS_READ: Final = 20
+"""Attempts that are read of one request; more than a sign-in leaves, as several tabs may begin at once."""
 
 _CHUNKED: Final = re.compile(r"([2-9]|1[0-3]):(.*)", re.DOTALL)
+_ATTEMPT_ID: Final = re.compile("[0-9a-z]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +40,16 @@ class Cookies:
         object.__setattr__(self, "_secure_name", self._with_prefix(self.name))
 
     def session(self, connection: HTTPConnection) -> str | None:
-        """The session's handle, joined from its chunks; None without one."""
+        """The session's handle, joined from its chunks; None without one, or where it is larger than ours."""
         cookies = connection.cookies
         name = self._secure_name if self.public_url.is_secure(connection) else self.name
         first = cookies.get(name)
-        if not first:
+        if not first or len(first) > MAX_VALUE:
             return None
         if ":" not in first or (match := _CHUNKED.fullmatch(first)) is None:
             return first
         others = [cookies.get(f"{name}-{number}", "") for number in range(1, int(match[1]))]
-        return "".join((match[2], *others))
+        return "".join((match[2], *others)) if max(map(len, others)) <= MAX_CHUNK else None
 
     def set_session(self, connection: HTTPConnection, handle: str, seconds: float) -> list[str]:
         """``Set-Cookie`` values that set the handle for that time, and delete chunks of a longer one."""
@@ -66,16 +71,23 @@ class Cookies:
 
     def attempt(self, connection: HTTPConnection, attempt_id: str) -> str | None:
         """The sealed sign-in attempt of that ID."""
-        return connection.cookies.get(self._attempt_name(connection) + attempt_id)
+        value = connection.cookies.get(self._attempt_name(connection) + attempt_id)
+        return None if value is None or len(value) > MAX_VALUE else value
 
     def attempts(self, connection: HTTPConnection) -> dict[str, str]:
-        """All sealed sign-in attempts of the browser, by ID."""
+        """The newest sealed sign-in attempts of the browser, by ID.
+
+        Browsers send the oldest first (RFC 6265, 5.4), and what was set for a part of the site before that.
+        """
         name = self._attempt_name(connection)
-        return {
-            cookie.removeprefix(name): value
+        all_of_them = {
+            cookie[len(name) :]: value
             for cookie, value in connection.cookies.items()
             if cookie.startswith(name)
+            and _ATTEMPT_ID.fullmatch(cookie, len(name))
+            and len(value) <= MAX_VALUE
         }
+        return dict(list(all_of_them.items())[-MAX_ATTEMPTS_READ:])
 
     def set_attempt(self, connection: HTTPConnection, attempt_id: str, sealed: str, seconds: int) -> str:
         """The ``Set-Cookie`` value that sets an attempt."""

@@ -19,7 +19,7 @@ from pytest_socket import socket_allow_hosts
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis import LOCK_WAIT, RedisStore
 from camunda_entra_fastapi.sessions.redis_client import MAX_CONCURRENT_COMMANDS
-from camunda_entra_fastapi.sessions.sealing import Sealer
+from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
 from camunda_entra_fastapi.sessions.store import pack
 from camunda_entra_fastapi.testing.serving.certificates import make_tls
 from tests.conftest import LOOPBACK, FakeClock
@@ -733,7 +733,7 @@ async def test_a_full_redis_may_drop_what_ends_next(
 async def test_a_full_redis_may_refuse_new_sign_ins(
     small_redis: RedisServer, make_store: Make, clock: FakeClock
 ) -> None:
-    """With ``noeviction``, Redis' default: whoever is signed in stays so and can sign out; nothing is renewed."""
+    """With ``noeviction``, Redis' default, whoever is signed in stays so and can sign out."""
     store = make_store(small_redis.url)
     session = make_session(clock)
     first = await store.create(session)
@@ -744,3 +744,41 @@ async def test_a_full_redis_may_refuse_new_sign_ins(
         await store.replace(first, session)
     await store.end(first)
     assert await store.read(first) is None
+
+
+async def test_a_record_that_is_too_large_stays_in_redis(
+    store: RedisStore, redis_server: RedisServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes to Redis makes nobody read megabytes (CWE-400), and that costs no further command."""
+    handle = await store.create(make_session(clock))
+    await store.put_shared("a token", "x" * 20_000_000, 60)
+    opened: list[str] = []
+    monkeypatch.setattr(Sealer, "open", lambda _, sealed, __: opened.append(sealed))
+    with redis_server.client() as client:
+        client.set(key_of(redis_server, "session"), "x" * 20_000_000)
+        client.config_resetstat()
+        assert await store.read(handle) is None
+        assert await store.get_shared("a token") is None
+        assert client.info("stats")["total_net_output_bytes"] < 200_000
+        commands = client.info("commandstats")
+        assert {name: commands[name]["calls"] for name in commands if "get" in name} == {
+            "cmdstat_getrange": 2
+        }
+        client.set(key_of(redis_server, "session"), "x" * MAX_SEALED)
+        assert await store.read(handle) is None
+    assert opened == ["x" * MAX_SEALED]
+
+
+async def test_sign_ins_of_one_sid_are_read_in_portions(
+    store: RedisStore, redis_server: RedisServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, all of them end, and no answer of Redis has more than so many."""
+    monkeypatch.setattr("camunda_entra_fastapi.sessions.redis.MAX_SIGN_INS", 3)
+    for count, portions in ((0, 1), (2, 1), (3, 2), (7, 3)):
+        handles = [await store.create(make_session(clock)) for _ in range(count)]
+        with redis_server.client() as client:
+            client.config_resetstat()
+            assert await store.end_by_sid(SID) == count
+            assert client.info("commandstats")["cmdstat_zrange"]["calls"] == portions
+            assert not client.keys("*")
+        assert [await store.read(handle) for handle in handles] == [None] * count

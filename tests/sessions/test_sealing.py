@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64encode
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from camunda_entra_fastapi.sessions.sealing import Sealer, derive_key
+from camunda_entra_fastapi.sessions import sealing
+from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer, derive_key
 
 OLD, NEW = "o" * 32, "n" * 32
 TEXT = b'{"refresh_token":"1.AXoA"}'
@@ -143,3 +145,35 @@ def test_derived_keys_differ() -> None:
     }
     assert len(keys) == 12
     assert {len(key) for key in keys} == {32}
+
+
+def test_more_than_anything_sealed_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too long is neither decrypted nor looked through (CWE-400); what is as long as allowed, is."""
+    sealer = Sealer([OLD, NEW], "session")
+    room = MAX_SEALED - len(sealer.seal(b""))
+    largest = sealer.seal(b"x" * (room * 3 // 4))
+    assert MAX_SEALED - 2 <= len(largest) <= MAX_SEALED
+    assert sealer.open(largest) is not None
+    tried: list[bytes] = []
+    monkeypatch.setattr(sealing.jwe, "decrypt", lambda token, _: tried.append(token))
+    for size in (room * 3 // 4 + 2, 10 * room):
+        assert sealer.open(sealer.seal(b"x" * size)) is None
+    assert tried == []
+
+
+def test_what_grows_beyond_measure_is_not_opened() -> None:
+    """A few hundred bytes that decompress to megabytes are nothing, whoever sealed them (CWE-409)."""
+    sealer = Sealer([NEW], "session", compress=True)
+    sealed = sealer.seal(b"x" * 10_000_000)
+    assert len(sealed) < MAX_SEALED
+    assert sealer.open(sealed) is None
+
+
+def test_the_largest_session_of_entras_is_opened() -> None:
+    """Three tokens of 16 KiB each, which are the largest that are taken, without anything that compresses."""
+    noise = "".join(Random(1).choices(ALPHABET, k=16 * 1024))
+    claims = {"refresh": noise, "access": noise[::-1], "id": noise[5::2] + noise[6::2], "sid": noise[7:6000]}
+    sealer = Sealer([NEW], "session", compress=True)
+    sealed = sealer.seal(json.dumps(claims).encode())
+    assert 50_000 < len(sealed) < MAX_SEALED
+    assert sealer.open(sealed) == json.dumps(claims).encode()

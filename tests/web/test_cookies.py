@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.web.cookies import MAX_CHUNK, MAX_CHUNKS, Cookies
+from camunda_entra_fastapi.web.cookies import MAX_ATTEMPTS_READ, MAX_CHUNK, MAX_CHUNKS, MAX_VALUE, Cookies
 from camunda_entra_fastapi.web.public_url import PublicUrl
 
 HANDLE = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789._-", k=10_000))
@@ -141,3 +141,43 @@ def test_attempts_have_cookies_of_their_own() -> None:
     assert ours.attempt(request, "c3") is None
     assert ours.session(request) == "handle"
     assert ours.delete_attempt(request, "a1").startswith("__Host-entra_session_attempt_a1=; Max-Age=0;")
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"": "x" * (MAX_VALUE + 1)},
+        {"": "x" * 1_000_000},
+        {"": "2:x", "-1": "x" * (MAX_CHUNK + 1)},
+        {"": "13:x", "-12": "x" * 1_000_000},
+        {"": "2:" + "x" * MAX_VALUE, "-1": "x"},
+    ],
+)
+def test_values_longer_than_ours_are_not_read(others: dict[str, str]) -> None:
+    """No browser keeps cookies of more than 4096 bytes (RFC 6265bis, 5.6): whoever sends some is none."""
+    header = header_of({f"__Host-entra_session{end}": value for end, value in others.items()})
+    assert cookies().session(with_cookies(header)) is None
+
+
+def test_chunks_that_were_not_asked_for_are_not_read() -> None:
+    """A handle has the chunks that its first one counts, whatever else is sent along."""
+    header = header_of({f"__Host-entra_session-{number}": "x" * 5_000 for number in range(1, 100)})
+    assert cookies().session(with_cookies(f"__Host-entra_session=handle; {header}")) == "handle"
+
+
+def test_the_newest_attempts_are_read() -> None:
+    """Browsers send the oldest first (RFC 6265, 5.4); what is too many or too long is not read."""
+    ours = cookies()
+    kept = {f"__Host-entra_session_attempt_{number:016x}": f"sealed-{number}" for number in range(500)}
+    attempts = ours.attempts(with_cookies(header_of(kept)))
+    assert list(attempts.values()) == [f"sealed-{number}" for number in range(500 - MAX_ATTEMPTS_READ, 500)]
+    name = "__Host-entra_session_attempt_a1"
+    for value, is_read in (("x" * MAX_VALUE, True), ("x" * (MAX_VALUE + 1), False)):
+        request = with_cookies(f"{name}={value}")
+        assert (ours.attempt(request, "a1") == value) == is_read == ("a1" in ours.attempts(request))
+
+
+@pytest.mark.parametrize("name", ["", "0123456789abcdef0", "A1", "a_1", "a%20", "x" * 10_000])
+def test_names_that_no_attempt_has_are_left_alone(name: str) -> None:
+    """They would be repeated in what deletes the cookie."""
+    assert cookies().attempts(with_cookies(f"__Host-entra_session_attempt_{name}=sealed")) == {}

@@ -281,11 +281,9 @@ class LoginRoutes:
     def _delete_used_attempts(self, request: Request, context: LoginContext, response: Response) -> Response:
         """Delete the attempts of the response's state: each may be used once, successfully or not."""
         cookies = context.sessions.cookies
-        names = map(attempt_id, request.query_params.getlist("state"))
-        existing = cookies.attempts(request)
-        responses.set_cookies(
-            response, [cookies.delete_attempt(request, name) for name in names if name in existing]
-        )
+        names = dict.fromkeys(map(attempt_id, request.query_params.getlist("state")[:MAX_ATTEMPTS]))
+        used = [name for name in names if cookies.attempt(request, name) is not None]
+        responses.set_cookies(response, [cookies.delete_attempt(request, name) for name in used])
         return response
 
 

@@ -16,9 +16,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from camunda_entra_fastapi import CamundaEntra
+from camunda_entra_fastapi.sign_in.flow import SignIn
+from camunda_entra_fastapi.sign_in.protocol import Attempt
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE, OptionalClaims
 from camunda_entra_fastapi.testing.directory.default import FABRIKAM, UNRELATED
+from camunda_entra_fastapi.web.cookies import MAX_ATTEMPTS_READ
 from tests.conftest import FakeClock
 from tests.site import (
     ADA,
@@ -27,6 +30,7 @@ from tests.site import (
     COOKIE,
     GABI,
     HOME,
+    PERSON,
     MakeSite,
     Site,
     Store,
@@ -218,6 +222,46 @@ async def test_attempts_whose_time_is_over_are_cleared_away(site: Site) -> None:
     site.clock.advance(600)
     await browser.depart()
     assert len(browser.attempts) == 1
+
+
+async def test_a_flood_of_attempts_is_bounded_before_any_is_opened(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request opens twenty, and deletes so many at most, until seven are left; signing in goes on."""
+    browser = site.browser()
+    genuine = await browser.depart()
+    own = {name: browser.cookies[name] for name in browser.attempts}
+    flood = {f"{ATTEMPT}{number:016x}": f"{number}" for number in range(60)}
+    browser.http.cookies.clear()
+    for name, value in (flood | own).items():
+        browser.http.cookies.set(name, value, domain="localhost.local", path="/")
+    opened: list[str] = []
+    before = SignIn.read_attempt
+
+    def read_attempt(self: SignIn, sealed: str) -> Attempt | None:
+        opened.append(sealed)
+        return before(self, sealed)
+
+    monkeypatch.setattr(SignIn, "read_attempt", read_attempt)
+    left = len(browser.attempts)
+    while left > 7:
+        opened.clear()
+        answer = await browser.http.get("/auth/login", headers=PERSON)
+        assert len(opened) == MAX_ATTEMPTS_READ or left <= MAX_ATTEMPTS_READ
+        assert sum(map(len, answer.headers.get_list("set-cookie"))) < 4096
+        assert len(browser.attempts) < left
+        left = len(browser.attempts)
+    assert (await browser.open(await browser.at_entra(genuine, ADA))).headers["location"] == "/page"
+    assert await browser.status() == 200
+
+
+async def test_states_without_end_delete_no_more_than_there_can_be(site: Site) -> None:
+    """An answer that names an attempt a thousand times deletes its cookie once."""
+    browser = site.browser()
+    state = httpx.URL(await browser.depart()).params["state"]
+    answer = await browser.http.get(f"/auth/login-callback?{f'state={state}&' * 1000}code=x")
+    assert (answer.status_code, len(answer.headers.get_list("set-cookie"))) == (400, 1)
+    assert not browser.attempts
 
 
 async def refused(browser_answer: httpx.Response, status: int, code: str) -> None:
