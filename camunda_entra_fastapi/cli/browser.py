@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final, Self
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -141,7 +141,7 @@ def _code_from(location: str, state: str) -> str:
 @dataclass(slots=True)
 class _Button:
     action: str
-    fields: dict[str, str]
+    fields: dict[str, str] = field(repr=False)
     text: str = ""
 
 

@@ -6,7 +6,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -168,7 +168,7 @@ def tls_context(ca_bundle: Path | None, *, allow_lax_certificates: bool) -> ssl.
 @dataclass(frozen=True, slots=True)
 class _Response:
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     retry_after: str
 
 

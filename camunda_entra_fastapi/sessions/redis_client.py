@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -21,7 +21,7 @@ MAX_CONCURRENT_COMMANDS: Final = 50
 class ConnectedClient:
     """The client of one event loop: connections work on no other."""
 
-    client: Any
+    client: Any = field(repr=False)
     semaphore: asyncio.Semaphore
     exit_stack: AsyncExitStack
 

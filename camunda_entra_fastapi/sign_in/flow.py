@@ -1,7 +1,7 @@
 """The flows for signing in, signing out and admin consent, without HTTP to browsers."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -34,9 +34,10 @@ MAX_ATTEMPTS_CHARACTERS: Final = 3_500
 class EntraRedirect:
     """A redirect to Entra, and the attempt for a cookie."""
 
-    url: str
+    url: str = field(repr=False)
+    """It has state and nonce."""
     attempt_id: str
-    sealed: str
+    sealed: str = field(repr=False)
     """For a cookie that lives ``ATTEMPT_LIFETIME`` seconds."""
 
 

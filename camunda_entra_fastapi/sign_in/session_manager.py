@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, SignInFailed
@@ -27,7 +27,7 @@ class UserSession:
     """A session, its user, and the handle that the browser should have from now on."""
 
     session: Session
-    handle: str
+    handle: str = field(repr=False)
     user: EntraUser
 
 

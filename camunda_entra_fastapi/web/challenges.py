@@ -10,7 +10,7 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -79,7 +79,7 @@ class ErrorResponse:
 
     status: int
     detail: dict[str, Any]
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
 
 
 class RefusedRequest(HTTPException):

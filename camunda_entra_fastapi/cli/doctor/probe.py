@@ -37,7 +37,7 @@ class ProbeResponse:
     """A response."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     seconds: float
     tls: str

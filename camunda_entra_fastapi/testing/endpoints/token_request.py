@@ -1,7 +1,7 @@
 """The token request, and the checks of the sign-in that it redeems or refreshes."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from camunda_entra_fastapi.testing.clients.authenticate import authenticate_client
@@ -38,7 +38,7 @@ class TokenRequest:
     realm: Realm
     client: Application
     credentials: PresentedCredentials
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, str] = field(repr=False)
     origin: str | None
     claims: ClaimsRequest
 

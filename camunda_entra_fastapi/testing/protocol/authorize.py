@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from camunda_entra_fastapi.testing.directory import Application, Platform
@@ -36,7 +36,7 @@ class AuthorizationRequest:
     requested_scope: RequestedScope
     claims: ClaimsRequest
     response_types: frozenset[str]
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, str] = field(repr=False)
 
     @property
     def response_mode(self) -> str:

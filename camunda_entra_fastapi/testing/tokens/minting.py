@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from camunda_entra_fastapi.testing.directory import CONSUMERS, Application, Tenant, User
@@ -130,10 +130,10 @@ class IdGrant:
     client: Application
     user: User
     scopes: Iterable[str]
-    nonce: str | None = None
+    nonce: str | None = field(default=None, repr=False)
     session: Session | None = None
-    code: str | None = None
-    access_token: str | None = None
+    code: str | None = field(default=None, repr=False)
+    access_token: str | None = field(default=None, repr=False)
     requested_claims: frozenset[str] = frozenset()
     contexts: tuple[str, ...] = ()
 

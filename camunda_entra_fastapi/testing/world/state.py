@@ -60,7 +60,7 @@ class SignIn:
     platform: Platform = "web"
     """The platform that redeems it: a server, a single-page application, or another public client."""
     issued: float = 0
-    nonce: str | None = None
+    nonce: str | None = field(default=None, repr=False)
     code_challenge: str | None = None
     code_challenge_method: str = "plain"
     contexts: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class DeviceCode:
     """The tenant segment of the path."""
     client: Application
     requested_scope: RequestedScope
-    user_code: str
+    user_code: str = field(repr=False)
     expires: float
     sign_in: SignIn | None = None
     declined: bool = False
