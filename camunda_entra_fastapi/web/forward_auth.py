@@ -185,6 +185,8 @@ class ForwardAuth:
             response = Response(headers=_NO_STORE | headers)
         except EntraError as error:
             response = self._refuse(request, options, error, methods, uri)
+        if cookies:  # a session was looked at, whether or not it is to be set anew
+            response.headers["Vary"] = "Cookie"
         for number, value in enumerate(chain.from_iterable(cookies.values()), 1):
             response.headers[f"{SET_COOKIE}{number}"] = value
             if not has_middleware:

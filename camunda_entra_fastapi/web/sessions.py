@@ -2,21 +2,24 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager, UserSession
 from camunda_entra_fastapi.user import EntraUser
+from camunda_entra_fastapi.web.caches import add_cookies, tell_caches
 from camunda_entra_fastapi.web.cookies import Cookies
 from camunda_entra_fastapi.web.public_url import INSTALLED_AT, PublicUrl
 from camunda_entra_fastapi.web.same_origin import check_same_origin
 
 PENDING_COOKIES: Final = "camunda_entra_fastapi.set_cookie"
-"""Key of the scope: ``Set-Cookie`` values for the response, by the name of the session cookie."""
+"""Key of the scope: ``Set-Cookie`` values for the response, by the name of the session cookie.
+
+Each session that was looked at is there, also without a cookie to set, and where there was none: it decided
+about the response.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Sessions:
         Raises:
             CrossOrigin: The cookie is valid, but another site's page sent it.
         """
-        handle = self.cookies.session(connection)
+        handle = self._handle(connection)
         cached = None if handle is None else self.manager.cached(handle)
         if cached is None:
             return None
@@ -59,7 +62,7 @@ class Sessions:
             EntraUnavailable: The session must be renewed, and Entra cannot be asked.
             SessionsUnavailable: The store cannot be asked.
         """
-        handle = self.cookies.session(connection)
+        handle = self._handle(connection)
         if handle is None:
             return None
         session = await self.manager.find(handle)
@@ -81,7 +84,7 @@ class Sessions:
         Raises:
             SessionsUnavailable: The store cannot be asked.
         """
-        handle = self.cookies.session(connection)
+        handle = self._handle(connection)
         return None if handle is None else await self.manager.find(handle)
 
     def set_cookies(self, connection: HTTPConnection, session: UserSession) -> list[str]:
@@ -90,9 +93,16 @@ class Sessions:
             connection, session.handle, self.manager.seconds_left(session.session)
         )
 
+    def _handle(self, connection: HTTPConnection) -> str | None:
+        """The session's handle. The response is known from now on to depend on it."""
+        pending = connection.scope.get(PENDING_COOKIES)
+        if pending is not None and self.cookies.name not in pending:
+            pending[self.cookies.name] = []
+        return self.cookies.session(connection)
+
 
 class SessionCookieMiddleware:
-    """ASGI middleware that sets the cookies of renewed sessions, whatever response a route returns.
+    """ASGI middleware that sets the cookies of renewed sessions, and tells caches whose a response is.
 
     FastAPI merges a dependency's response only into responses that it creates itself, such as JSON.
     """
@@ -101,29 +111,32 @@ class SessionCookieMiddleware:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Add pending cookies to the response.
+        """Add to the response what a session that was looked at demands.
 
         It returns the application's own awaitable: a coroutine around that, and one around
-        each message, would make each request slower.
+        each message, would make each request slower. So would a look at the messages of programs, which
+        send no cookie but ``Authorization``: what answers them, no shared cache keeps (RFC 9111, 3.5).
         """
         scope[INSTALLED_AT] = scope.get("root_path", "")
-        if scope["type"] != "http" or PENDING_COOKIES in scope:
+        if scope["type"] != "http":
             return self._app(scope, receive, send)
+        is_program = False
         for name, _ in scope["headers"]:  # a function for it, or any(), would make each request slower
             if name == b"cookie":
+                is_program = False
                 break
-        else:
+            if name == b"authorization":
+                is_program = True
+        if is_program or PENDING_COOKIES in scope:
             return self._app(scope, receive, send)
         pending: dict[str, list[str]] = {}
         scope[PENDING_COOKIES] = pending
 
         def send_with_cookies(message: Message) -> Awaitable[None]:
             if pending and message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for value in chain.from_iterable(pending.values()):
-                    headers.append("Set-Cookie", value)
-                if "private" not in headers.get("Cache-Control", ""):
-                    headers["Cache-Control"] = "no-store"  # no cache may give them to others
+                message["headers"] = headers = list(message.get("headers", ()))
+                add_cookies(headers, pending)
+                tell_caches(headers, message["status"])
             return send(message)
 
         return self._app(scope, receive, send_with_cookies)

@@ -36,7 +36,15 @@ FLOORS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "web": [
-        {"__init__", "challenges", "identity_headers", "permissions", "public_url", "signed_identity"},
+        {
+            "__init__",
+            "caches",
+            "challenges",
+            "identity_headers",
+            "permissions",
+            "public_url",
+            "signed_identity",
+        },
         {"bearer", "cookies", "exception_handlers", "gateway_identity", "same_origin"},
         {"health", "openapi", "sessions"},
         {"current_user"},
