@@ -13,12 +13,13 @@ a response has
   which it could not otherwise (3), and nothing is gained by it.
 """
 
-from collections.abc import Iterable, Mapping
-from itertools import chain
+from collections.abc import Iterable
 from typing import Final
 
 Headers = list[tuple[bytes, bytes]]
 
+_LENGTH_OF_VARY: Final = len(b"vary")
+_LENGTH_OF_CONTROL: Final = len(b"cache-control")
 _VARY: Final = (b"vary", b"Cookie")
 _PRIVATE: Final = (b"cache-control", b"private")
 _NO_STORE: Final = (b"cache-control", b"no-store")
@@ -26,11 +27,8 @@ _MULTIPLE_CHOICES: Final = 300
 _NOT_MODIFIED: Final = 304
 
 
-def add_cookies(headers: Headers, pending: Mapping[str, Iterable[str]]) -> None:
+def set_cookies(headers: Headers, values: Iterable[str]) -> None:
     """Add ``Set-Cookie`` headers. No shared cache may give them to others, whatever the application says."""
-    values = list(chain.from_iterable(pending.values()))
-    if not values:
-        return
     headers += ((b"set-cookie", value.encode("latin-1")) for value in values)
     control = b",".join(value for name, value in headers if name.lower() == b"cache-control")
     if b"private" not in _members(control):
@@ -42,11 +40,10 @@ def tell_caches(headers: Headers, status: int) -> None:
     """Add ``Vary`` and ``Cache-Control`` for a response that a session cookie decided."""
     has_control = has_vary = False
     for name, _ in headers:
-        lower = name.lower()
-        if lower == b"cache-control":
-            has_control = True
-        elif lower == b"vary":
-            has_vary = True
+        if len(name) == _LENGTH_OF_VARY:  # the length first: for most headers it is all that is needed
+            has_vary = has_vary or name.lower() == b"vary"
+        elif len(name) == _LENGTH_OF_CONTROL:
+            has_control = has_control or name.lower() == b"cache-control"
     if not has_control:
         # 304 has the headers that 200 would have had (RFC 9110, 15.4.5).
         is_success = status < _MULTIPLE_CHOICES or status == _NOT_MODIFIED

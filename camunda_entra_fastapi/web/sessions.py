@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from starlette.requests import HTTPConnection
@@ -9,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager, UserSession
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.caches import add_cookies, tell_caches
+from camunda_entra_fastapi.web.caches import set_cookies, tell_caches
 from camunda_entra_fastapi.web.cookies import Cookies
 from camunda_entra_fastapi.web.public_url import INSTALLED_AT, PublicUrl
 from camunda_entra_fastapi.web.same_origin import check_same_origin
@@ -122,11 +123,11 @@ class SessionCookieMiddleware:
             return self._app(scope, receive, send)
         is_program = False
         for name, _ in scope["headers"]:  # a function for it, or any(), would make each request slower
-            if name == b"cookie":
-                is_program = False
-                break
             if name == b"authorization":
                 is_program = True
+            elif name == b"cookie":
+                is_program = False
+                break
         if is_program or PENDING_COOKIES in scope:
             return self._app(scope, receive, send)
         pending: dict[str, list[str]] = {}
@@ -135,7 +136,8 @@ class SessionCookieMiddleware:
         def send_with_cookies(message: Message) -> Awaitable[None]:
             if pending and message["type"] == "http.response.start":
                 message["headers"] = headers = list(message.get("headers", ()))
-                add_cookies(headers, pending)
+                if any(pending.values()):
+                    set_cookies(headers, chain.from_iterable(pending.values()))
                 tell_caches(headers, message["status"])
             return send(message)
 
