@@ -21,6 +21,9 @@ RENEWAL_PAUSE: Final = 10.0
 MAX_ACCESS_TOKENS: Final = 1_000
 """Access tokens in memory: those of sessions whose cookies are too small for them."""
 
+_END: Final = 64
+"""Characters of a handle."""
+
 
 @dataclass(frozen=True, slots=True)
 class UserSession:
@@ -50,7 +53,11 @@ class SessionManager:
         self._cache_size = cache_size
         self._by_id: dict[str, UserSession] = {}
         self._by_handle: dict[str, UserSession] = {}
-        """Those of ``_by_id`` that ``cached`` may return."""
+        """Those of ``_by_id`` that ``cached`` may return, by the end of their handles.
+
+        To hash a whole handle takes as long as all else that a look-up does. Nobody but its holder knows the
+        end of one, which is the seal of what stands before it.
+        """
         self._access_tokens: dict[str, UserSession] = {}
         self._ended = ExpiringSet(clock)
         self._renewals: SingleFlight[str, UserSession | None] = SingleFlight("session renewal")
@@ -66,8 +73,8 @@ class SessionManager:
 
     def cached(self, handle: str) -> UserSession | None:
         """The session of a handle in the cache, if it need not be renewed; else None."""
-        cached = self._by_handle.get(handle)
-        if cached is None:
+        cached = self._by_handle.get(handle[-_END:])
+        if cached is None or cached.handle != handle:
             return None
         now, session = self._clock(), cached.session
         return cached if now < session.renew_at and now < session.expires_at else None
@@ -89,7 +96,7 @@ class SessionManager:
             return cached  # the renewed session, for a browser that does not have its new cookie yet
         user_session = self._cache(session, handle)
         if not self.store.server_side:  # other replicas may end a session in a server-side store
-            self._by_handle[handle] = user_session
+            self._by_handle[handle[-_END:]] = user_session
         return user_session
 
     async def renew_if_due(self, current: UserSession) -> UserSession | None:
@@ -178,7 +185,7 @@ class SessionManager:
         """Remove the session from the cache, without ending it."""
         cached = self._by_id.pop(session_id, None)
         if cached is not None:
-            self._by_handle.pop(cached.handle, None)
+            self._by_handle.pop(cached.handle[-_END:], None)
 
     async def _renew_once(self, current: UserSession) -> UserSession | None:
         """The renewed session; one renewal for all requests that wait for it."""
