@@ -1,9 +1,5 @@
 """Authentication for HTTP clients and Camunda's SDK: httpx and httpx2, synchronous and asynchronous."""
 
-import base64
-import binascii
-import json
-import re
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from importlib import import_module
@@ -12,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 
+from camunda_entra_fastapi.downstream.claims_challenge import challenged_claims
 from camunda_entra_fastapi.errors import EntraError
 
 _UNAUTHORIZED: Final = 401
-_MAX_CLAIMS: Final = 8 * 1024
-_PARAMETER: Final = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 class TokenSource(Protocol):
@@ -116,24 +111,3 @@ def _should_retry(request: Any, response: Any, token: str, tokens: TokenSource) 
     except RuntimeError:
         return False
     return True
-
-
-def challenged_claims(challenges: list[str]) -> str | None:
-    """The claims that an API requires in a token, as JSON; None if it names none.
-
-    See https://learn.microsoft.com/entra/identity-platform/claims-challenge.
-    """
-    for challenge in challenges:
-        if not challenge.lower().startswith("bearer "):
-            continue
-        parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(challenge)}
-        claims = parameters.get("claims", "")
-        if parameters.get("error") != "insufficient_claims" or not 0 < len(claims) <= _MAX_CLAIMS:
-            continue
-        try:
-            document: Any = json.loads(base64.b64decode(claims, validate=True))
-        except (binascii.Error, ValueError, RecursionError):
-            continue
-        if isinstance(document, dict):
-            return json.dumps(document, separators=(",", ":"))
-    return None

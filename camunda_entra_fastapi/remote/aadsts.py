@@ -1,6 +1,5 @@
 """Entra's refusals: read from a response, and explained by AADSTS or AADB2C code, or OAuth error."""
 
-import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from camunda_entra_fastapi.remote.aadsts_table import (
     Kind,
     b2c,
 )
+from camunda_entra_fastapi.untrusted_json import parse_object
 
 __all__ = [
     "BY_ERROR",
@@ -197,7 +197,4 @@ def _claims(value: object) -> str | None:
         return None
     if not value.isascii() or not value.isprintable():
         return None
-    try:
-        return value if isinstance(json.loads(value), dict) else None
-    except (ValueError, RecursionError):
-        return None
+    return None if parse_object(value) is None else value

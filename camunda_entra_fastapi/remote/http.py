@@ -1,7 +1,6 @@
 """Requests to Entra: bounded in time and size, without redirects and compression."""
 
 import asyncio
-import json
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +15,7 @@ import httpx
 
 from camunda_entra_fastapi.errors import FetchFailed, Refusal
 from camunda_entra_fastapi.remote.aadsts import read_refusal
+from camunda_entra_fastapi.untrusted_json import parse_json, parse_object
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 """Entra's largest document, the common key set, is below 30 KiB."""
@@ -184,18 +184,14 @@ def _bad_status(url: str, answer: _Response) -> FetchFailed:
 
 def _refusal_in(body: bytes) -> Refusal | None:
     """Entra's error response, which may come with any status; None where the body is none."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    is_error = isinstance(document, dict) and isinstance(document.get("error"), str)
-    return read_refusal(document) if is_error else None
+    document = parse_object(body)
+    return None if document is None or not isinstance(document.get("error"), str) else read_refusal(document)
 
 
 def _document(url: str, answer: _Response) -> dict[str, Any]:
     try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        document = parse_json(answer.body)
+    except ValueError:
         raise FetchFailed(f"{url} answered with something that is not JSON.") from None
     if not isinstance(document, dict):
         raise FetchFailed(f"{url} answered with JSON that is not an object.")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from camunda_entra_fastapi.untrusted_json import MAX_NESTING, parse_json
+
 MAX_HANDLE_CHARACTERS: Final = 48 * 1024
 """More than any session needs: Entra's tokens have 16 KiB at most."""
 
@@ -16,6 +18,8 @@ _FORMATS: Final = (1, _FORMAT)
 """Those that are read. In the first, a session with its own access token had that token's claims alone."""
 _DROPPED_CLAIMS: Final = frozenset({"aio", "at_hash", "c_hash", "nonce", "rh", "uti", "xms_ftd"})
 """Claims for Entra itself, or for the moment of signing in, which would waste room in a cookie."""
+_MAX_NESTING: Final = MAX_NESTING + 1
+"""Levels of a packed session: those of a token's claims, in a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,10 @@ def pack(session: Session) -> bytes:
 
 def unpack(data: bytes) -> Session | None:
     """The session from the JSON of ``pack``, which was authenticated before; None for another format."""
-    version, identifier, claims, groups, *others = json.loads(data)
+    try:
+        version, identifier, claims, groups, *others = parse_json(data, _MAX_NESTING)
+    except ValueError:
+        return None
     if version not in _FORMATS:
         return None
     if groups is not None:

@@ -1,11 +1,12 @@
 """Step-up: signing in again with claims that a route or another service requires (claims challenges)."""
 
-import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
+
+from camunda_entra_fastapi.untrusted_json import parse_object
 
 MAX_CLAIMS: Final = 2048
 """Characters of encoded claims in the login page's address."""
@@ -24,10 +25,10 @@ def decode_claims(text: str) -> str | None:
     if not 0 < len(text) <= MAX_CLAIMS:
         return None
     try:
-        claims = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
+        claims = parse_object(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
         return None
-    return json.dumps(claims, separators=(",", ":"), sort_keys=True) if isinstance(claims, dict) else None
+    return None if claims is None else json.dumps(claims, separators=(",", ":"), sort_keys=True)
 
 
 def digest_of_claims(encoded: str) -> str:

@@ -32,7 +32,7 @@ ACCESS_TOKEN: Final = "X-Auth-Request-Access-Token"  # noqa: S105 - a header's n
 SET_COOKIE: Final = "X-Auth-Request-Set-Cookie-"
 """With a number from 1 on behind it: the values of ``Set-Cookie`` one by one."""
 
-_TO_ENCODE: Final = re.compile(r"^ +| +$|[^ -~\xa1-\xff]|%")
+_TO_ENCODE: Final = re.compile(r"^ +|(?<! ) +$|[^ -~\xa1-\xff]|%")
 _TO_ENCODE_IN_LISTS: Final = re.compile(rf"{_TO_ENCODE.pattern}|,")
 
 

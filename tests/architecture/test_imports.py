@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 FLOORS: dict[str, list[set[str]]] = {
     "": [
-        {"errors", "remedies", "single_flight", "telemetry", "urls"},
+        {"errors", "remedies", "single_flight", "telemetry", "untrusted_json", "urls"},
         {"sessions", "validation"},
         {"remote", "settings", "user"},
         {"token_validator", "testing"},
@@ -70,6 +70,7 @@ THIRD_PARTY = {
     "user.frozen": set(),
     "remedies": set(),
     "single_flight": set(),
+    "untrusted_json": set(),
     "urls": set(),
     "telemetry": {"opentelemetry"},
     "validation": set(),

@@ -16,6 +16,7 @@ from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.web.identity_headers import MAX_LIST, identity_headers
 from tests.conftest import FakeClock
+from tests.growth import LIMIT, growth_of
 from tests.site import (
     ADA,
     COOKIE,
@@ -773,3 +774,14 @@ def test_websockets_are_given_tokens_as_well(emulator: EntraEmulator, clock: Fak
         http.websocket_connect("/ws", headers={"Authorization": f"Bearer {token}"}) as socket,
     ):
         assert socket.receive_text() == token
+
+
+@pytest.mark.parametrize("piece", [" ", " x ", "%", ",", "\u00e9"])
+def test_headers_of_long_claims_are_written_in_one_pass(piece: str) -> None:
+    """Work grows as the claim does, whatever is repeated in it (CWE-1333)."""
+
+    def write(size: int) -> None:
+        text = f"x{piece * (size // len(piece))}x"
+        identity_headers(user_of(preferred_username=text, roles=[text]))
+
+    assert growth_of(write, 2000) < LIMIT

@@ -10,11 +10,11 @@ from camunda_entra_fastapi.cli.doctor.connection_errors import Unreachable
 from camunda_entra_fastapi.cli.doctor.context import DoctorContext, refused, skipped, unreachable, wrong
 from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable
-from camunda_entra_fastapi.cli.json_object import parse_object
 from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.remote.aadsts import read_refusal
 from camunda_entra_fastapi.remote.discovery import read_discovery
 from camunda_entra_fastapi.runtime import provider_of
+from camunda_entra_fastapi.untrusted_json import parse_object
 from camunda_entra_fastapi.validation.keys import parse_keys
 from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER
 

@@ -1,6 +1,5 @@
 """The service: its session store, its base URL, and whether the running one has the same settings."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +11,7 @@ from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
 from camunda_entra_fastapi.runtime import build_runtime
 from camunda_entra_fastapi.settings.urls import masked
+from camunda_entra_fastapi.untrusted_json import parse_json
 from camunda_entra_fastapi.urls import is_loopback
 
 _FOUND: Final = 302
@@ -165,6 +165,6 @@ def _failure_of(error: SessionsUnavailable) -> str:
 
 def _error_message(response: ProbeResponse) -> str:
     try:
-        return str(json.loads(response.body)["detail"]["message"])
+        return str(parse_json(response.body)["detail"]["message"])
     except (ValueError, LookupError, TypeError):
         return ""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from camunda_entra_fastapi.cli.doctor.connection_errors import Unreachable
 from camunda_entra_fastapi.cli.doctor.context import DoctorContext, skipped
 from camunda_entra_fastapi.cli.findings import Finding, State, printable
-from camunda_entra_fastapi.cli.json_object import parse_object
+from camunda_entra_fastapi.untrusted_json import parse_object
 from camunda_entra_fastapi.urls import is_loopback
 
 _LISTED: Final = 20

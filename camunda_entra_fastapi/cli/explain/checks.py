@@ -13,7 +13,7 @@ from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_
 from camunda_entra_fastapi.errors import AccessDenied, EntraError, FetchFailed, InvalidToken
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.validation.claims import check_audience, check_times, refuse_bound, text_of
-from camunda_entra_fastapi.validation.compact import UnverifiedToken, parse
+from camunda_entra_fastapi.validation.compact import UnverifiedToken, decode, parse, parse_object
 from camunda_entra_fastapi.validation.entra import (
     check_admission,
     check_issuer,
@@ -31,6 +31,7 @@ _OK_MESSAGES: Final = {
     "form": "signed with RS256, of a size and header that are accepted",
     "key": "one of the tenant's current keys",
     "signature": "made by Entra",
+    "payload": "a JSON object",
     "subject": "names who it is about",
     "not Graph's": "not a token for Microsoft Graph",
     "issuer, tenant": "issued by the tenant that the service trusts",
@@ -122,9 +123,11 @@ class _TokenChecker:
             yield from self._without_keys(is_well_formed=bool(parsed))
 
     def access_token_claims(self) -> Iterator[Finding]:
-        """The checks of an access token's claims; none, where the claims cannot be read."""
+        """The checks of an access token's claims; but one, where the claims cannot be read."""
         claims, policy = self._decoded.claims, self._policy
-        if not claims:
+        if not claims and self.error is None:
+            yield self._check("payload", self._read_payload)
+        if not claims and self.error is not None:
             return
         yield self._check("subject", lambda: text_of(claims, "sub"))
         yield self._check("not Graph's", lambda: refuse_graph(claims, policy))
@@ -145,6 +148,9 @@ class _TokenChecker:
         yield self._check("times", lambda: check_times(claims, policy, self._now), self._time_values())
         yield self._check("nonce", lambda: check_nonce(claims, nonce))
         yield self._check("at_hash", lambda: check_at_hash(claims, access_token))
+
+    def _read_payload(self) -> None:
+        parse_object(decode(self._token.split(".")[1].encode(), "payload"), "payload")
 
     def _check_issuer(self) -> Finding:
         key_issuer = self._key.issuer if self._key else None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from camunda_entra_fastapi.cli.findings import printable
-from camunda_entra_fastapi.cli.json_object import parse_object
+from camunda_entra_fastapi.untrusted_json import parse_object
 
 _TIME_CLAIMS: Final = ("iat", "nbf", "exp", "auth_time", "xms_st", "pwd_exp")
 _JWE_PARTS: Final = 5

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from camunda_entra_fastapi.cli.json_object import parse_object
+from camunda_entra_fastapi.untrusted_json import parse_object
 
 MAX_CHARACTERS: Final = 64 * 1024
 """The limit of what is read: four of the largest tokens there are."""
@@ -12,8 +12,8 @@ MAX_CHARACTERS: Final = 64 * 1024
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2}(?:\.[A-Za-z0-9_-]*){0,2}")
 _CLIENT_SECRET: Final = re.compile(r"[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{31,37}")
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_REFRESH_TOKEN: Final = re.compile(r"[01]\.A[A-Za-z0-9_-]{20,}.*")
-_PERSONAL_ACCOUNT_TOKEN: Final = re.compile(r"M\.[CR]\d+_[A-Za-z0-9]+[.!*$\w-]*|E[wW][A-Za-z0-9+/=]{100,}")
+_REFRESH_TOKEN: Final = re.compile(r"[01]\.A[A-Za-z0-9_-]{20,}+.*")
+_PERSONAL_ACCOUNT_TOKEN: Final = re.compile(r"M\.[CR]\d+_[A-Za-z0-9][.!*$\w-]*|E[wW][A-Za-z0-9+/=]{100,}")
 _TOKEN_MEMBERS: Final = ("access_token", "id_token", "assertion", "token", "refresh_token")
 
 _OPAQUE_FORMS: Final = (

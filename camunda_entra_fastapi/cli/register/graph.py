@@ -1,6 +1,5 @@
 """A client for Microsoft Graph, with bounded responses, and retries where Graph lags behind."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any, Final
 import httpx
 
 from camunda_entra_fastapi.cli.findings import printable
-from camunda_entra_fastapi.cli.json_object import parse_object
+from camunda_entra_fastapi.untrusted_json import parse_json, parse_object
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """Graph's own service principal has some hundred permissions with long descriptions."""
@@ -166,9 +165,9 @@ def _body_of(response: httpx.Response) -> dict[str, Any]:
 
 def _error_of(response: httpx.Response) -> GraphError:
     try:
-        error = json.loads(response.content)["error"]
+        error = parse_json(response.content)["error"]
         code, message = printable(error["code"], 80), printable(error["message"], 300)
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError):
         code, message = "", f"it answers with status {response.status_code}"
     request_id = printable(response.headers.get("request-id", ""), 60)
     reference = f" (request ID {request_id})" if request_id else ""

@@ -1,6 +1,5 @@
 """Signing in to Microsoft Graph: by device code, or with the Azure CLI's token."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -11,11 +10,11 @@ from typing import Any, Final
 import httpx
 
 from camunda_entra_fastapi.cli.findings import printable
-from camunda_entra_fastapi.cli.json_object import parse_object
 from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS
 from camunda_entra_fastapi.cli.register.graph import TRANSPORT_ERRORS, read_bounded
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, read_refusal
+from camunda_entra_fastapi.untrusted_json import parse_object
 
 PUBLIC_CLIENT_ID: Final = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 """Microsoft Graph Command Line Tools, a public client of Microsoft's own in every tenant."""
@@ -114,10 +113,7 @@ def azure_cli_token(tenant: str) -> str:
             f"The Azure CLI (az) cannot be run: {printable(error, 200)}. Install it anew, "
             "or sign in with --sign-in device."
         ) from None
-    try:
-        token = json.loads(completed.stdout)["accessToken"]
-    except (ValueError, LookupError, TypeError):
-        token = None
+    token = (parse_object(completed.stdout) or {}).get("accessToken")
     if completed.returncode != 0 or not _is_token(token):
         for_tenant = f" for the tenant {tenant}" if tenant_option else ""
         raise NotSignedIn(

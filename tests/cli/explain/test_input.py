@@ -1,5 +1,6 @@
 """What people paste, and what is printed of it."""
 
+import base64
 import contextlib
 import io
 import json
@@ -17,6 +18,7 @@ from camunda_entra_fastapi.cli.explain.paste import paste
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.cli.conftest import Ran
 from tests.cli.explain.test_tokens import unsigned
+from tests.growth import LIMIT, growth_of
 from tests.waiting import wait_for
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"
@@ -204,3 +206,54 @@ def test_times_from_now(seconds: float, words: str) -> None:
 def test_times_that_are_none(value: object, words: str) -> None:
     """They are printed as they are."""
     assert words in format_time(value, 0)
+
+
+@pytest.mark.parametrize("depth", [65, 300, 600, 900, 1500])
+@pytest.mark.parametrize("option", ["--json", "--offline"])
+def test_claims_nested_deeply_are_a_malformed_token(run: Callable[..., Ran], depth: int, option: str) -> None:
+    """The validator refuses more than 64 levels, and nothing of them is walked through (CWE-674)."""
+    nested = '{"a":' * depth + "1" + "}" * depth
+    payload = base64.urlsafe_b64encode(nested.encode()).decode().rstrip("=")
+    token = f"eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.{payload}.c2ln"
+    result = run("explain", "--offline", option, stdin=token)
+    assert result.code == 1
+    assert ("token_malformed" if option == "--json" else "payload cannot be read") in result.output
+    result = run("explain", "--offline", stdin=nested)
+    assert "no JSON Web Token" in result.output
+
+
+@pytest.mark.parametrize(
+    ("beginning", "piece", "end"),
+    [
+        ("M.C1_", "a", "/"),
+        ("M.C", "1", "/"),
+        ("E", "w", "\u00e9"),
+        ("0.A", "a", "\u00e9"),
+        ("", "a", "Q~"),
+        ("", "a.", ""),
+        ("", ".", ""),
+        ("{", '"token":', "{"),
+        ("", " ", "x"),
+        ("Authorization: Bearer ", "a ", ""),
+        ("", "https://x.okta", "/"),
+    ],
+)
+def test_what_was_pasted_is_looked_at_in_one_pass(beginning: str, piece: str, end: str) -> None:
+    """Work grows as the input does, whatever is repeated in it (CWE-1333)."""
+
+    def look(size: int) -> None:
+        assert parse_input(beginning + piece * (size // len(piece)) + end) is not None
+
+    assert growth_of(look, 4000) < LIMIT
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"), [("{}", "claim_missing"), ("[]", "token_malformed"), ("{", "token_malformed")]
+)
+def test_without_claims_a_token_is_refused_whoever_signed_it(
+    run: Callable[..., Ran], payload: str, code: str
+) -> None:
+    """RFC 7519, 7.2: the payload is a JSON object; and nothing that a check needs is in an empty one."""
+    encoded = base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
+    result = run("explain", "--offline", "--json", stdin=f"eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.{encoded}.c2ln")
+    assert (result.code, result.json["verdict"], result.json["code"]) == (1, "refused", code)
