@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,30 +85,43 @@ class AppToken:
             EntraUnavailable: Entra cannot be asked, and there is no valid token left.
         """
         cached = self._usable()
-        if cached is not None and (self._clock() < cached.renew_at or self._is_backing_off()):
+        if cached is not None and not self._is_due(cached):
             return cached.token
         fetch = self._fetches.start(self._scope, lambda: self._fetch(self._shared))
         return await outcome_of(fetch) if cached is None else cached.token
 
     def get_blocking(self) -> str:
-        """The same, for callers without an event loop.
+        """The same, for callers without an event loop. A renewal ahead of time is made beside them, too.
 
         Raises:
             EntraRefused: Entra refuses.
             EntraUnavailable: Entra cannot be asked, and there is no valid token left.
         """
-        with self._blocking_lock:
-            cached = self._usable()
-            if cached is not None and (self._clock() < cached.renew_at or self._is_backing_off()):
-                return cached.token
+        cached = self._usable()
+        if cached is None:
+            with self._blocking_lock:
+                cached = self._usable()  # perhaps by now, by whoever had the lock
+                return self._fetch_blocking() if cached is None else cached.token
+        if self._is_due(cached) and self._blocking_lock.acquire(blocking=False):
             try:
-                # In a thread of its own, as the caller's may have an event loop that waits for the caller.
-                with ThreadPoolExecutor(1) as threads:
-                    return threads.submit(asyncio.run, self._fetch(None)).result()
-            except EntraError:
-                if cached is None:
-                    raise
-                return cached.token
+                # A daemon, so that a program which ends meanwhile does not wait for Entra.
+                threading.Thread(target=self._renew, name="camunda_entra token renewal", daemon=True).start()
+            except RuntimeError:  # no thread is left, or the interpreter is about to end
+                self._blocking_lock.release()
+        return cached.token
+
+    def _fetch_blocking(self) -> str:
+        # In a thread of its own, as the caller's may have an event loop that waits for the caller.
+        with ThreadPoolExecutor(1) as threads:
+            return threads.submit(asyncio.run, self._fetch(None)).result()
+
+    def _renew(self) -> None:
+        try:
+            if (cached := self._cached) is None or self._is_due(cached):  # nobody was quicker
+                with suppress(EntraError):  # it is logged, and the token at hand is good
+                    asyncio.run(self._fetch(None))
+        finally:
+            self._blocking_lock.release()
 
     def invalidate(self, token: str, claims: str | None) -> bool:
         """Drop a token that an API refused; whether to ask for another one.
@@ -128,8 +142,9 @@ class AppToken:
         cached = self._cached
         return cached if cached is not None and self._clock() < cached.usable_until else None
 
-    def _is_backing_off(self) -> bool:
-        return self._backoff is not None and self._clock() < self._backoff.until
+    def _is_due(self, cached: CachedToken) -> bool:
+        now = self._clock()
+        return now >= cached.renew_at and (self._backoff is None or now >= self._backoff.until)
 
     async def _fetch(self, shared: SharedTokens | None) -> str:
         name = f"app {self._scope}"

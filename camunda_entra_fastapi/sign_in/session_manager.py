@@ -141,8 +141,8 @@ class SessionManager:
                 "CAMUNDA_ENTRA_SCOPES.",
             )
         cached = self._access_tokens.get(current.session.id)
-        if cached is not None and cached.session.renew_at > self._clock():
-            return cached
+        if cached is not None and cached.session.access_expires_at > self._clock():
+            return await self.renew_if_due(cached)  # as long as it is good, nobody waits for a hanging Entra
         return await self._renew_once(current)
 
     async def end(self, current: UserSession) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +23,7 @@ from tests.conftest import FakeClock
 from tests.downstream.conftest import SCOPE, Api, challenge, grants
 from tests.e2e.holding import HoldingEntra
 from tests.site import Wire
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, until, wait_for
 
 ELSEWHERE: Final = "https://api.example.com/v2/process-instances"
 CAPABILITY: Final = {"access_token": {"xms_cc": {"values": ["cp1"]}}}
@@ -500,3 +501,92 @@ async def test_the_last_minute_of_a_token_counts_while_entra_is_away(
     wire.heal()
     clock.advance(15)
     assert await token() != first
+
+
+async def renewed(auth: Any, old: str) -> str:
+    """The token that threads get in a moment."""
+    deadline = time.monotonic() + PATIENCE
+    while (token := await asyncio.to_thread(auth.token_blocking)) == old:
+        assert time.monotonic() < deadline, "There is no new token."
+    return str(token)
+
+
+def test_no_thread_waits_for_a_hanging_entra_while_its_token_is_good(clock: FakeClock) -> None:
+    """One thread beside them renews, and all go on with the token at hand."""
+    emulator = HoldingEntra(clock=clock.time)
+    with emulator.serve():
+        auth = CamundaEntra(emulator.settings(), clock=clock).client_credentials(SCOPE)
+        old = auth.token_blocking()
+        clock.advance(3600 * 0.8)
+        with emulator.holding("/token"), ThreadPoolExecutor(20) as threads:
+            for _ in range(5):
+                assert set(threads.map(lambda _: auth.token_blocking(), range(100))) == {old}
+            wait_for(lambda: emulator.held == 1)
+            assert set(threads.map(lambda _: auth.token_blocking(), range(100))) == {old}
+        new = asyncio.run(renewed(auth, old))
+        assert {auth.token_blocking() for _ in range(20)} == {new}
+    assert emulator.count("/oauth2/v2.0/token") == 2
+
+
+def test_threads_without_a_token_share_one_that_is_on_its_way(clock: FakeClock) -> None:
+    """Without one at hand they have to wait, and ask once."""
+    emulator = HoldingEntra(clock=clock.time)
+    with emulator.serve():
+        auth = CamundaEntra(emulator.settings(), clock=clock).client_credentials(SCOPE)
+        with ThreadPoolExecutor(20) as threads:
+            with emulator.holding("/token"):
+                waiting = [threads.submit(auth.token_blocking) for _ in range(20)]
+                wait_for(lambda: emulator.held == 1)
+            assert len({each.result() for each in waiting}) == 1
+    assert emulator.count("/oauth2/v2.0/token") == 1
+
+
+async def test_threads_and_tasks_renew_the_same_token(
+    entra: CamundaEntra, wire: Wire, clock: FakeClock
+) -> None:
+    """Whichever of them did."""
+    auth = entra.client_credentials(SCOPE)
+    first = await auth.token()
+    clock.advance(0.8 * wire_life(wire))
+    second = await renewed(auth, first)
+    assert await auth.token() == second == wire.tokens[1]["access_token"]
+
+
+def test_a_thread_that_comes_late_renews_nothing(
+    entra: CamundaEntra, wire: Wire, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one, or a task, may have renewed the token after it was found to be due."""
+    auth = entra.client_credentials(SCOPE)
+    first = auth.token_blocking()
+    clock.advance(0.8 * wire_life(wire))
+    started, start = [], threading.Thread.start
+
+    def start_late(thread: threading.Thread) -> None:
+        if thread.name == "camunda_entra token renewal":
+            asyncio.run(next_token(auth, first))
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_late)
+    assert auth.token_blocking() == first
+    started[0].join(PATIENCE)
+    assert auth.token_blocking() == wire.tokens[1]["access_token"] != first
+    assert len(wire.forms) == 2
+
+
+def test_without_another_thread_the_token_at_hand_is_used(
+    entra: CamundaEntra, wire: Wire, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may be at its limit of threads, or about to end; the next call tries again."""
+    auth = entra.client_credentials(SCOPE)
+    first = auth.token_blocking()
+    clock.advance(0.8 * wire_life(wire))
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert {auth.token_blocking() for _ in range(3)} == {first}
+    assert len(wire.forms) == 1
+    assert asyncio.run(renewed(auth, first)) == wire.tokens[1]["access_token"]

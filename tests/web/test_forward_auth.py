@@ -1,5 +1,6 @@
 """Gateways that ask whether a request may pass, and as whom."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
@@ -298,6 +299,26 @@ async def test_the_token_of_a_session_that_just_ended_is_not_there(
     other.wire.answer("/token", 400, json={"error": "invalid_grant", "error_codes": [50173]})
     answer = await other.browser().http.get(f"{VERIFY}?token=true", headers=cookies)
     assert (answer.status_code, code_of(answer)) == (401, "credentials_missing")
+
+
+@pytest.mark.parametrize("trouble", ["fail", "hang"])
+async def test_a_token_that_is_good_is_given_while_entra_is_away(
+    site: Site, emulator: EntraEmulator, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Also where cookies had no room for it: until it expires, then the fault is told."""
+    monkeypatch.setattr("camunda_entra_fastapi.sign_in.session_manager.RENEWAL_TIMEOUT", 0.02)
+    a_lot(emulator, groups=190)
+    browser = await site.browser().signed_in()
+    (found,) = session_manager_of(site)._by_id.values()
+    getattr(site.wire, trouble)("/token")
+    for now in (found.session.renew_at, found.session.access_expires_at - 1):
+        clock.now = now
+        async with asyncio.timeout(site.entra.settings.http_timeout / 2):
+            answer = await browser.http.get(f"{VERIFY}?token=true")
+        assert auth_headers_of(answer)["access-token"] == site.wire.tokens[0]["access_token"]
+    site.wire.fail("/token")
+    clock.now = found.session.access_expires_at
+    assert (await browser.http.get(f"{VERIFY}?token=true")).status_code in {502, 503, 504}
 
 
 async def test_tokens_that_are_kept_for_small_cookies_are_bounded(
