@@ -5,6 +5,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Final
 
 VARIABLES: Final = (
@@ -44,19 +45,36 @@ class EnvFile:
         return self.variables.get("CAMUNDA_IDENTITY_CLIENT_SECRET", "")
 
     def write(self, variables: Mapping[str, str]) -> bool:
-        """Write the variables; whether that changed the file.
+        """Write the variables into a new file that takes the place of the old one; whether that was needed.
+
+        So nobody who has the old file open reads the secret, no link is followed (CWE-59), and the old
+        variables are there until the new ones are.
 
         Raises:
             OSError: They cannot be written.
         """
-        if self.variables == variables and stat.S_IMODE(self.path.stat().st_mode) == _PRIVATE:
+        if self.variables == variables and _is_private(self.path):
             return False
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, _PRIVATE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, _PRIVATE)  # the file may have existed, readable by others
-            file.truncate()
-            file.writelines(f"{name}={value}\n" for name, value in variables.items())
+        # Exclusive, of mode 600, and not by way of a link.
+        descriptor, temporary = mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.writelines(f"{name}={value}\n" for name, value in variables.items())
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, self.path)  # noqa: PTH105 - a link that appeared meanwhile is replaced itself
+        except BaseException:
+            os.unlink(temporary)  # noqa: PTH108 - it holds the secret
+            raise
         return True
+
+
+def _is_private(path: Path) -> bool:
+    """Whether it is a file, and no link to one, that its owner alone can read."""
+    try:
+        return path.lstat().st_mode == stat.S_IFREG | _PRIVATE
+    except OSError:
+        return False
 
 
 def open_env_file(path: Path, *, force: bool) -> EnvFile:
@@ -67,10 +85,17 @@ def open_env_file(path: Path, *, force: bool) -> EnvFile:
     """
     if not path.parent.is_dir():
         raise ValueError(f"--env-file: there is no directory {path.parent}. Create it, or give another name.")
+    if path.is_symlink():
+        raise ValueError(
+            f"--env-file: {path} is a symbolic link, and a secret is written by way of none. "
+            "Give the name of the file that it leads to."
+        )
     if path.exists() and not path.is_file():
         raise ValueError(f"--env-file: {path} is no file. Give another name.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ValueError(f"--env-file: {path} may not be written by you. Give another name.")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise ValueError(
+            f"--env-file: {path} may not be written by you. Give another name, in a directory of yours."
+        )
     variables = _read_variables(path) if path.exists() else {}
     if variables is None and not force:
         raise ValueError(
