@@ -70,6 +70,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "insufficient_claims": "A stronger or fresher sign-in is needed.",
         "keys_unavailable": "Entra's signing keys have not been fetched yet.",
         "issuer_unexpected": "Entra's discovery document names another issuer than the settings do.",
+        "local_entra": "An issuer beyond this machine is the local Entra, and no setting says it is meant.",
         "cross_origin": "A request with a session cookie came from a page of another site.",
         "login_expired": "The sign-in was not begun in this browser, took too long, or is over already.",
         "login_request_invalid": "A request to the sign-in has parameters missing, repeated or wrong.",
@@ -237,7 +238,8 @@ UNAVAILABLE_CODES: Final[Mapping[Fault, str]] = MappingProxyType(
 class FetchFailed(EntraError):
     """One exchange with Entra failed; the message is for the operator's log.
 
-    The code is ``fetch_failed``, or ``issuer_unexpected`` for a response that fits other settings.
+    The code is ``fetch_failed``, or ``issuer_unexpected`` or ``local_entra`` for a response that fits other
+    settings.
     ``fault`` is the kind of failure, ``retry_after`` the seconds that Entra asked to wait, if it did, and
     ``refusal`` its error response, if that could be read.
     """

@@ -195,6 +195,7 @@ def provider_of(settings: EntraSettings) -> Provider:
         backend_url=settings.issuer_backend_url,
         appid=settings.client_id if settings.custom_signing_keys else None,
         allow_http=settings.allow_http,
+        allow_local=settings.allow_local_entra,
     )
 
 

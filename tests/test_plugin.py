@@ -4,6 +4,7 @@ import logging
 from contextlib import ExitStack
 from typing import Annotated, Any
 
+import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 from fastapi.testclient import TestClient
@@ -25,7 +26,8 @@ def emulator() -> EntraEmulator:
 
 def client_of(emulator: EntraEmulator, **overrides: Any) -> TestClient:
     """A client of an application that trusts the emulator, with some settings changed."""
-    entra = CamundaEntra(emulator.settings(**overrides), http_client=emulator.http_client())
+    http_client = overrides.pop("http_client", None) or emulator.http_client()
+    entra = CamundaEntra(emulator.settings(**overrides), http_client=http_client)
     app = FastAPI(lifespan=entra.lifespan)
 
     @app.get("/", dependencies=[Depends(entra.current_user)])
@@ -70,6 +72,61 @@ def test_an_issuer_by_domain_is_refused_with_the_right_one(
     message = answer.json()["detail"]["message"]
     assert "login.entra" not in message
     assert right in logged_under(reference_in(message), caplog)
+
+
+def messages_of(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
+    """The warnings with those words."""
+    records = [each for each in caplog.records if each.levelno == logging.WARNING]
+    return [each.getMessage() for each in records if words in each.getMessage()]
+
+
+def test_each_start_with_the_local_entra_is_warned_of_once(
+    emulator: EntraEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often its documents are fetched again."""
+    with client_of(emulator, metadata_lifetime=1) as client:
+        for _ in range(3):
+            assert client.get("/", headers=bearer(emulator.token())).status_code == 200
+            emulator.rotate_keys()
+    (warning,) = messages_of(caplog, "is the local Entra, which asks for no password")
+    assert emulator.settings().issuer in warning
+
+
+@pytest.mark.parametrize("base_url", ["https://login.example.com", "https://login.microsoftonline.com"])
+def test_beyond_this_machine_the_local_entra_is_refused_unless_a_setting_says_that_it_is_meant(
+    base_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By our 503 and not the caller's 401; the log names the setting."""
+    emulator = EntraEmulator(base_url=base_url)
+    with client_of(emulator, allow_local_entra=False) as client:
+        answer = client.get("/", headers=bearer(emulator.token()))
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (503, "local_entra")
+    assert "WWW-Authenticate" not in answer.headers
+    assert messages_of(caplog, "CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA=true")
+    assert not messages_of(caplog, "whoever reaches it is anybody here")
+    caplog.clear()
+    with client_of(emulator) as client:
+        assert client.get("/", headers=bearer(emulator.token())).status_code == 200
+    assert len(messages_of(caplog, "whoever reaches it is anybody here")) == 1
+
+
+def test_keys_of_the_local_entra_are_no_other_entras(caplog: pytest.LogCaptureFixture) -> None:
+    """A discovery document that somebody else wrote may lead to them."""
+    emulator = EntraEmulator(base_url="https://login.example.com")
+
+    async def unmarked(request: httpx.Request) -> httpx.Response:
+        async with emulator.http_client() as entra:
+            answer = await entra.send(httpx.Request(request.method, request.url))
+        document = answer.json()
+        if "issuer" in document:
+            del document["local_entra"]
+        return httpx.Response(200, json=document)
+
+    http_client = httpx.AsyncClient(transport=httpx.MockTransport(unmarked))
+    with client_of(emulator, http_client=http_client, allow_local_entra=False) as client:
+        answer = client.get("/", headers=bearer(emulator.token()))
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (503, "local_entra")
+    assert messages_of(caplog, "CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA=true")
 
 
 def test_guests_are_let_in_unless_the_setting_says_no(emulator: EntraEmulator) -> None:

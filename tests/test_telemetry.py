@@ -287,13 +287,16 @@ def test_refreshes_are_visible_at_info(emulator: EntraEmulator, caplog: pytest.L
     """Which document, and that it came; once at start, and once for a new key."""
     caplog.set_level(logging.INFO)
     with TestClient(application(emulator)) as client:
-        assert lines(caplog) == [
+        warning, *others = lines(caplog)
+        assert warning[0] == "WARNING"
+        assert "is the local Entra" in warning[1]
+        assert others == [
             ("INFO", "Entra's discovery document fetched"),
             ("INFO", "Entra's signing keys fetched"),
         ]
         emulator.rotate_keys()
         assert client.get("/", headers=bearer(emulator.token(roles=["Operate.Admin"]))).status_code == 200
-        assert lines(caplog)[2:] == [("INFO", "Entra's signing keys fetched")]
+        assert lines(caplog)[3:] == [("INFO", "Entra's signing keys fetched")]
 
 
 def test_faults_are_visible_at_warning(emulator: EntraEmulator, caplog: pytest.LogCaptureFixture) -> None:

@@ -67,9 +67,8 @@ def test_breadth_is_no_depth() -> None:
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_levels_are_counted_from_the_value_itself(limit: int) -> None:
     """A text has none, an empty list has one."""
-    assert [is_deeper(value, limit) for value in ("x", [], [{}], {"a": [{}]})] == [
-        levels > limit for levels in range(4)
-    ]
+    values: list[object] = ["x", [], [{}], {"a": [{}]}]
+    assert [is_deeper(value, limit) for value in values] == [levels > limit for levels in range(4)]
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

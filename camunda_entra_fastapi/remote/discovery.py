@@ -11,9 +11,13 @@ from urllib.parse import urlencode, urlsplit
 
 from camunda_entra_fastapi.errors import FetchFailed, quoted
 from camunda_entra_fastapi.remote.http import EntraHttp
-from camunda_entra_fastapi.urls import is_usable, origin_of, segments_of
+from camunda_entra_fastapi.urls import is_loopback, is_usable, origin_of, segments_of
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
+_LOCAL_MARK: Final = "local_entra"
+"""The member that the local Entra has in its documents. It helps against oversight, and against nobody."""
+MISCONFIGURED: Final = frozenset({"issuer_unexpected", "local_entra"})
+"""The codes of failures that the settings have to end, so that the operator is told and not the caller."""
 _V1_ISSUERS: Final = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/")
 
 
@@ -33,6 +37,8 @@ class Discovery:
     """Whether all authorization responses name their issuer, as ``iss`` (RFC 9207, 3)."""
     browser_token_endpoint: str | None = None
     """The token endpoint, for pages in browsers; also the audience of client assertions."""
+    is_local: bool = False
+    """Whether it is the local Entra's, which lets everybody be anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,14 @@ class Provider:
         backend_url: The issuer's address on the back channel.
         appid: The client ID, where the application has signing keys of its own.
         allow_http: Whether plain http is accepted beyond this machine.
+        allow_local: Whether the local Entra is accepted beyond this machine.
     """
 
     issuer: str
     backend_url: str
     appid: str | None = None
     allow_http: bool = False
+    allow_local: bool = False
 
     @property
     def discovery_url(self) -> str:
@@ -72,7 +80,8 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
 
     Raises:
         FetchFailed: It names another issuer (``issuer_unexpected``; OpenID Connect Discovery 1.0,
-            4.3), has no ``jwks_uri``, or an endpoint that is no URL or not encrypted.
+            4.3), is not meant (``local_entra``), has no ``jwks_uri``, or an endpoint that is no URL
+            or not encrypted.
     """
     issuer = document.get("issuer")
     if issuer != provider.issuer:
@@ -90,6 +99,7 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
             f"but CAMUNDA_IDENTITY_ISSUER stands for {quoted(provider.issuer, 200)}. {remedy}",
             "issuer_unexpected",
         )
+    is_local = check_meant(document, provider)
     jwks_uri = _endpoint(document, "jwks_uri", provider)
     if jwks_uri is None:
         raise FetchFailed(f"The discovery document at {provider.discovery_url} has no jwks_uri.")
@@ -101,7 +111,28 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
         end_session_endpoint=_endpoint(document, "end_session_endpoint", provider),
         names_issuer_in_responses=document.get("authorization_response_iss_parameter_supported") is True,
         browser_token_endpoint=token_endpoint,
+        is_local=is_local,
     )
+
+
+def check_meant(document: Mapping[str, Any], provider: Provider) -> bool:
+    """Whether a document is the local Entra's, which on this machine, and where a setting says so, is meant.
+
+    Raises:
+        FetchFailed: It is, and nothing says that it is meant (``local_entra``).
+    """
+    if document.get(_LOCAL_MARK) is not True:
+        return False
+    host = urlsplit(provider.issuer).hostname or ""
+    if not (provider.allow_local or is_loopback(host)):
+        raise FetchFailed(
+            f"The issuer in CAMUNDA_IDENTITY_ISSUER, at {host}, is the local Entra, which asks for no "
+            "password and lets everybody be anybody. Set CAMUNDA_IDENTITY_ISSUER to that of your tenant, for "
+            "example https://login.microsoftonline.com/<tenant ID>/v2.0. Where the local Entra is meant, as "
+            "in a test, say so: CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA=true.",
+            "local_entra",
+        )
+    return True
 
 
 def rebase(endpoint: str, issuer: str, backend_url: str) -> str:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Never
 
 from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed, quoted
-from camunda_entra_fastapi.remote.discovery import Discovery, Provider, fetch_discovery
+from camunda_entra_fastapi.remote.discovery import (
+    MISCONFIGURED,
+    Discovery,
+    Provider,
+    check_meant,
+    fetch_discovery,
+)
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.refresh import RefreshedValue
 from camunda_entra_fastapi.telemetry import logger
@@ -59,6 +65,7 @@ class KeySource:
         self._monotonic = monotonic
         self._retention = retention
         self._published_at = -math.inf
+        self._has_warned = False
         self._discovery: RefreshedValue[Discovery] = RefreshedValue(
             "discovery document", self._load_discovery, lifetime=lifetime, monotonic=monotonic
         )
@@ -149,11 +156,14 @@ class KeySource:
         await self._keys.keep_fresh()
 
     async def _load_discovery(self) -> Discovery:
-        return await fetch_discovery(self._http, self._provider)
+        discovery = await fetch_discovery(self._http, self._provider)
+        self._warn_of_local(is_local=discovery.is_local)
+        return discovery
 
     async def _load_keys(self) -> KeySet:
         discovery = self._discovery.current() or await self._discovery.refresh()
         document = await self._http.get_json(discovery.jwks_uri)
+        self._warn_of_local(is_local=check_meant(document, self._provider))
         try:
             keys = parse_keys(document)
         except ValueError as error:
@@ -172,10 +182,19 @@ class KeySource:
         keys = keys.without_expired(self._retention, self._monotonic())
         return keys, min(keys.last_seen.values(), default=math.inf) + self._retention
 
+    def _warn_of_local(self, *, is_local: bool) -> None:
+        if is_local and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "The issuer %s is the local Entra, which asks for no password: whoever reaches it is anybody "
+                "here. Nothing that matters may trust it",
+                self._provider.issuer,
+            )
+
     def _unavailable(self, failure: FetchFailed) -> EntraUnavailable:
         wait = self._keys.due_in
-        if failure.code == "issuer_unexpected":
-            return EntraUnavailable("issuer_unexpected", failure.message, wait)
+        if failure.code in MISCONFIGURED:
+            return EntraUnavailable(failure.code, failure.message, wait)
         return EntraUnavailable(
             "keys_unavailable",
             f"Entra's signing keys were never fetched, so no token can be judged: {failure.message}",

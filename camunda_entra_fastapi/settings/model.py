@@ -133,6 +133,8 @@ class EntraSettings(BaseSettings):
     """Whether certificates may break RFC 5280 in ways that Python refuses by default since 3.13."""
     custom_signing_keys: Flag = False
     """Whether the application has signing keys of its own: documents are requested with ``?appid=``."""
+    allow_local_entra: Flag = False
+    """Whether an issuer beyond this machine may be the local Entra, which lets everybody be anybody."""
 
     def __init__(self, **arguments: Any) -> None:
         problems: list[str] = []

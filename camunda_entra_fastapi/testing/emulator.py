@@ -119,6 +119,8 @@ class EntraEmulator(KeyControls):
     def environment(self, **overrides: str | None) -> dict[str, str]:
         """The six variables of Camunda's guide, for the default application.
 
+        Where ``base_url`` is beyond this machine, another one says that the local Entra is meant.
+
         Args:
             overrides: Variables to add or change, by their full names; None removes one.
         """
@@ -128,8 +130,10 @@ class EntraEmulator(KeyControls):
         """Settings of a service that is the default application; keyword arguments change single ones."""
         from camunda_entra_fastapi.settings import EntraSettings  # noqa: PLC0415 - needed here alone
 
-        prefix = "CAMUNDA_IDENTITY_"
-        values = {name.removeprefix(prefix).lower(): value for name, value in self.environment().items()}
+        values = {
+            name.removeprefix("CAMUNDA_IDENTITY_").removeprefix("CAMUNDA_ENTRA_").lower(): value
+            for name, value in self.environment().items()
+        }
         return EntraSettings(**values | overrides)
 
     def http_client(self) -> httpx.AsyncClient:

@@ -197,6 +197,7 @@ def test_an_address_that_others_reach_is_warned_of(
     printed = run_until_ready(monkeypatch, "--host", host)
     warning = f"Whoever reaches {host} is let in as anybody: the emulator asks for no password.\n"
     assert printed.count(warning) == warned
+    assert variables_in(printed).get("CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA") == ("true" if warned else None)
 
 
 def test_a_directory_file_is_what_is_served(monkeypatch: pytest.MonkeyPatch) -> None:

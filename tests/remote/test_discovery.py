@@ -68,6 +68,41 @@ def test_endpoints_that_verification_does_not_need_may_be_missing() -> None:
     )
 
 
+LOCAL: Final = {"local_entra": True}
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:8400", "LOCALHOST", "127.0.0.1:8400", "127.8.9.10", "[::1]:8400", "login.entra.localhost"],
+)
+def test_on_this_machine_the_local_entra_is_meant(host: str) -> None:
+    """RFC 1122, 3.2.1.3; RFC 4291, 2.5.3; RFC 6761, 6.3: such an issuer can be nobody else's."""
+    issuer = f"https://{host}/{TENANT}/v2.0"
+    found = read_discovery(document(issuer=issuer) | LOCAL, Provider(issuer, f"https://entra/{TENANT}/v2.0"))
+    assert found.is_local
+
+
+@pytest.mark.parametrize(
+    "host", ["entra:8400", "0.0.0.0:8400", "10.0.0.1", "[fd00::1]", "localhost.example.com", "login.example"]
+)
+def test_beyond_this_machine_somebody_must_say_that_it_is_meant(host: str) -> None:
+    """Who forgot to set the tenant is told both settings; the backend URL does not matter."""
+    issuer = f"https://{host}/{TENANT}/v2.0"
+    content = document(issuer=issuer) | LOCAL
+    error = refused(content, Provider(issuer, f"http://localhost:8400/{TENANT}/v2.0"))
+    assert error.code == "local_entra"
+    assert "Set CAMUNDA_IDENTITY_ISSUER to that of your tenant" in error.message
+    assert "CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA=true" in error.message
+    assert read_discovery(content, Provider(issuer, issuer, allow_local=True)).is_local
+    assert not read_discovery(document(issuer=issuer), Provider(issuer, issuer, allow_local=True)).is_local
+
+
+@pytest.mark.parametrize("mark", [False, None, 1, "true", [], {}])
+def test_entra_itself_has_no_such_mark(mark: object) -> None:
+    """Only the one that the local Entra has counts."""
+    assert not read_discovery(document(local_entra=mark), DIRECT).is_local
+
+
 @pytest.mark.parametrize(
     "issuer",
     [

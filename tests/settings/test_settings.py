@@ -71,6 +71,7 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
     """The defaults are those of the documented table."""
     assert {name: value for name, value in settings() if name not in ("type", "issuer", "client_id")} == {
         "allow_http": False,
+        "allow_local_entra": False,
         "issuer_backend_url": ISSUER,
         "client_secret": None,
         "group_overage": None,
@@ -156,6 +157,7 @@ ROWS: list[tuple[str, str, Any]] = [
     ("CAMUNDA_ENTRA_CA_BUNDLE", CA_BUNDLE, Path(CA_BUNDLE)),
     ("CAMUNDA_ENTRA_ALLOW_LAX_CERTIFICATES", "true", True),
     ("CAMUNDA_ENTRA_CUSTOM_SIGNING_KEYS", "yes", True),
+    ("CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA", "on", True),
 ]
 
 
@@ -441,6 +443,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         ca_bundle="nowhere.pem",
         allow_lax_certificates="maybe",
         custom_signing_keys="x",
+        allow_local_entra="maybe",
         client_secret="a\nb",
     )
     identity = ("TYPE", "ISSUER", "ISSUER_BACKEND_URL", "CLIENT_ID", "CLIENT_SECRET", "AUDIENCE")
@@ -501,6 +504,7 @@ def test_no_error_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         "CA_BUNDLE",
         "KEY_RETENTION",
         "ALLOW_LAX_CERTIFICATES",
+        "ALLOW_LOCAL_ENTRA",
     ):
         monkeypatch.setenv(f"CAMUNDA_ENTRA_{plain}", "x")
     monkeypatch.setenv("CAMUNDA_IDENTITY_CLIENT_SECRET", f"{SECRET}\n1")

@@ -87,6 +87,7 @@ def _settings_of(configuration: Configuration) -> EntraSettings:
         "client_id": configuration.value("client"),
         "client_secret": configuration.value("secret"),
         "allowed_tenants": "*" if is_multi_tenant(configuration.value("issuer")) else "",
+        "allow_local_entra": True,  # no component has a setting for it
     }
     return EntraSettings(_env_file=None, type="MICROSOFT", **given)
 

@@ -84,6 +84,14 @@ async def discovery(context: DoctorContext) -> AsyncIterator[Finding]:
         )
         return
     yield Finding("discovery", State.OK, f"the issuer is {provider.issuer}, to the letter")
+    if context.discovery.is_local:
+        yield Finding(
+            "local Entra",
+            State.NOTE,
+            "The issuer is the local Entra, which asks for no password: whoever reaches it is anybody here.",
+            "Nothing that matters may trust it: set CAMUNDA_IDENTITY_ISSUER to that of your tenant there.",
+            "local_entra",
+        )
 
 
 async def keys(context: DoctorContext) -> AsyncIterator[Finding]:

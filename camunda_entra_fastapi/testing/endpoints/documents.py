@@ -7,6 +7,9 @@ from camunda_entra_fastapi.testing.directory import CONSUMERS
 from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey
 
+MARK: Final = {"local_entra": True}
+"""What Entra does not have: who trusts these documents by oversight can notice it."""
+
 TENANT_PLACEHOLDER: Final = "{tenantid}"
 
 _MULTI_TENANT_SEGMENTS: Final = ("common", "organizations")

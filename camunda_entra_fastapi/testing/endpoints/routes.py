@@ -168,7 +168,7 @@ class Endpoints:
         return self._document_response(documents.key_set(keys, self._world.base_url, v1=v1))
 
     def _document_response(self, document: Mapping[str, Any]) -> Response:
-        return json_response(document, _PUBLIC_DOCUMENT | diagnostic_headers())
+        return json_response({**document, **documents.MARK}, _PUBLIC_DOCUMENT | diagnostic_headers())
 
     def _tenant_segment(self, request: Request) -> str:
         """The tenant's ID, also for its domain; or the segment that stands for several tenants."""

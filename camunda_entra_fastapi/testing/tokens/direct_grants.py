@@ -3,8 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant, User
+from camunda_entra_fastapi.testing.directory.shapes import LOOPBACK
 from camunda_entra_fastapi.testing.tokens.minting import Grant
 
 
@@ -89,7 +91,10 @@ def find_users(directory: Directory, name: str) -> list[User]:
 
 
 def identity_variables(base_url: str, tenant: Tenant, application: Application) -> dict[str, str]:
-    """The six variables of Camunda's guide, for a service that is that application."""
+    """The six variables of Camunda's guide, for a service that is that application.
+
+    Beyond this machine, another one says that the local Entra is meant.
+    """
     issuer = f"{base_url}/{tenant.id}/v2.0"
     values = {
         "TYPE": "AZUREAD",
@@ -99,7 +104,14 @@ def identity_variables(base_url: str, tenant: Tenant, application: Application) 
         "CLIENT_SECRET": next((secret.value for secret in application.known_secrets), ""),
         "AUDIENCE": application.client_id,
     }
-    return {f"CAMUNDA_IDENTITY_{name}": value for name, value in values.items()}
+    meant = {} if _is_here(base_url) else {"CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA": "true"}
+    return {f"CAMUNDA_IDENTITY_{name}": value for name, value in values.items()} | meant
+
+
+def _is_here(url: str) -> bool:
+    """Whether it is an address of this machine (RFC 6761, 6.3)."""
+    host = urlsplit(url).hostname or ""
+    return host in LOOPBACK or host.endswith(".localhost") or host.startswith("127.")
 
 
 def _user_of_other_tenant(tenant: Tenant, name: str) -> User | None:

@@ -18,7 +18,7 @@ SECRET = "local-emulator-secret-of-operate"
 
 
 def test_all_ticks_and_exit_code_0(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
-    """With the default emulator, every step has a tick, but for the service, which does not run."""
+    """Every step has a tick, but for the service, which does not run; that this is no real Entra is noted."""
     ran = run("doctor", "--json", CAMUNDA_ENTRA_BASE_URL=BASE)
     assert (ran.code, ran.json["ok"]) == (0, True)
     steps = [(each["name"], each["state"]) for each in ran.json["findings"]]
@@ -37,7 +37,8 @@ def test_all_ticks_and_exit_code_0(emulator: EntraEmulator, run: Callable[..., R
         "redirect URI",
         "sessions",
     ]
-    assert [name for name, state in steps if state != "ok"] == ["service"]
+    others = [(name, state) for name, state in steps if state != "ok"]
+    assert others == [("local Entra", "note"), ("service", "skipped")]
     assert [each["uri"] for each in ran.json["redirect_uris"]] == [
         f"{BASE}/auth/login-callback",
         f"{BASE}/docs/oauth2-redirect",
@@ -51,15 +52,16 @@ def test_people_get_lines_and_addresses_to_copy(run: Callable[..., Ran]) -> None
     ran = run("doctor", CAMUNDA_ENTRA_BASE_URL=BASE)
     lines = ran.output.splitlines()
     assert f"  {BASE}/auth/login-callback   (signing in)" in lines
-    assert lines[-1] == "Nothing is wrong."
+    assert lines[-1] == "Nothing is wrong; 1 thing to know."
+    assert "The issuer is the local Entra, which asks for no password" in " ".join(ran.output.split())
     assert "\x1b" not in ran.output
 
 
 @pytest.mark.parametrize(
     ("variables", "last"),
     [
-        ({}, "Nothing is wrong; 1 thing to know."),
-        ({"CAMUNDA_ENTRA_SESSION_STORE": "memory"}, "Nothing is wrong; 2 things to know."),
+        ({}, "Nothing is wrong; 2 things to know."),
+        ({"CAMUNDA_ENTRA_SESSION_STORE": "memory"}, "Nothing is wrong; 3 things to know."),
         ({"CAMUNDA_IDENTITY_CLIENT_SECRET": "nope"}, "1 thing is wrong."),
         (
             {"CAMUNDA_IDENTITY_CLIENT_SECRET": "nope", "CAMUNDA_ENTRA_SESSION_STORE": "redis://127.0.0.1:1"},
@@ -143,7 +145,7 @@ def test_a_file_says_all_variables(tmp_path: Path, emulator: EntraEmulator, run:
     assert [each["setting"] for each in ran.json["findings"]] == ["CAMUNDA_IDENTITY_CLIENT_ID"]
     options = ("--env", f"CAMUNDA_IDENTITY_CLIENT_ID={OPERATE}", "--env", f"CAMUNDA_ENTRA_BASE_URL={BASE}")
     ran = run_command("doctor", "--json", "--env-file", str(path), *options)
-    assert (ran.code, len(ran.json["findings"])) == (0, 14)
+    assert (ran.code, len(ran.json["findings"])) == (0, 15)
 
 
 def test_dotenv_counts_only_without_a_file(

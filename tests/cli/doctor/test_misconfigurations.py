@@ -841,7 +841,7 @@ def test_a_service_that_runs_as_it_should(emulator: EntraEmulator, run: Callable
     """Its own way to Entra names the redirect URI that belongs to the address."""
     with service(emulator) as url:
         ran = run("doctor", "--json", "--url", url)
-    assert [each for each in ran.json["findings"] if each["state"] != "ok"] == []
+    assert [each["code"] for each in ran.json["findings"] if each["state"] != "ok"] == ["local_entra"]
     found = service_finding(ran)
     assert (found["state"], found["told"]) == (
         "ok",
@@ -965,3 +965,26 @@ def test_entra_ends_while_it_is_asked(emulator: EntraEmulator, run: Callable[...
         ran = run("doctor", "--json", "--url", BASE, CAMUNDA_IDENTITY_ISSUER_BACKEND_URL=url)
     check(ran, "fetch_failed", "cannot be reached", "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL", "credential")
     check(ran, "refused", "Nothing listens", "", "redirect URI", "note")
+
+
+def test_the_local_entra_beyond_this_machine(run: Callable[..., Ran]) -> None:
+    """Somebody may have forgotten to set the tenant; where it is meant, it is to be known."""
+    emulator, meant = EntraEmulator(), "CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA"
+    with emulator.serve() as address:
+        emulator.base_url = "https://entra.example.com"
+        backend_url = f"{address}/{CONTOSO}/v2.0"
+        variables: Variables = {**emulator.environment(), "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL": backend_url}
+        assert variables[meant] == "true"
+        forgotten = variables | {meant: None}
+        ran = run("doctor", "--json", **forgotten)
+        check(
+            ran,
+            "local_entra",
+            "at entra.example.com, is the local Entra",
+            f"say so: {meant}=true.",
+            "discovery",
+        )
+        explained = run("explain", "--json", stdin=emulator.token(), **forgotten)
+        assert (explained.code, meant in explained.output) == (1, True)
+        ran = run("doctor", "--json", **variables)
+        assert [each["state"] for each in ran.json["findings"] if each["name"] == "local Entra"] == ["note"]

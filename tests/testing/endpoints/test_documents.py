@@ -48,7 +48,7 @@ async def test_the_tenants_document_has_entras_fields_in_entras_order(
     """Clients see what Entra would show them, under the emulator's address."""
     answer = await client.http.get(f"/{client.tenant}/v2.0/.well-known/openid-configuration")
     document = answer.json()
-    assert list(document) == V2_FIELDS
+    assert list(document) == [*V2_FIELDS, "local_entra"]
     assert document["issuer"] == f"{BASE}/{client.tenant}/v2.0"
     assert document["jwks_uri"] == f"{BASE}/{client.tenant}/discovery/v2.0/keys"
     assert document["authorization_endpoint"] == f"{BASE}/{client.tenant}/oauth2/v2.0/authorize"

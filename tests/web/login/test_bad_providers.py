@@ -621,6 +621,15 @@ async def test_discovery_of_another_issuer_is_not_believed(site: Site) -> None:
     assert await refused_to_begin(site) == (503, "issuer_unexpected")
 
 
+async def test_nobody_signs_in_at_a_local_entra_that_is_not_meant(
+    make_site: MakeSite, emulator: EntraEmulator
+) -> None:
+    """Beyond this machine, unless CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA says that it is."""
+    emulator.base_url = "https://login.example.com"
+    assert await refused_to_begin(make_site(allow_local_entra=False)) == (503, "local_entra")
+    await assert_works_again(make_site())
+
+
 @pytest.mark.parametrize("value", [None, "http://entra.example/authorize", "javascript:alert(1)", 7])
 async def test_discovery_without_a_usable_authorization_endpoint_sends_nobody_anywhere(
     site: Site, value: object
