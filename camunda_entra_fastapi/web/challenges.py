@@ -59,6 +59,7 @@ FAULTS: Final = (EntraUnavailable, EntraRefused, SessionsUnavailable)
 _FAULT_SENTENCES: Final[Mapping[str, str]] = {
     "keys_unavailable": "The keys that credentials are verified with could not be fetched yet.",
     "issuer_unexpected": "Microsoft Entra ID's discovery document does not fit this service's settings.",
+    "local_entra": "This service's settings let it trust no such Entra as it has found.",
     "id_token_invalid": "Entra's answer proves nothing about who signs in.",
     "entra_unreachable": "Microsoft Entra ID cannot be reached at the moment.",
     "entra_timeout": "Microsoft Entra ID did not answer in time.",

@@ -56,7 +56,7 @@ class PermissionGuard(SecurityBase):
         if overrides and self._current_user in overrides:
             user = await self._overriding_user(request, app, security_scopes.scopes)
         else:
-            user = await self._current_user(request, security_scopes)
+            user = await self._current_user(request, security_scopes)  # type: ignore[assignment]  # None is refused
         return await self.authorize(request, user)
 
     async def authorize(self, request: HTTPConnection, user: EntraUser) -> EntraUser:

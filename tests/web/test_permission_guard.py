@@ -92,8 +92,8 @@ def test_other_overrides_leave_it_alone(
 
 def test_scopes_asked_beside_it_count(client: TestClient, emulator: EntraEmulator) -> None:
     """``Security(require(…), scopes=[…])`` needs both, as FastAPI documents for every security scheme."""
-    roles = {"roles": ["Operate.Admin"]}
-    with_scope, without = (emulator.token(scp=scp, **roles) for scp in ("Incidents.Read", "access_as_user"))
+    scopes = ("Incidents.Read", "access_as_user")
+    with_scope, without = (emulator.token(roles=["Operate.Admin"], scp=scope) for scope in scopes)
     assert client.get("/scope", headers=bearer(with_scope)).status_code == 200
     assert client.get("/scope", headers=bearer(without)).json()["detail"]["code"] == "scope_missing"
 
@@ -104,7 +104,12 @@ def test_a_request_is_authenticated_once(
     """Who guards a route and who asks for its user get the same one, also where nothing is cached."""
     verified = []
     verifies = SigningKey.verifies
-    monkeypatch.setattr(SigningKey, "verifies", lambda *args: verified.append(1) or verifies(*args))
+
+    def count(key: SigningKey, signing_input: bytes, signature: bytes) -> bool:
+        verified.append(key)
+        return verifies(key, signing_input, signature)
+
+    monkeypatch.setattr(SigningKey, "verifies", count)
     monkeypatch.setattr("camunda_entra_fastapi.validation.token_cache.TokenCache.get", lambda *_: None)
     assert client.get("/both", headers=bearer(emulator.token(roles=["Operate.Admin"]))).status_code == 200
     assert len(verified) == 1
