@@ -8,7 +8,7 @@ import os
 from typing import Annotated, Any
 
 import httpx
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException
 
 from camunda_entra_fastapi import CamundaEntra
 
@@ -20,8 +20,11 @@ entra.install(app)
 InTheirName = Annotated[httpx.Auth, Depends(entra.on_behalf_of(os.environ["ARCHIVE_SCOPE"]))]
 
 
-@app.get("/documents")
+@app.get("/documents", responses={502: {"description": "The archive does not answer as it should"}})
 async def documents(auth: InTheirName) -> Any:
     """What the archive has for whoever asks."""
     async with httpx.AsyncClient(base_url=os.environ["ARCHIVE_URL"], auth=auth) as archive:
-        return (await archive.get("/documents")).raise_for_status().json()
+        try:
+            return (await archive.get("/documents")).raise_for_status().json()
+        except httpx.HTTPError:
+            raise HTTPException(502, "The archive does not answer as it should; try again shortly.") from None

@@ -4,7 +4,7 @@ It reads the six CAMUNDA_IDENTITY_* variables. Run it with ``uvicorn main:app``.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, HTTPException, Security
 from pydantic import BaseModel
@@ -18,6 +18,7 @@ entra.install(app)
 CurrentUser = Annotated[EntraUser, Depends(entra.current_user)]
 Admin = Annotated[EntraUser, Depends(entra.require(roles=["Operate.Admin"]))]
 reads_incidents = Security(entra.current_user, scopes=["Incidents.Read"])
+not_found: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such incident"}}
 exports = Depends(entra.require_any(scopes=["Incidents.Read"], roles=["Incidents.Read.All"]))
 
 
@@ -98,13 +99,13 @@ async def list_incidents() -> list[Incident]:
     return [incident for incident in incidents.values() if incident.resolved_by is None]
 
 
-@app.get("/incidents/{key}", dependencies=[reads_incidents])
+@app.get("/incidents/{key}", dependencies=[reads_incidents], responses=not_found)
 async def read_incident(key: int) -> Incident:
     """One incident, resolved or not."""
     return find(key)
 
 
-@app.delete("/incidents/{key}")
+@app.delete("/incidents/{key}", responses=not_found)
 async def resolve_incident(key: int, user: Admin) -> Incident:
     """Let the process go on; for administrators. Who resolved it first is remembered."""
     incident = find(key)

@@ -32,7 +32,7 @@ async def list_tasks(_: Reader) -> dict[int, str]:
     return tasks
 
 
-@app.put("/tasks/{key}/assignee/{name}")
+@app.put("/tasks/{key}/assignee/{name}", responses={404: {"description": "There is no such task"}})
 async def assign(key: int, name: str, user: Admin) -> dict[str, str | None]:
     """Give the task to somebody."""
     if key not in tasks:

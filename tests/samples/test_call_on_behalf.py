@@ -78,3 +78,13 @@ def test_a_program_with_a_persons_token_is_acted_for_as_well(
     assert emulator.count("/oauth2/v2.0/token") == 1
     refused = ask(emulator.token(app_only=True, roles=["Operate.Admin"]))
     assert (refused.status_code, refused.json()["detail"]["code"]) == (403, "user_required")
+
+
+def test_while_the_archive_is_away_the_office_says_so(
+    office: httpx.Client, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """502, and no trace (RFC 9110, 15.6.3)."""
+    monkeypatch.setenv("ARCHIVE_URL", "http://127.0.0.1:1")
+    answer = office.get("/documents", headers={"Authorization": f"Bearer {emulator.token(user='Ada Admin')}"})
+    assert answer.status_code == 502
+    assert "try again" in answer.json()["detail"]
