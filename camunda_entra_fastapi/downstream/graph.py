@@ -17,7 +17,9 @@ from camunda_entra_fastapi.telemetry import logger
 LIFETIME: Final = 300.0
 """Seconds for which a user's groups are cached."""
 MAX_CACHED: Final = 200_000
-"""Group IDs in the cache, of all users together."""
+"""Users and group IDs in the cache, of all users together."""
+MAX_ID_CHARACTERS: Final = 64
+"""Characters of a group's object ID, which is a GUID."""
 MAX_PAGES: Final = 100
 """Pages of 999 that are read for a user in more groups than Graph lists at once."""
 RETRY_AFTER: Final = 5.0
@@ -29,6 +31,11 @@ _TOO_MANY: Final = "Directory_ResultSizeLimitExceeded"
 class _CachedGroups:
     groups: frozenset[str]
     expires_at: float
+
+    @property
+    def cost(self) -> int:
+        """What it counts: nobody is in the cache for nothing."""
+        return 1 + len(self.groups)
 
 
 class GraphGroups:
@@ -115,11 +122,11 @@ class GraphGroups:
 
     def _put(self, user_key: tuple[str, str], groups: frozenset[str]) -> None:
         before = self._cache.pop(user_key, None)
-        self._count += len(groups) - (0 if before is None else len(before.groups))
-        self._cache[user_key] = _CachedGroups(groups, self._clock() + LIFETIME)
+        self._cache[user_key] = cached = _CachedGroups(groups, self._clock() + LIFETIME)
+        self._count += cached.cost - (0 if before is None else before.cost)
         while self._count > MAX_CACHED and len(self._cache) > 1:
             _, evicted = self._cache.popitem(last=False)
-            self._count -= len(evicted.groups)
+            self._count -= evicted.cost
 
 
 def _error_of(document: dict[str, Any]) -> str:
@@ -136,6 +143,8 @@ def _ids_of_objects(document: dict[str, Any]) -> object:
 
 
 def _check_ids(value: object, url: str) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list) or not all(
+        isinstance(each, str) and len(each) <= MAX_ID_CHARACTERS for each in value
+    ):
         raise FetchFailed(f"{url} answered without a usable list.")
     return frozenset(value)

@@ -312,3 +312,27 @@ def test_what_is_no_graph_is_told_at_start(emulator: EntraEmulator) -> None:
         emulator.settings(group_overage="yes")
     with pytest.raises(SettingsError, match="CAMUNDA_ENTRA_GROUP_OVERAGE needs it"):
         CamundaEntra(emulator.settings(group_overage="graph", client_secret=None))
+
+
+async def test_people_without_groups_count_in_the_bound_as_well(
+    site: Site, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are, the first of them is gone when there is no room for the next (CWE-770)."""
+    monkeypatch.setattr("camunda_entra_fastapi.downstream.graph.MAX_CACHED", 10)
+    overage: dict[str, Any] = {"_claim_names": {"groups": "src1"}}
+    site.wire.answer("/token", 200, json={"token_type": "Bearer", "expires_in": 60, "access_token": "g"})
+    site.wire.answer("/getMemberObjects", 200, json={"value": []})
+    people = [str(uuid.UUID(int=number)) for number in range(11)]
+    for person in (*people, people[-1], people[0]):
+        answer = await ask(site, "/in", emulator.token(user=ADA, oid=person, **overage))
+        assert code_of(answer) == "group_missing"
+    assert len(graph_requests(site)) == 12
+
+
+@pytest.mark.parametrize(("length", "status"), [(64, 403), (65, 502)])
+async def test_an_id_that_is_too_long_for_one_is_no_group(
+    site: Site, emulator: EntraEmulator, length: int, status: int
+) -> None:
+    """A hundred pages of 1 MiB would be kept otherwise; a GUID has 36 characters (RFC 9562, 4)."""
+    site.wire.answer("/getMemberObjects", 200, json={"value": ["a" * length]})
+    assert (await ask(site, "/in", emulator.token(user=ADA))).status_code == status
