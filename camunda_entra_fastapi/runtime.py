@@ -35,6 +35,7 @@ from camunda_entra_fastapi.sign_in.endpoints import Endpoints, made_endpoints
 from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.sign_in.flow import SignIn
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager
+from camunda_entra_fastapi.sweeping import keep_sweeping
 from camunda_entra_fastapi.token_validator import Clock, TokenValidator
 from camunda_entra_fastapi.validation.entra import is_tenant_id, v1_issuer_of
 from camunda_entra_fastapi.validation.identity import IdentitySigner
@@ -85,7 +86,10 @@ class Runtime:
     async def lifespan(self) -> AsyncIterator[None]:
         """Fetch the keys, keep them fresh, and close the session store's connections at the end."""
         await self.keys.prefetch()
+        manager = None if self.login_context is None else self.login_context.sessions.manager
+        caches = (self.authentication.validator, manager, self.user_tokens, self.groups)
         tasks = [
+            asyncio.create_task(keep_sweeping(*caches)),
             asyncio.create_task(self.keys.keep_discovery_fresh()),
             asyncio.create_task(self.keys.keep_keys_fresh()),
         ]

@@ -59,6 +59,10 @@ class TokenValidator:
             cache_hits.count += 1
         return user
 
+    def sweep(self) -> None:
+        """Remove users from the cache whose tokens expired."""
+        self._cache.sweep(self._time())
+
     async def validate(self, token: bytes, credentials: bytes) -> EntraUser:
         """The user of an access token, who is then cached by the credentials.
 

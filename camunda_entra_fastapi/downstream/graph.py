@@ -12,6 +12,7 @@ from camunda_entra_fastapi.downstream.user_token import UserGrant, UserTokens
 from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, FetchFailed, quoted
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.single_flight import SingleFlight
+from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger
 
 LIFETIME: Final = 300.0
@@ -76,6 +77,11 @@ class GraphGroups:
             self._cache.move_to_end(user_key)
             return cached.groups
         return await self._requests.run(user_key, lambda: self._request(user_key, grant))
+
+    def sweep(self) -> None:
+        """Remove the groups that have to be looked up again anyway."""
+        remove_expired(self._cache, lambda cached: cached.expires_at, self._clock())
+        self._count = sum(cached.cost for cached in self._cache.values())
 
     async def _request(self, user_key: tuple[str, str], grant: UserGrant) -> frozenset[str]:
         token = await self._tokens.of(grant, self._scope).get()

@@ -27,6 +27,7 @@ from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.remote.token_endpoint import redeem_refresh_token, request_on_behalf_of
 from camunda_entra_fastapi.single_flight import SingleFlight
+from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger
 
 MAX_CACHED: Final = 1000
@@ -99,6 +100,10 @@ class UserTokens:
     def evict(self, key: tuple[str, str]) -> None:
         """Remove a token from the cache."""
         self._cached.pop(key, None)
+
+    def sweep(self) -> None:
+        """Remove the tokens that expired."""
+        remove_expired(self._cached, lambda cached: cached.usable_until, self.clock())
 
     async def fetch_once(self, key: tuple[str, str], grant: UserGrant, claims: str | None) -> str:
         """As ``fetch`` from all replicas' tokens, once for all who ask at the same time."""

@@ -7,6 +7,7 @@ from typing import Final
 from camunda_entra_fastapi.sessions.local import LocalStore
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import MAX_HANDLE_CHARACTERS, Session, pack, unpack
+from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger
 
 MAX_WITH_ACCESS_TOKEN: Final = 6_900
@@ -63,6 +64,11 @@ class CookieStore(LocalStore):
     async def end_by_sid(self, sid: str) -> int:  # noqa: ARG002
         """Always 0: no session is stored here."""
         return 0
+
+    def sweep(self) -> None:
+        """Also remove the sessions that expired."""
+        super().sweep()
+        remove_expired(self._cache, lambda session: session.expires_at, self._clock())
 
     def _unseal(self, handle: str) -> Session | None:
         if len(handle) > MAX_HANDLE_CHARACTERS or (data := self._sealer.open(handle)) is None:

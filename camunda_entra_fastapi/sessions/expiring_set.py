@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from camunda_entra_fastapi.sweeping import remove_expired
+
 LIMIT: Final = 100_000
 """Members. The oldest are evicted first: of used sign-ins, those whose codes Entra refuses by then."""
 
@@ -31,6 +33,10 @@ class ExpiringSet:
             self._sweep()
         self._expires_at[value] = self._clock() + seconds
         return True
+
+    def sweep(self) -> None:
+        """Remove the members that expired."""
+        remove_expired(self._expires_at, float, self._clock())
 
     def _sweep(self) -> None:
         now = self._clock()

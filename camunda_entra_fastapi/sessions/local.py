@@ -25,6 +25,10 @@ class LocalStore:
         """No lock: each process renews a session once at a time anyway, and no other one can see it."""
         return nullcontext()
 
+    def sweep(self) -> None:
+        """Remove what need not be known any more."""
+        self._used.sweep()
+
     async def check(self) -> None:
         """Return: there is nothing to reach."""
 

@@ -173,6 +173,10 @@ class RedisStore:
                 with suppress(SessionsUnavailable):  # it expires by itself
                     await self._execute(lambda _: lock.release())
 
+    def sweep(self) -> None:
+        """Drop all unsealed records: Redis knows which sessions there are, and reading one again is cheap."""
+        self._cached_unseal.cache_clear()
+
     async def check(self) -> None:
         """Return when Redis responds."""
         await self._execute(lambda redis: redis.ping())

@@ -97,6 +97,9 @@ class SessionStore(Protocol):
     def renewing(self, handle: str) -> AbstractAsyncContextManager[None]:
         """A lock for the renewal of the session, among all replicas that share the store."""
 
+    def sweep(self) -> None:
+        """Remove from memory what has expired."""
+
     async def check(self) -> None:
         """Return when the store responds."""
 

@@ -10,6 +10,7 @@ from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
 from camunda_entra_fastapi.sessions.store import Session, SessionStore
 from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.single_flight import SingleFlight
+from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 
@@ -159,6 +160,14 @@ class SessionManager:
     def seconds_left(self, session: Session) -> float:
         """Seconds until the session expires."""
         return session.expires_at - self._clock()
+
+    def sweep(self) -> None:
+        """Remove from memory what has expired, here and in the store."""
+        now = self._clock()
+        for entries in (self._by_id, self._by_handle, self._access_tokens):
+            remove_expired(entries, lambda cached: cached.session.expires_at, now)
+        for expiring in (self._ended, self._paused, self.store):
+            expiring.sweep()
 
     async def _cache_renewed(self, session: Session, handle: str) -> UserSession:
         """Cache a session with new tokens; also its access token, if the store did not keep that."""

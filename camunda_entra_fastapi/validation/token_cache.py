@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from typing import Final, Generic, TypeVar
 
+from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey
 
 T = TypeVar("T")
@@ -59,6 +60,10 @@ class TokenCache(Generic[T]):
         if len(self._entries) >= self._size and end not in self._entries:
             self._entries.popitem(last=False)
         self._entries[end] = (token, value, key, expires_at)
+
+    def sweep(self, now: float) -> None:
+        """Remove the entries of tokens that expired."""
+        remove_expired(self._entries, lambda entry: entry[2], now)
 
     def _evict_stale(self, keys: KeySet) -> None:
         """Evict the tokens of keys that were removed or changed."""

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from camunda_entra_fastapi.errors import InvalidRequest
+from camunda_entra_fastapi.sweeping import SWEEP_EVERY, remove_expired
 from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.entra import has_group_overage
@@ -47,6 +48,7 @@ class SignedIdentities:
     def __init__(self, runtime: Callable[[], SigningRuntime]) -> None:
         self._runtime = runtime
         self._cache: dict[tuple[int, str], tuple[EntraUser, IdentitySigner, float, str]] = {}
+        self._sweep_at = float("-inf")
 
     def sign(self, user: EntraUser, audience: str) -> str:
         """The user's identity, signed for that backend alone.
@@ -67,6 +69,9 @@ class SignedIdentities:
         if cached is not None and cached[0] is user and cached[1] is signer and now < cached[2]:
             return cached[3]
         text = signer.sign(_claims(user), audience, now, float(user.exp))
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY
+            remove_expired(self._cache, lambda entry: entry[2], now)
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
         reuse_until = min(now + CACHE_SECONDS, float(user.exp))

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 FLOORS: dict[str, list[set[str]]] = {
     "": [
-        {"errors", "remedies", "single_flight", "telemetry", "untrusted_json", "urls"},
+        {"errors", "remedies", "single_flight", "sweeping", "telemetry", "untrusted_json", "urls"},
         {"sessions", "validation"},
         {"remote", "settings", "user"},
         {"token_validator", "testing"},
@@ -71,6 +71,7 @@ THIRD_PARTY = {
     "remedies": set(),
     "single_flight": set(),
     "untrusted_json": set(),
+    "sweeping": set(),
     "urls": set(),
     "telemetry": {"opentelemetry"},
     "validation": set(),

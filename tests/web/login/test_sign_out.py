@@ -260,6 +260,9 @@ class Away:
         """Nobody else is there."""
         return nullcontext()
 
+    def sweep(self) -> None:
+        """Nothing is held."""
+
     async def check(self) -> None:
         """Fail."""
         raise SessionsUnavailable("The session store cannot be reached.")

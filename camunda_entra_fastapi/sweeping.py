@@ -1,0 +1,38 @@
+"""Sweeping: what has expired leaves the caches within a minute or so, also where nobody asks for it again.
+
+Every cache is bounded without it. With it, claims and tokens of people who went home are not kept until
+others push them out.
+"""
+
+import asyncio
+from collections.abc import Callable, MutableMapping
+from typing import Final, Never, Protocol, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+SWEEP_EVERY: Final = 60.0
+"""Seconds between two sweeps."""
+
+
+class Sweepable(Protocol):
+    """Has entries that expire."""
+
+    def sweep(self) -> None:
+        """Remove what has expired."""
+
+
+def remove_expired(entries: MutableMapping[K, V], expires_at: Callable[[V], float], now: float) -> None:
+    """Remove the entries whose time has come."""
+    # The list is made in one step, as another thread may add entries meanwhile.
+    for key in [key for key, value in list(entries.items()) if expires_at(value) <= now]:
+        entries.pop(key, None)
+
+
+async def keep_sweeping(*caches: Sweepable | None) -> Never:
+    """Sweep all of them every minute, for ever; None stands for one that there is not."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY)
+        for cache in caches:
+            if cache is not None:
+                cache.sweep()
