@@ -20,6 +20,9 @@ MIN_RSA_BITS: Final = 2048
 MAX_KEYS: Final = 1000
 """Microsoft advises room for 10 to 1000 keys (Learn: signing key rollover)."""
 
+MAX_ISSUER_CHARACTERS: Final = 1024
+"""A kept key outlives its document, so that the bound of documents alone would not bound the keys."""
+
 # RS256 (RFC 7518, 3.3).
 _PADDING: Final = PKCS1v15()
 _DIGEST: Final = SHA256()
@@ -162,6 +165,8 @@ def _parse_key(entry: object) -> SigningKey:
         raise ValueError("without a usable e")
     if not isinstance(issuer, str | None):
         raise ValueError("with an issuer that is no text")
+    if issuer is not None and len(issuer) > MAX_ISSUER_CHARACTERS:
+        raise ValueError(f"with an issuer of more than {MAX_ISSUER_CHARACTERS} characters")
     return SigningKey(key_id, modulus, exponent, issuer, _construct(modulus, exponent))
 
 

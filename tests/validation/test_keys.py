@@ -164,6 +164,7 @@ BAD_ENTRIES: list[tuple[object, str]] = [
     (jwk("bad", n="AA"), "not a valid RSA key"),
     (jwk("bad", n="A"), "not a valid RSA key"),
     (jwk("bad", issuer=7), "with an issuer that is no text"),
+    (jwk("bad", issuer="i" * 1025), "with an issuer of more than 1024 characters"),
     (jwk("bad", bits=1024), "of 1024 bits, fewer than 2048"),
     (jwk("bad", bits=2047), "of 2047 bits, fewer than 2048"),
 ]
