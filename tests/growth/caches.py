@@ -30,11 +30,11 @@ class Cache:
     @property
     def is_fixed(self) -> bool:
         """Whether tests leave the number as it is: it was used already when the module was imported."""
-        return self.constant is None or not self.expires
+        return not self.expires
 
     def bound_in_tests(self, bound: int) -> int:
-        """The most entries where all constants that tests can change are that small."""
-        return (self.entries or bound) if self.is_fixed else bound
+        """The most entries where settings and constants are that small, as far as tests can change them."""
+        return self.entries if self.is_fixed and self.entries is not None else bound
 
 
 def _read(line: str) -> Cache:
