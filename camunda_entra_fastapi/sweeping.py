@@ -6,6 +6,7 @@ others push them out.
 
 import asyncio
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from typing import Final, Never, Protocol, TypeVar
 
 K = TypeVar("K")
@@ -24,7 +25,6 @@ class Sweepable(Protocol):
 
 def remove_expired(entries: MutableMapping[K, V], expires_at: Callable[[V], float], now: float) -> None:
     """Remove the entries whose time has come."""
-    # The list is made in one step, as another thread may add entries meanwhile.
     for key in [key for key, value in list(entries.items()) if expires_at(value) <= now]:
         entries.pop(key, None)
 
@@ -34,5 +34,8 @@ async def keep_sweeping(*caches: Sweepable | None) -> Never:
     while True:
         await asyncio.sleep(SWEEP_EVERY)
         for cache in caches:
-            if cache is not None:
-                cache.sweep()
+            # Tokens are also fetched in threads. One that adds an entry in that moment ends the iteration, and
+            # this sweep with it; the next one is in a minute.
+            with suppress(RuntimeError):
+                if cache is not None:
+                    cache.sweep()
