@@ -34,8 +34,8 @@ async def keep_sweeping(*caches: Sweepable | None) -> Never:
     while True:
         await asyncio.sleep(SWEEP_EVERY)
         for cache in caches:
-            # Tokens are also fetched in threads. One that adds an entry in that moment ends the iteration, and
-            # this sweep with it; the next one is in a minute.
+            # Tokens are also fetched in threads. Where one adds an entry in that very moment, the iteration
+            # ends, and this sweep with it; the next one is in a minute.
             with suppress(RuntimeError):
                 if cache is not None:
                     cache.sweep()
