@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Final, Self
 
 from camunda_entra_fastapi.cli.findings import printable
@@ -66,6 +67,8 @@ def _redacted(name: str, value: Any) -> Any:
     if isinstance(value, str):
         holds_secret = "token" in name.lower() or "secret" in name.lower() or value.startswith("eyJ")
         return _MASKED if holds_secret else printable(value, _MAX_VALUE_LENGTH)
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # JSON has no number for it (RFC 8259, 6)
     return value
 
 
