@@ -279,8 +279,9 @@ def test_callbacks(fuzzer: Fuzzer, service: Service) -> None:
 
 def test_docs_token_forms(fuzzer: Fuzzer, service: Service) -> None:
     """Swagger UI's token endpoint answers any body; what it refuses, it refuses as OAuth does."""
+    redirect_uri = quote(f"{HOME}/docs/oauth2-redirect", safe="")
     fields = (
-        f"grant_type=authorization_code&code=0.AX&redirect_uri={quote(HOME, safe='')}%2Fdocs%2Foauth2-redirect"
+        f"grant_type=authorization_code&code=0.AX&redirect_uri={redirect_uri}"
         f"&code_verifier={'v' * 43}&client_id={service.site.emulator.application.client_id}"
     )
     bodies = mutated(

@@ -188,7 +188,7 @@ def test_own_access_tokens_and_texts(fuzzer: Fuzzer, runner: asyncio.Runner) -> 
     def judge(text: str) -> None:
         for call in (validator.validate_text, validator.validate_own_access_token):
             try:
-                runner.run(call(text))  # type: ignore[arg-type]
+                runner.run(call(text))
             except (InvalidToken, AccessDenied) as error:
                 assert_silent([error], [text])
 
