@@ -30,7 +30,6 @@ MUTANTS: Final = 12
 _SETTINGS: Final = hypothesis_settings(
     database=None,
     deadline=None,
-    phases=(Phase.generate, Phase.target, Phase.shrink),
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,
 )
@@ -59,15 +58,16 @@ class Fuzzer:
     name: str
     seconds: float
 
-    def run(self, inputs: st.SearchStrategy[T], target: Callable[[T], Any], examples: int = ROUND) -> None:
+    def run(self, inputs: st.SearchStrategy[T], target: Callable[[T], Any], *, slow: bool = False) -> None:
         """Call the target with inputs until the time is over; whatever it raises is a finding.
 
-        If the target gives a number, Hypothesis goes where that is higher.
+        If the target gives a number, Hypothesis goes where that is higher. For a slow one, rounds are short,
+        and what is found is not shrunk.
         """
         began = time.monotonic()
         seed = SEED
         while seed == SEED or time.monotonic() - began < self.seconds:
-            self._round(inputs, target, seed, examples)
+            self._round(inputs, target, seed, slow=slow)
             seed += 1
         spent = time.monotonic() - began
         FIGURES.seconds[self.name] = FIGURES.seconds.get(self.name, 0) + spent
@@ -90,10 +90,12 @@ class Fuzzer:
         self.run(st.tuples(inputs, st.integers(0, 2**32)), burst)
 
     def _round(
-        self, inputs: st.SearchStrategy[T], target: Callable[[T], Any], seed: int, examples: int
+        self, inputs: st.SearchStrategy[T], target: Callable[[T], Any], seed: int, *, slow: bool
     ) -> None:
+        phases = (Phase.generate, Phase.target, *(() if slow else (Phase.shrink,)))
+
         @seeded(seed)
-        @hypothesis_settings(_SETTINGS, max_examples=examples)
+        @hypothesis_settings(_SETTINGS, max_examples=ROUND // 5 if slow else ROUND, phases=phases)
         @given(inputs)
         def once(value: T) -> None:
             FIGURES.executions[self.name] = FIGURES.executions.get(self.name, 0) + 1

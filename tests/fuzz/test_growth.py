@@ -244,7 +244,7 @@ def test_growth(fuzzer: Fuzzer) -> None:
 
     units = st.lists(st.sampled_from(UNITS), min_size=1, max_size=3).map("".join)
     works, openings, closings = (st.sampled_from(tuple(each)) for each in (WORKS, OPENINGS, CLOSINGS))
-    fuzzer.run(st.tuples(works, openings, units, closings), judge, examples=10)
+    fuzzer.run(st.tuples(works, openings, units, closings), judge, slow=True)
 
 
 @pytest.mark.parametrize("name", WORKS)
