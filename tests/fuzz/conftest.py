@@ -9,9 +9,10 @@ from tests.fuzz.engine import FIGURES, SECONDS, SEED, Fuzzer
 _SHARES: Final = pytest.StashKey[int]()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Count the targets that will run."""
-    config.stash[_SHARES] = sum("fuzzer" in getattr(item, "fixturenames", ()) for item in items)
+    targets = sum("fuzzer" in getattr(item, "fixturenames", ()) for item in session.items)
+    session.config.stash[_SHARES] = targets
 
 
 @pytest.fixture

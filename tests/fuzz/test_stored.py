@@ -36,6 +36,7 @@ from camunda_entra_fastapi.web.public_url import PublicUrl
 from tests.conftest import FakeClock
 from tests.fuzz.engine import Fuzzer
 from tests.fuzz.material import changed, header_value, mutated, mutated_text, written
+from tests.fuzz.second_verifier import base64url as canonical
 from tests.fuzz.second_verifier import verified_identity
 from tests.fuzz.silence import REFRESH_TOKEN, SESSION_SECRET, assert_silent, recorded
 from tests.sessions.conftest import make_session
@@ -64,7 +65,7 @@ def opened_again(sealed: str, salt: bytes = b"") -> bytes | None:
     """What a text was sealed from, opened by ``cryptography`` alone (RFC 7516, 5.2; RFC 5869)."""
     version, *encoded = sealed.split(".")
     assert version == "1"
-    nonce, ciphertext, tag = (base64.urlsafe_b64decode(each + "=" * (-len(each) % 4)) for each in encoded)
+    nonce, ciphertext, tag = (canonical(each.encode()) for each in encoded)
     header = base64url(b'{"alg":"dir","enc":"A256GCM","zip":"DEF"}')
     for secret in (SESSION_SECRET, OLD_SECRET):
         key = HKDF(SHA256(), 32, salt or None, f"camunda_entra {PURPOSE}".encode()).derive(secret.encode())
@@ -74,6 +75,12 @@ def opened_again(sealed: str, salt: bytes = b"") -> bytes | None:
             continue
         return zlib.decompress(data)  # python-jose compresses by RFC 1950, not by RFC 1951 as JWE has it
     return None
+
+
+def respelled(sealed: bytes) -> bytes:
+    """The same bytes, spelled otherwise: the last letter has bits that are left out (RFC 4648, 3.5)."""
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return sealed[:-1] + bytes([letters[letters.index(sealed[-1]) ^ 1]])
 
 
 def request_with(*headers: tuple[bytes, bytes]) -> Request:
@@ -99,6 +106,7 @@ def test_session_cookies(fuzzer: Fuzzer, runner: asyncio.Runner) -> None:
         lines = cookies.set_session(request_with(), handle, 60)
         valid.append("; ".join(line.partition(";")[0] for line in lines).encode())
     assert valid[-1].count(b";") == 2  # it is cut in three
+    valid += [respelled(each) for each in valid]
 
     def judge(header: bytes) -> None:
         with recorded() as logged:
@@ -184,6 +192,7 @@ def test_redis_records(fuzzer: Fuzzer, runner: asyncio.Runner, monkeypatch: pyte
     token = CachedToken("planted-shared-token-x7x7x7x7", CLOCK.now + 60, CLOCK.now + 120)
     runner.run(shared.put("api://other/.default", token))
     shared_record = fake.record or b""
+    respellings = [respelled(record), respelled(shared_record)]
 
     def judge(data: bytes) -> None:
         fake.record = data
@@ -196,7 +205,7 @@ def test_redis_records(fuzzer: Fuzzer, runner: asyncio.Runner, monkeypatch: pyte
             outputs += [found, other]
         assert_silent([*outputs, *logged], (REFRESH_TOKEN, SESSION_SECRET, handle, token.token))
 
-    fuzzer.run_with_mutants(st.one_of(mutated(record, shared_record), st.sampled_from((record,))), judge)
+    fuzzer.run_with_mutants(mutated(record, shared_record, *respellings), judge)
 
 
 def test_signed_identities(fuzzer: Fuzzer, runner: asyncio.Runner) -> None:
@@ -235,8 +244,21 @@ def test_signed_identities(fuzzer: Fuzzer, runner: asyncio.Runner) -> None:
         assert verified_identity(value, public, "orders", CLOCK.now) == user.claims
         assert_silent([user, *logged], (value.decode(), PLANTED))
 
-    odd = changed(full, "cnf", "scp").map(
-        lambda each: resigned(signer, header, base64url(written(each))).encode()
+    audiences = ("orders", "orders ", " orders", "Orders", "orders/", ["orders"], ["orders", "x"], "", None)
+    seconds = [int(CLOCK.now) + more for more in (-121, -61, -60, -59, 0, 59, 60, 61, 121)]
+    bodies = st.one_of(
+        changed(full, "cnf", "scp"),
+        st.sampled_from(audiences).map(lambda audience: full | {"aud": audience}),
+        st.dictionaries(st.sampled_from(("exp", "nbf", "iat")), st.sampled_from(seconds)).map(full.__or__),
+    )
+    head = json.loads(base64.urlsafe_b64decode(header + "=="))
+    heads = st.one_of(st.just(head), st.just(head), changed(head, "crit", "jwk", "x5u", "cty"))
+    odd = st.builds(
+        lambda first, second: resigned(
+            signer, base64url(written(first)), base64url(written(second))
+        ).encode(),
+        heads,
+        bodies,
     )
     inputs = st.one_of(mutated(valid.encode(), other.encode()), odd, st.just(valid.encode()))
     fuzzer.run_with_mutants(inputs, judge)

@@ -16,7 +16,7 @@ from camunda_entra_fastapi.validation.keys import KeySet, SigningKey, parse_keys
 from camunda_entra_fastapi.validation.policy import Policy
 from tests.conftest import FakeClock
 from tests.fuzz.engine import Fuzzer
-from tests.fuzz.material import changed, mutated, written
+from tests.fuzz.material import changed, json_values, mutated, written
 from tests.fuzz.second_verifier import verified_access_token, verified_token
 from tests.fuzz.silence import assert_silent, recorded
 from tests.tokens import CLIENT_ID, HEADER, KEY_ID, NOW, app_claims, jwk, part, private_key, signed, token
@@ -62,23 +62,32 @@ def runner() -> Iterator[asyncio.Runner]:
 
 def odd_tokens() -> st.SearchStrategy[bytes]:
     """Signed rightly, with a header and claims that may be anything."""
-    headers = changed(
-        dict(HEADER), "kid", "typ", "crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip", "nonce", "cty"
-    )
+    names = ("typ", "crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip", "nonce", "cty")
+    times = st.dictionaries(st.sampled_from(("exp", "nbf", "iat")), _edges, max_size=2)
     claims = st.one_of(
-        changed(
-            USER, "tid", "iss", "aud", "scp", "roles", "cnf", "idtyp", "acct", "idp", "groups", "_claim_names"
-        ),
-        changed(
-            APP, "sub", "oid", "azp", "appid", "iss", "exp", "nbf", "iat", "ver", "acr", "tfp", "hasgroups"
-        ),
+        changed(USER, "cnf", "idtyp", "acct", "idp", "roles", "groups", "_claim_names", "hasgroups"),
+        changed(APP, "appid", "acr", "tfp", "name", "email"),
+        st.builds(lambda claims, odd: claims | odd, st.sampled_from((USER, APP)), times),
     )
+    payloads = st.one_of(claims.map(written), mutated(json.dumps(USER).encode(), json.dumps(APP).encode()))
+
+    def made_of(header: dict[str, Any], payload: bytes, name: str, *, is_named: bool) -> bytes:
+        named = header | ({"kid": name} if is_named else {})
+        return signed(part(written(named)), part(payload), name).encode()
+
     return st.builds(
-        lambda header, payload, name: signed(part(header), part(payload), name).encode(),
-        st.one_of(st.just(written(dict(HEADER))), headers.map(written)),
-        st.one_of(claims.map(written), mutated(json.dumps(USER).encode(), json.dumps(APP).encode())),
-        st.sampled_from((KEY_ID, KEY_ID, KEY_ID, "other-key")),
+        made_of,
+        st.one_of(st.just(dict(HEADER)), changed(dict(HEADER), *names)),
+        payloads,
+        st.sampled_from((KEY_ID, KEY_ID, "other-key")),
+        is_named=st.sampled_from((True, True, True, False)),
     )
+
+
+_edges: Final = st.one_of(
+    st.sampled_from([NOW + sign * seconds for sign in (-1, 1) for seconds in (0, 59, 60, 61, 90, 120, 3600)]),
+    json_values,
+)
 
 
 def any_tokens() -> st.SearchStrategy[bytes]:
