@@ -18,7 +18,8 @@ from tests.tokens import CLIENT_ID, ISSUER, NOW, TENANT
 
 SKEW: Final = 60
 _PART: Final = re.compile(rb"[A-Za-z0-9_-]*")
-_EXTENSIONS: Final = {"crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip"}
+_EXTENSIONS: Final = {"crit", "b64", "jwk", "jku", "x5u", "x5c", "enc"}
+"""Not ``zip``, which is a JWE's (RFC 7516, 4.1.3): what a JWS does not know is ignored (RFC 7515, 4)."""
 _YEAR_10000: Final = 253_402_300_800
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 

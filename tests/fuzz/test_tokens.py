@@ -163,6 +163,18 @@ def test_tokens_of_any_tenant(fuzzer: Fuzzer, runner: asyncio.Runner) -> None:
     )
 
 
+def test_odd_tokens(fuzzer: Fuzzer, runner: asyncio.Runner) -> None:
+    """The same for rightly signed tokens alone, which get further than those with changed bytes."""
+    single, several = made(POLICY), made(ANY_TENANT)
+    keys = {KEY_ID: PUBLIC[KEY_ID]}
+
+    def judge(text: bytes) -> int:
+        check(runner, several, text, lambda it: verified_access_token(it, keys, any_tenant=True))
+        return check(runner, single, text, lambda it: verified_access_token(it, PUBLIC))
+
+    fuzzer.run(odd_tokens(), judge)
+
+
 def test_id_tokens(fuzzer: Fuzzer, runner: asyncio.Runner) -> None:
     """An ID token that is accepted is signed, current, for this application alone and for this sign-in."""
     validator = made(replace(POLICY, allow_guests=False))
