@@ -63,7 +63,7 @@ class TokenCache(Generic[T]):
 
     def sweep(self, now: float) -> None:
         """Remove the entries of tokens that expired."""
-        remove_expired(self._entries, lambda entry: entry[2], now)
+        remove_expired(self._entries, lambda entry: entry[-1], now)
 
     def _evict_stale(self, keys: KeySet) -> None:
         """Evict the tokens of keys that were removed or changed."""

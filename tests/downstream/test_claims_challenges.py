@@ -11,7 +11,7 @@ from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.downstream.claims_challenge import MAX_CHALLENGE, MAX_HEADERS, challenged_claims
 from camunda_entra_fastapi.untrusted_json import MAX_NESTING
 from tests.downstream.conftest import SCOPE, grants
-from tests.growth import FACTOR, LIMIT, growth_of
+from tests.growth_of_work import FACTOR, LIMIT, growth_of
 from tests.site import Wire
 
 CLAIMS: Final = {"access_token": {"acrs": {"essential": True, "value": "c1"}}}

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import strategies as st
 
-from camunda_entra_fastapi.downstream.http_auth import challenged_claims
+from camunda_entra_fastapi.downstream.claims_challenge import challenged_claims
 from camunda_entra_fastapi.errors import EntraError, EntraRefused, FetchFailed, Refusal
 from camunda_entra_fastapi.remote.aadsts import explain, is_consent, read_refusal, trouble_of
 from camunda_entra_fastapi.remote.claims_request import claims_parameter

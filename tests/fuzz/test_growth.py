@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from camunda_entra_fastapi.cli.explain.explanation import explain_token
-from camunda_entra_fastapi.downstream.http_auth import challenged_claims
+from camunda_entra_fastapi.downstream.claims_challenge import challenged_claims
 from camunda_entra_fastapi.errors import EntraError
 from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
 from camunda_entra_fastapi.remote.discovery import Provider, read_discovery

@@ -10,7 +10,7 @@ import httpx
 from hypothesis import strategies as st
 
 from camunda_entra_fastapi.cli.explain.explanation import explain_token
-from camunda_entra_fastapi.downstream.http_auth import challenged_claims
+from camunda_entra_fastapi.downstream.claims_challenge import challenged_claims
 from camunda_entra_fastapi.errors import EntraError
 from camunda_entra_fastapi.remote.aadsts import read_refusal
 from camunda_entra_fastapi.remote.claims_request import claims_parameter

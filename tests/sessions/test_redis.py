@@ -782,6 +782,8 @@ async def test_sign_ins_of_one_sid_are_read_in_portions(
             assert client.info("commandstats")["cmdstat_zrange"]["calls"] == portions
             assert not client.keys("*")
         assert [await store.read(handle) for handle in handles] == [None] * count
+
+
 async def test_unsealed_records_do_not_stay_in_memory(store: RedisStore, clock: FakeClock) -> None:
     """They are dropped when memory is swept, ended or not, and read again from Redis."""
     handle = await store.create(make_session(clock))

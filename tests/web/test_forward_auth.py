@@ -17,7 +17,7 @@ from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.web.identity_headers import MAX_LIST, identity_headers
 from tests.conftest import FakeClock
-from tests.growth import LIMIT, growth_of
+from tests.growth_of_work import LIMIT, growth_of
 from tests.site import (
     ADA,
     COOKIE,

@@ -18,7 +18,7 @@ from camunda_entra_fastapi.cli.explain.paste import paste
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.cli.conftest import Ran
 from tests.cli.explain.test_tokens import unsigned
-from tests.growth import LIMIT, growth_of
+from tests.growth_of_work import LIMIT, growth_of
 from tests.waiting import wait_for
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"
