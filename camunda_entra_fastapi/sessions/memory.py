@@ -20,6 +20,9 @@ LIMIT: Final = 10_000
 """Sessions that one process keeps, of about 10 KB each."""
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Bytes of all sessions together; reached before the number only by sessions of more than 26 KB."""
+_SPARE: Final = 100
+MAX_ENDS: Final = 2 * LIMIT + _SPARE
+"""Entries of the heap of ends in a full store: it has those of as many sessions that are gone, too."""
 SWEEP_EVERY: Final = 60.0
 """Seconds after which a new session makes the store remove expired ones."""
 
@@ -125,7 +128,7 @@ class MemoryStore(LocalStore):
         if record.session.sid is not None:
             self._by_sid.setdefault(record.session.sid, set()).add(key)
         heappush(self._expiring, (record.session.expires_at, next(self._numbers), key))
-        if len(self._expiring) > 2 * len(self._sessions) + 100:  # more than half of it was ended or replaced
+        if len(self._expiring) > 2 * len(self._sessions) + _SPARE:  # more than half was ended or replaced
             self._expiring = [
                 (each.session.expires_at, next(self._numbers), key) for key, each in self._sessions.items()
             ]

@@ -158,9 +158,9 @@ class FakeRedis:
     def __init__(self) -> None:
         self.record: bytes | None = None
 
-    async def get(self, _: str) -> bytes | None:
-        """The record."""
-        return self.record
+    async def getrange(self, _: str, start: int, end: int) -> bytes:
+        """That part of the record, its end included; nothing without one."""
+        return (self.record or b"")[start : end + 1]
 
     async def set(self, _: str, value: str, **__: Any) -> bool:
         """Keep it."""
