@@ -68,26 +68,29 @@ async def test_no_object_shows_what_was_sent_or_kept(
         return len(token + await auth.token())
 
     site.app.include_router(entra.forward_auth_router())
-    browser = site.browser()
-    address = await browser.depart()
-    sent = query_of(address)
-    attempts = [browser.cookies[name] for name in browser.attempts]
-    back = await browser.at_entra(address, ADA)
-    first = await browser.open(back)
-    cookies = [line.partition("=")[2].partition(";")[0] for line in set_cookies(first).values()]
-    header = {"Authorization": f"Bearer {emulator.token()}"}
-    assert await browser.status("/on") == 200
-    assert (await browser.http.get("/api", headers=header)).status_code == 200
-    site.clock.advance(4000)
-    renewed = await browser.http.get("/auth/verify?token=true&identity=operate")
-    assert renewed.status_code == 200
-    cookies += [line.partition("=")[2].partition(";")[0] for line in set_cookies(renewed).values()]
-    site.wire.answer("/token", 400, json={"error": "invalid_grant", "error_description": "AADSTS50173: x"})
-    site.clock.advance(4000)
-    assert await browser.status() == 401
-    await browser.open(back)
-    site.wire.heal()
-    assert (await browser.http.get("/auth/logout", headers=PERSON | {"Referer": HOME})).status_code == 302
+    async with entra.lifespan():
+        browser = site.browser()
+        address = await browser.depart()
+        sent = query_of(address)
+        attempts = [browser.cookies[name] for name in browser.attempts]
+        back = await browser.at_entra(address, ADA)
+        first = await browser.open(back)
+        cookies = [line.partition("=")[2].partition(";")[0] for line in set_cookies(first).values()]
+        header = {"Authorization": f"Bearer {emulator.token()}"}
+        assert await browser.status("/on") == 200
+        assert (await browser.http.get("/api", headers=header)).status_code == 200
+        site.clock.advance(4000)
+        renewed = await browser.http.get("/auth/verify?token=true&identity=operate")
+        assert renewed.status_code == 200
+        cookies += [line.partition("=")[2].partition(";")[0] for line in set_cookies(renewed).values()]
+        site.wire.answer(
+            "/token", 400, json={"error": "invalid_grant", "error_description": "AADSTS50173: x"}
+        )
+        site.clock.advance(4000)
+        assert await browser.status() == 401
+        await browser.open(back)
+        site.wire.heal()
+        assert (await browser.http.get("/auth/logout", headers=PERSON | {"Referer": HOME})).status_code == 302
 
     secrets = {
         *(sent[name] for name in ("state", "nonce")),
