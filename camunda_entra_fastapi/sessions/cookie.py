@@ -15,7 +15,7 @@ MAX_WITH_ACCESS_TOKEN: Final = 6_900
 WARN_CHARACTERS: Final = 7_000
 """Characters from which proxies may refuse requests: nginx and others allow 8 KB for all headers."""
 MAX_CACHED: Final = 10_000
-"""Handles that are cached with their session: unsealing one takes 40 microseconds."""
+"""Sessions that are cached, each by its newest handle: unsealing one takes 40 microseconds."""
 
 
 class CookieStore(LocalStore):
@@ -32,6 +32,8 @@ class CookieStore(LocalStore):
         super().__init__(clock)
         self._sealer = sealer
         self._cache: dict[str, Session] = {}
+        self._handles: dict[str, str] = {}
+        """The cached handle of each session, by the session's ID: renewed ones take their former one's place."""
 
     async def create(self, session: Session) -> str:
         """Seal the session, without its access token where that would make it too large."""
@@ -59,7 +61,8 @@ class CookieStore(LocalStore):
 
     async def end(self, handle: str) -> None:
         """Remove it from the cache; copies in browsers stay valid until they expire."""
-        self._cache.pop(handle, None)
+        if (session := self._cache.pop(handle, None)) is not None:
+            self._handles.pop(session.id, None)
 
     async def end_by_sid(self, sid: str) -> int:  # noqa: ARG002
         """Always 0: no session is stored here."""
@@ -69,13 +72,27 @@ class CookieStore(LocalStore):
         """Also remove the sessions that expired."""
         super().sweep()
         remove_expired(self._cache, lambda session: session.expires_at, self._clock())
+        for session_id in [each for each, handle in list(self._handles.items()) if handle not in self._cache]:
+            self._handles.pop(session_id, None)
 
     def _unseal(self, handle: str) -> Session | None:
         if len(handle) > MAX_HANDLE_CHARACTERS or (data := self._sealer.open(handle)) is None:
             return None
         session = unpack(data)
         if session is not None:
-            if len(self._cache) >= MAX_CACHED:
-                self._cache.clear()  # rare, and active sessions fill it again
-            self._cache[handle] = session
+            self._remember(handle, session)
         return session
+
+    def _remember(self, handle: str, session: Session) -> None:
+        """Cache the session, in the place of its former state; former states that come late are not cached."""
+        former = self._handles.get(session.id)
+        known = None if former is None else self._cache.get(former)
+        if known is not None and known.access_expires_at > session.access_expires_at:
+            return
+        if former is not None:
+            self._cache.pop(former, None)
+        elif len(self._cache) >= MAX_CACHED:  # rare, and active sessions fill it again
+            self._cache.clear()
+            self._handles.clear()
+        self._cache[handle] = session
+        self._handles[session.id] = handle

@@ -1,5 +1,6 @@
 """The cookie store beyond the contract."""
 
+import gc
 import logging
 from dataclasses import replace
 from uuid import UUID
@@ -8,7 +9,7 @@ import pytest
 
 from camunda_entra_fastapi.sessions import cookie
 from camunda_entra_fastapi.sessions.cookie import MAX_WITH_ACCESS_TOKEN, CookieStore
-from camunda_entra_fastapi.sessions.store import pack, unpack
+from camunda_entra_fastapi.sessions.store import Session, pack, unpack
 from tests.conftest import FakeClock
 from tests.sessions.conftest import make_session, sealer
 from tests.tokens import token
@@ -106,6 +107,45 @@ async def test_the_cache_of_unsealed_sessions_is_bounded(
     handles = [await store.create(session) for session in sessions]
     for _ in range(2):
         assert [await store.read(handle) for handle in handles] == sessions
+
+
+async def test_a_renewed_session_is_cached_once(store: CookieStore, clock: FakeClock) -> None:
+    """However often it is renewed, and however many of its former cookies come back (CWE-401)."""
+
+    def cached_sessions() -> int:
+        gc.collect()
+        return sum(isinstance(each, Session) and each.id == "renewed" for each in gc.get_objects())
+
+    before = cached_sessions()
+    handles = []
+    for number in range(400):
+        session = make_session(clock, id="renewed", access_expires_at=clock.time() + number)
+        handles.append(await store.create(session))
+        assert await store.read(handles[-1]) == session
+    del session
+    assert cached_sessions() == before + 1
+    found = [await store.read(handle) for handle in handles]
+    assert [each and each.access_expires_at for each in found] == [
+        clock.time() + number for number in range(400)
+    ]
+    newest = found[-1]
+    assert await store.read(handles[-1]) is newest
+    found.clear()
+    assert cached_sessions() == before + 1
+
+
+async def test_a_session_that_ended_is_cached_no_longer(store: CookieStore, clock: FakeClock) -> None:
+    """Its cookie is opened again when it comes, whatever state of it was the last one."""
+    session = make_session(clock)
+    former = await store.create(session)
+    newest = await store.create(replace(session, access_expires_at=session.access_expires_at + 1))
+    cached = await store.read(newest)
+    await store.end(former)
+    assert await store.read(newest) is cached
+    await store.end(newest)
+    again = await store.read(newest)
+    assert again == cached
+    assert again is not cached
 
 
 async def test_a_session_of_another_format_is_none(store: CookieStore) -> None:
