@@ -33,7 +33,7 @@ class CookieStore(LocalStore):
         self._sealer = sealer
         self._cache: dict[str, Session] = {}
         self._handles: dict[str, str] = {}
-        """The cached handle of each session, by the session's ID: renewed ones take their former one's place."""
+        """The cached handle of each session, by its ID: a renewed one takes its former one's place."""
 
     async def create(self, session: Session) -> str:
         """Seal the session, without its access token where that would make it too large."""
@@ -84,7 +84,7 @@ class CookieStore(LocalStore):
         return session
 
     def _remember(self, handle: str, session: Session) -> None:
-        """Cache the session, in the place of its former state; former states that come late are not cached."""
+        """Cache the session in the place of its former state. A former state that comes late is not cached."""
         former = self._handles.get(session.id)
         known = None if former is None else self._cache.get(former)
         if known is not None and known.access_expires_at > session.access_expires_at:
