@@ -84,7 +84,7 @@ class CookieStore(LocalStore):
         return session
 
     def _remember(self, handle: str, session: Session) -> None:
-        """Cache the session in the place of its former state. A former state that comes late is not cached."""
+        """Cache the session in the place of its former state; one that comes late is not cached."""
         former = self._handles.get(session.id)
         known = None if former is None else self._cache.get(former)
         if known is not None and known.access_expires_at > session.access_expires_at:
