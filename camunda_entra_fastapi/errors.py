@@ -258,6 +258,11 @@ class FetchFailed(EntraError):
         self.retry_after = retry_after
         self.refusal = refusal
 
+    @property
+    def unavailable_code(self) -> str:
+        """The code of the ``EntraUnavailable`` that it becomes for clients."""
+        return UNAVAILABLE_CODES[self.fault] if self.code == "fetch_failed" else self.code
+
 
 class EntraRefused(EntraError):
     """Entra's token endpoint refused (RFC 6749, 5.2); ``refusal`` is its error response."""

@@ -10,7 +10,6 @@ from typing import Final
 
 from camunda_entra_fastapi.downstream.shared import MAX_RETRY_AFTER, CachedToken, SharedTokens, usable_for
 from camunda_entra_fastapi.errors import (
-    UNAVAILABLE_CODES,
     EntraError,
     EntraRefused,
     EntraUnavailable,
@@ -190,7 +189,7 @@ class AppToken:
         if isinstance(failure, EntraRefused):
             return EntraRefused(f"There is no token for {self._scope}: {failure.message}", failure.refusal)
         return EntraUnavailable(
-            UNAVAILABLE_CODES[failure.fault],
+            failure.unavailable_code,
             f"There is no token for {self._scope}: {failure.message}",
             max(1.0, backoff.until - self._clock()),
         )

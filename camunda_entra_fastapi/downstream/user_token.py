@@ -10,7 +10,6 @@ from typing import Final
 
 from camunda_entra_fastapi.downstream.shared import MAX_RETRY_AFTER, CachedToken, SharedTokens, usable_for
 from camunda_entra_fastapi.errors import (
-    UNAVAILABLE_CODES,
     AccessDenied,
     CredentialsMissing,
     EntraError,
@@ -170,7 +169,7 @@ class UserTokens:
         if failure.fault == "throttled":
             self._throttled_until = self.clock() + wait
         logger.warning("No token for %s in a user's name: %s", scope, failure.message)
-        code = UNAVAILABLE_CODES[failure.fault]
+        code = failure.unavailable_code
         return EntraUnavailable(code, f"There is no token for {scope}: {failure.message}", wait)
 
 

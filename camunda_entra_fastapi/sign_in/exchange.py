@@ -6,7 +6,6 @@ from secrets import token_urlsafe
 from typing import Any, Final
 
 from camunda_entra_fastapi.errors import (
-    UNAVAILABLE_CODES,
     AccessDenied,
     EntraRefused,
     EntraUnavailable,
@@ -17,7 +16,7 @@ from camunda_entra_fastapi.errors import (
 )
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, is_consent, trouble_of
 from camunda_entra_fastapi.remote.credentials import Client
-from camunda_entra_fastapi.remote.discovery import MISCONFIGURED, Discovery
+from camunda_entra_fastapi.remote.discovery import Discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_code, redeem_refresh_token
@@ -224,10 +223,8 @@ class Exchange:
 def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
     """The error when an exchange with Entra failed. It is logged here, as not every one reaches a client."""
     logger.warning("Signing in is not possible: %s", failure.message)
-    if failure.code in MISCONFIGURED:
-        return EntraUnavailable(failure.code, failure.message, RETRY_AFTER)
-    code, retry_after = UNAVAILABLE_CODES[failure.fault], failure.retry_after or RETRY_AFTER
-    return EntraUnavailable(code, failure.message, retry_after, failure.refusal)
+    retry_after = failure.retry_after or RETRY_AFTER
+    return EntraUnavailable(failure.unavailable_code, failure.message, retry_after, failure.refusal)
 
 
 def sign_in_error(message: str, refusal: Refusal) -> Exception:

@@ -417,6 +417,18 @@ async def test_an_answer_without_a_usable_token_is_entras_fault(
     assert error.value.code == "entra_failed"
 
 
+async def test_an_entra_that_the_settings_do_not_mean_gives_no_token(
+    emulator: EntraEmulator, make_entra: Callable[..., CamundaEntra]
+) -> None:
+    """By the code that requests with tokens get: Entra did nothing wrong, and the settings have to change."""
+    emulator.base_url = "https://login.example.com"
+    credentials = make_entra(allow_local_entra=False).client_credentials(SCOPE)
+    for _ in range(2):  # the second time from the failure that is known
+        with pytest.raises(EntraUnavailable, match="CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA=true") as error:
+            await credentials.token()
+        assert error.value.code == "local_entra"
+
+
 async def test_without_a_token_endpoint_it_is_entras_fault(entra: CamundaEntra, wire: Wire) -> None:
     """The discovery document may lack one."""
     wire.change("/openid-configuration", lambda document: {**document, "token_endpoint": None})
