@@ -64,7 +64,7 @@ _FAULT_SENTENCES: Final[Mapping[str, str]] = {
     "entra_unreachable": "Microsoft Entra ID cannot be reached at the moment.",
     "entra_timeout": "Microsoft Entra ID did not answer in time.",
     "entra_throttled": "Microsoft Entra ID is too busy at the moment.",
-    "entra_failed": "Microsoft Entra ID answered with an error of its own.",
+    "entra_failed": "This service got no answer from Microsoft Entra ID that could be used.",
     "sessions_unavailable": "Whether somebody is signed in cannot be told at the moment.",
     "entra_refused": "This service got no token to call another one with.",
 }

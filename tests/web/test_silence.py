@@ -207,6 +207,7 @@ async def test_the_path_of_a_credential_is_for_the_log(
     for path, headers in (("/calling", {}), ("/in-their-name", bearer(site.emulator.token(user=ADA)))):
         answer = await site.browser().http.get(path, headers=headers)
         line = logged_under(assert_silent(answer, "entra_failed"), caplog)
+        assert "answered" not in answer.json()["detail"]["message"]  # Entra was not even asked
         assert TOKEN_FILE in line
         assert UNRELATED in line
 
