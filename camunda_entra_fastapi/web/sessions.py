@@ -135,10 +135,12 @@ class SessionCookieMiddleware:
 
         def send_with_cookies(message: Message) -> Awaitable[None]:
             if pending and message["type"] == "http.response.start":
-                message["headers"] = headers = list(message.get("headers", ()))
+                headers = list(message.get("headers", ()))
                 if any(pending.values()):
                     set_cookies(headers, chain.from_iterable(pending.values()))
                 tell_caches(headers, message["status"])
+                # A message of its own: a bare ASGI application may send the same one to everybody.
+                message = {**message, "headers": headers}
             return send(message)
 
         return self._app(scope, receive, send_with_cookies)

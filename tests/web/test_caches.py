@@ -220,6 +220,23 @@ async def test_headers_of_bare_asgi_applications_are_read_too(
     assert answer.headers.get_list("vary") == vary
 
 
+async def test_a_message_that_an_application_sends_to_everybody_stays_its_own(site: Site) -> None:
+    """A bare ASGI application may keep the start of its answers: nobody gets another one's cookies by it."""
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+        await site.entra.optional_user.authenticate(Request(scope))
+        await send(start)
+        await send({"type": "http.response.body", "body": b"bare"})
+
+    site.app.mount("/bare", bare)
+    browser = await site.browser().signed_in()
+    site.clock.advance(4000)
+    assert "set-cookie" in (await browser.http.get("/bare/")).headers
+    assert "set-cookie" not in (await site.browser().http.get("/bare/")).headers
+    assert start["headers"] == [(b"content-type", b"text/plain")]
+
+
 @pytest.mark.parametrize(
     ("own", "sent"),
     [
