@@ -37,6 +37,7 @@ class TokenValidator:
 
     Attributes:
         has_customers: Whether the tokens are of a customers' tenant.
+        monotonic: The clock that measures durations.
     """
 
     def __init__(self, keys: KeySource, policy: Policy, *, cache_size: int, clock: Clock) -> None:
@@ -47,6 +48,7 @@ class TokenValidator:
         self._cache: TokenCache[EntraUser] = TokenCache(cache_size)
         self._clock = clock
         self._time = clock.time
+        self.monotonic = clock.monotonic
         self._current_keys = keys.current
 
     def cached(self, credentials: bytes) -> EntraUser | None:

@@ -21,7 +21,9 @@ from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
 from camunda_entra_fastapi.web.permissions import Permissions
 
 _AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
-"""Key of the scope: a scheme of this request and its user, for others that depend on the scheme."""
+"""Key of the scope: who a scheme has found, for other dependencies of the request that need to know."""
+_KNOWN_FOR: Final = 1.0
+"""Seconds after which a scheme looks again: a WebSocket or a stream may ask hours later."""
 _USUAL_SCHEME: Final = b"Bearer "
 _SCHEMES: Final = (b"bearer ", b"bearer")
 """In small letters; the second one is a header that ends there."""
@@ -104,16 +106,18 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
                 cannot send a response.
         """
         scope = request.scope
+        monotonic = self.authentication.validator.monotonic
+        headers = tuple(scope["headers"])  # as they are: middleware may have changed them since
         try:
             known = scope.get(_AUTHENTICATED)
-            if known is not None and known[0] is self:
+            if known is not None and known[0] is self and known[2] == headers and monotonic() < known[3]:
                 user: EntraUser | None = known[1]
             else:
                 credentials = read_credentials(request)
                 user = self.cached(request, credentials)
                 if user is None:
                     user = await self._authenticate(request, credentials)
-                scope[_AUTHENTICATED] = (self, user)
+                scope[_AUTHENTICATED] = (self, user, headers, monotonic() + _KNOWN_FOR)
             if user is None and self.auto_error:
                 raise CredentialsMissing
             if user is not None and security_scopes.scopes:

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -261,6 +262,38 @@ def test_works_in_a_mounted_application(app: FastAPI, emulator: EntraEmulator) -
     outer.mount("/inner", app)
     with TestClient(outer) as client:
         assert client.get("/inner/me", headers=bearer(emulator.token())).status_code == 200
+
+
+def test_headers_that_middleware_has_changed_are_read_again(
+    entra: CamundaEntra, emulator: EntraEmulator
+) -> None:
+    """Whoever has looked before at who is there, and then takes the token away, gets nobody."""
+    app = FastAPI()
+    app.get("/me")(_whoami(entra))
+
+    @app.middleware("http")
+    async def take_away(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        assert await entra.current_user(request, SecurityScopes()) is not None
+        request.scope["headers"][:] = [
+            (name, value) for name, value in request.scope["headers"] if name != b"authorization"
+        ]
+        return await call_next(request)
+
+    with TestClient(app) as client:
+        assert client.get("/me", headers=bearer(emulator.token())).status_code == 401
+
+
+async def test_a_stream_that_asks_later_gets_an_answer_of_then(
+    entra: CamundaEntra, emulator: EntraEmulator, clock: FakeClock
+) -> None:
+    """The dependencies of a request share what was found; an hour later the token has expired."""
+    request = _request(b"Bearer " + emulator.token().encode())
+    user = await entra.current_user(request, SecurityScopes())
+    assert await entra.current_user(request, SecurityScopes()) is user
+    clock.advance(24 * 3600)
+    with pytest.raises(HTTPException) as refusal:
+        await entra.current_user(request, SecurityScopes())
+    assert refusal.value.detail["code"] == "token_expired"  # type: ignore[index]  # ours is no text
 
 
 def test_several_side_by_side(entra: CamundaEntra, emulator: EntraEmulator, clock: FakeClock) -> None:

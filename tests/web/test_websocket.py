@@ -1,14 +1,17 @@
 """WebSockets are authenticated before they are accepted."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, HTTPException, WebSocket
+from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from starlette.types import Message
 
+from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
+from tests.conftest import FakeClock
 from tests.web.conftest import bearer
 
 
@@ -17,6 +20,27 @@ def test_a_good_token_opens_the_socket(client: TestClient, emulator: EntraEmulat
     token = emulator.token(roles=["Operate.Admin"])
     with client.websocket_connect("/ws", headers=bearer(token)) as socket:
         assert socket.receive_json()["name"]
+
+
+def test_a_socket_may_ask_again_while_it_is_open(
+    app: FastAPI, entra: CamundaEntra, emulator: EntraEmulator, clock: FakeClock
+) -> None:
+    """It outlives the token that opened it, and so can tell."""
+
+    @app.websocket("/long")
+    async def long(websocket: WebSocket, _: Annotated[EntraUser, Depends(entra.current_user)]) -> None:
+        await websocket.accept()
+        clock.advance(24 * 3600)
+        with pytest.raises(HTTPException) as refusal:
+            await entra.current_user(websocket, SecurityScopes())
+        await websocket.send_json(refusal.value.detail)
+        await websocket.close()
+
+    with (
+        TestClient(app) as client,
+        client.websocket_connect("/long", headers=bearer(emulator.token())) as socket,
+    ):
+        assert socket.receive_json()["code"] == "token_expired"
 
 
 @pytest.mark.parametrize(
