@@ -96,6 +96,10 @@ class RefusedRequest(HTTPException):
         self._challenger = challenger
         self._error = error
 
+    def __reduce__(self) -> tuple[type[HTTPException], tuple[int, dict[str, Any], dict[str, str]]]:
+        """What is pickled or copied is the refusal as it is read, without what makes it."""
+        return HTTPException, (self.status_code, self.detail, self.headers)
+
     @cached_property
     def _response(self) -> ErrorResponse:
         return self._challenger.error_response(self._error)

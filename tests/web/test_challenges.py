@@ -1,8 +1,11 @@
 """The response for each error."""
 
 import base64
+import copy
 import json
+import pickle
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -155,6 +158,19 @@ def test_nothing_breaks_out_of_a_challenge(text: str) -> None:
     """Whatever stands in a message, the header stays one challenge that can be parsed strictly."""
     header = _refuse(InvalidToken("token_malformed", f"It is {text}.")).headers["WWW-Authenticate"]  # type: ignore[index]
     assert _parse(header)["error_description"] == "It is " + re.sub(r'[^ -~]|["\\]', "?", text) + "."
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
+)
+def test_a_refusal_is_copied_and_pickled_as_fastapis_own_exception(
+    copied: Callable[[HTTPException], HTTPException],
+) -> None:
+    """What reports errors from another process takes the answer along, and not what makes it."""
+    error = _refuse(InvalidToken("token_expired", "Too late."))
+    other = copied(error)
+    assert type(other) is HTTPException
+    assert (other.status_code, other.detail, other.headers) == (401, error.detail, error.headers)
 
 
 def test_a_websocket_gets_the_same_answer_where_the_server_can_send_it() -> None:
