@@ -5,13 +5,14 @@ import asyncio
 import pytest
 
 from camunda_entra_fastapi import CamundaEntra, sweeping
+from camunda_entra_fastapi.sessions.memory import MemoryStore
 from camunda_entra_fastapi.sweeping import keep_sweeping, remove_expired
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.conftest import FakeClock
-from tests.site import Site, emulator, make_site, session_manager_of, site
+from tests.site import MakeSite, Store, emulator, make_site, session_manager_of
 from tests.waiting import until
 
-__all__ = ["emulator", "make_site", "site"]
+__all__ = ["emulator", "make_site"]
 
 
 def test_what_expires_now_is_expired() -> None:
@@ -59,11 +60,13 @@ async def test_users_of_expired_tokens_leave_and_others_stay(
             assert validator.cached(f"Bearer {long}".encode()) is not None
 
 
+@Store
 async def test_a_session_leaves_when_it_has_expired(
-    site: Site, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    store: str, make_site: MakeSite, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its refresh token, which Entra would take for months."""
+    """With its refresh token, which Entra would take for months; out of the store as well."""
     monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.001)
+    site = make_site(session_store=store)
     browser = await site.browser().signed_in()
     assert await browser.status() == 200
     manager = session_manager_of(site)
@@ -73,4 +76,6 @@ async def test_a_session_leaves_when_it_has_expired(
         assert len(manager._by_id) == 1
         clock.advance(1)
         await until(lambda: not manager._by_id and not manager._by_handle)
+        kept = manager.store._sessions if isinstance(manager.store, MemoryStore) else manager.store._cache  # type: ignore[attr-defined]
+        await until(lambda: not kept)
     assert await browser.status() == 401

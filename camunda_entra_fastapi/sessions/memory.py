@@ -110,6 +110,12 @@ class MemoryStore(LocalStore):
             ended = [self._delete(key) for key in list(self._by_sid.get(sid, ()))]
         return sum(session is not None and now < session.expires_at for session in ended)
 
+    def sweep(self) -> None:
+        """Also remove the sessions that expired."""
+        super().sweep()
+        with self._lock:
+            self._sweep()
+
     def _find(self, handle: str) -> _Record | None:
         if not _HANDLE.fullmatch(handle):
             return None
