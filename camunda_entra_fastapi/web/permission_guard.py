@@ -78,9 +78,10 @@ class PermissionGuard(SecurityBase):
         ) -> EntraUser:
             return user
 
+        path = "/".join(f"{{{name}}}" for name in request.path_params)  # so that FastAPI knows them as such
         solved = await solve_dependencies(
             request=request,  # type: ignore[arg-type]  # FastAPI gives a request or a WebSocket
-            dependant=get_dependant(path=request.scope["path"], call=overriding),
+            dependant=get_dependant(path=path, call=overriding),
             dependency_overrides_provider=app,
             async_exit_stack=request.scope["fastapi_inner_astack"],
             embed_body_fields=False,

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, Query, Request, Security
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
 from fastapi.testclient import TestClient
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
@@ -78,6 +78,25 @@ def test_an_override_may_depend_on_something_itself(
     answer = client.get("/role?role=Operate.Admin", headers={"X-Name": "Ada"})
     assert (answer.json(), events) == ("Ada", ["opened", "closed"])
     assert client.get("/role?role=A", headers={"X-Name": "Ada"}).status_code == 422
+
+
+def test_an_override_may_have_parameters_of_the_path(
+    guarded: FastAPI, client: TestClient, entra: CamundaEntra
+) -> None:
+    """They are those of the route and of where it is included, as in any other dependency."""
+    router = APIRouter(prefix="/of", dependencies=[Depends(entra.require(roles=["Operate.Admin"]))])
+    router.get("/{number}")(lambda: None)
+    guarded.include_router(router, prefix="/{tenant}")
+
+    def fake(tenant: str, number: int) -> EntraUser:
+        return user_with("Operate.Admin" if (tenant, number) == ("ours", 1) else "None")
+
+    guarded.dependency_overrides[entra.current_user] = fake
+    assert [client.get(f"/{path}").status_code for path in ("ours/of/1", "theirs/of/1", "ours/of/x")] == [
+        200,
+        403,
+        422,
+    ]
 
 
 def test_other_overrides_leave_it_alone(
