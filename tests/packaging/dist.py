@@ -24,8 +24,19 @@ LATEST: Final = 4_354_819_200
 
 
 def git(*words: str) -> bytes:
-    """What git says of this repository."""
-    return subprocess.run(["git", "-C", str(ROOT), *words], stdout=subprocess.PIPE, check=True).stdout
+    """What git says of this repository.
+
+    Raises:
+        SystemExit: Git is not there, or refuses.
+    """
+    # Files are as they are committed, also where git is told to write the line ends of Windows.
+    command = ["git", "-C", str(ROOT), "-c", "core.autocrlf=false", *words]
+    try:
+        return subprocess.run(command, capture_output=True, check=True).stdout
+    except OSError as error:
+        raise SystemExit(f"This is a git repository, and git cannot be run: {error}. Install git.") from None
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"Git cannot tell what was committed:\n{error.stderr.decode()}") from None
 
 
 def release(source: Path, folder: Path, epoch: int) -> list[Path]:

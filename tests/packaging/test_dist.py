@@ -132,7 +132,7 @@ def test_a_release_is_four_files(clone: Path, wheel: Path, sdist: Path) -> None:
 
 
 def test_two_builds_are_the_same_bytes(repository: Path, clone: Path, tmp_path: Path) -> None:
-    """In a folder with another name, a year later, with another umask, time zone and language, and twice."""
+    """Elsewhere, a year later, with another umask, time zone, language and line ends, and twice."""
     other = tmp_path / "a folder with blanks" / "deeper"
     other.parent.mkdir()
     git(repository, "clone", "--quiet", str(repository), str(other))
@@ -141,6 +141,7 @@ def test_two_builds_are_the_same_bytes(repository: Path, clone: Path, tmp_path: 
             os.utime(path, (1_820_000_000, 1_820_000_000))
             path.chmod(0o700 if path.is_dir() or path.stat().st_mode & 0o100 else 0o600)
     abroad = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
+    abroad |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.autocrlf", "GIT_CONFIG_VALUE_0": "true"}
     for _ in range(2):
         done = dist(other, umask=0o077, env=abroad)
         assert done.returncode == 0, done.stderr
@@ -198,6 +199,20 @@ def test_a_time_that_is_none_is_refused(clone: Path, epoch: str) -> None:
     assert done.returncode == 1
     assert f"SOURCE_DATE_EPOCH is {epoch!r}" in done.stderr
     assert "as in 1700000000" in done.stderr
+
+
+def test_git_that_is_missing_or_refuses_is_said(repository: Path, tmp_path: Path) -> None:
+    """In a sentence, and nothing is removed: not installed, or the repository is broken."""
+    folder = tmp_path / "clone"
+    git(repository, "clone", "--quiet", str(repository), str(folder))
+    (folder / "dist").mkdir()
+    missing = dist(folder, env={"PATH": str(tmp_path)})
+    (folder / ".git/HEAD").unlink()
+    broken = dist(folder)
+    assert (missing.returncode, broken.returncode) == (1, 1)
+    assert missing.stderr.endswith("Install git.\n")
+    assert broken.stderr.startswith("Git cannot tell what was committed:\nfatal: ")
+    assert (folder / "dist").exists()
 
 
 def test_what_cannot_be_built_is_said(repository: Path, tmp_path: Path) -> None:
