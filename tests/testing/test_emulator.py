@@ -10,7 +10,9 @@ import pytest
 
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, Tenant, User
 from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE, UNRELATED
+from camunda_entra_fastapi.urls import is_loopback
 from tests.conftest import FakeClock
+from tests.site import signing_key
 from tests.testing.conftest import SECRET, Client
 
 pytest_plugins = ["pytester"]
@@ -223,3 +225,22 @@ def test_a_test_that_does_not_ask_for_it_does_not_load_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("127.0.0.2", None),
+        ("entra.localhost", None),
+        ("[::1]", None),
+        ("entra", "true"),
+        ("127.0.0.1.example.com", "true"),
+    ],
+)
+def test_the_environment_says_that_it_is_meant_wherever_a_service_would_ask(
+    host: str, said: str | None
+) -> None:
+    """What this machine is, both of them tell alike: a name that begins like its address is none."""
+    emulator = EntraEmulator(base_url=f"https://{host}", new_key=signing_key)
+    assert emulator.environment().get("CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA") == said
+    assert is_loopback(host.strip("[]")) == (said is None)

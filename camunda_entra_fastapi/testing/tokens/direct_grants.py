@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant, User
-from camunda_entra_fastapi.testing.directory.shapes import LOOPBACK
 from camunda_entra_fastapi.testing.tokens.minting import Grant
 
 
@@ -109,9 +109,14 @@ def identity_variables(base_url: str, tenant: Tenant, application: Application) 
 
 
 def _is_here(url: str) -> bool:
-    """Whether it is an address of this machine (RFC 6761, 6.3)."""
+    """Whether it is an address of this machine (RFC 6761, 6.3; RFC 1122, 3.2.1.3)."""
     host = urlsplit(url).hostname or ""
-    return host in LOOPBACK or host.endswith(".localhost") or host.startswith("127.")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _user_of_other_tenant(tenant: Tenant, name: str) -> User | None:
