@@ -48,8 +48,9 @@ class BrowserLogin:
             status, return_to = _FOUND, public_url.requested_path(request)
         else:
             referer = request.headers.get("referer", "")
-            origin = f"{public_url.origin_if_known(request)}/"
-            path = urlsplit(referer).path if referer.startswith(origin) else public_url.path(request, "/")
+            origin = public_url.origin_if_known(request)
+            is_ours = origin is not None and referer.startswith(f"{origin}/")
+            path = urlsplit(referer).path if is_ours else public_url.path(request, "/")
             status, return_to = _SEE_OTHER, path
         location = f"{public_url.link(request, self.login_path)}?return_to={quote(return_to, safe='/')}"
         location += f"&claims={claims}" if claims else ""

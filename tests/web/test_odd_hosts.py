@@ -268,3 +268,11 @@ def test_the_walk_passes_by_every_page(walk: Walk) -> None:
     for end in ("login", "login-callback", "logout", "me", "token", "front-channel-logout", "admin-consent"):
         assert f"/auth/{end}" in paths
     assert {"/auth/verify", "/auth/ext-authz/x/y", "/auth/health", "/docs", "/openapi.json", "/page"} <= paths
+
+
+@pytest.mark.parametrize("referer", [b"None/page", b"/page", b"http:///page"])
+async def test_a_form_returns_to_no_page_of_an_unknown_address(walk: Walk, referer: bytes) -> None:
+    """What no address is known for, no ``Referer`` is a page of."""
+    headers = [(b"host", b"a b"), (b"referer", referer), *FLAVOURS["person"]]
+    status, sent, _ = await call(walk.site, "POST", "/change", headers)
+    assert (status, sent[b"location"]) == (303, b"/auth/login?return_to=/")
