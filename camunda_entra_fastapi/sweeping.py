@@ -6,8 +6,9 @@ others push them out.
 
 import asyncio
 from collections.abc import Callable, MutableMapping
-from contextlib import suppress
 from typing import Final, Never, Protocol, TypeVar
+
+from camunda_entra_fastapi.telemetry import logger
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,8 +35,13 @@ async def keep_sweeping(*caches: Sweepable | None) -> Never:
     while True:
         await asyncio.sleep(SWEEP_EVERY)
         for cache in caches:
+            if cache is None:
+                continue
             # Tokens are also fetched in threads. Where one adds an entry in that very moment, the iteration
             # ends, and this sweep with it; the next one is in a minute.
-            with suppress(RuntimeError):
-                if cache is not None:
-                    cache.sweep()
+            try:
+                cache.sweep()
+            except RuntimeError:
+                continue
+            except Exception:  # noqa: BLE001 - it ends neither the sweeping nor the lifespan that awaits it
+                logger.exception("What has expired could not be removed; the next attempt is in a minute")

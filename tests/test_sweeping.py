@@ -38,6 +38,28 @@ async def test_all_are_swept_again_and_again(monkeypatch: pytest.MonkeyPatch) ->
     task.cancel()
 
 
+async def test_a_fault_in_one_part_is_logged_and_the_others_are_swept(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends neither the sweeping nor the service, whose lifespan waits for it at the end."""
+    monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.001)
+    swept: list[str] = []
+
+    class Broken:
+        def sweep(self) -> None:
+            raise KeyError("a fault of ours")
+
+    class Part:
+        def sweep(self) -> None:
+            swept.append("part")
+
+    task = asyncio.create_task(keep_sweeping(Broken(), Part()))
+    await until(lambda: len(swept) >= 2)
+    assert task.cancel()
+    assert "could not be removed" in caplog.text
+    assert "a fault of ours" in caplog.text
+
+
 @pytest.mark.parametrize("secret", [None, "local-emulator-secret-of-operate"])
 async def test_users_of_expired_tokens_leave_and_others_stay(
     secret: str | None, emulator: EntraEmulator, clock: FakeClock, monkeypatch: pytest.MonkeyPatch

@@ -70,7 +70,7 @@ def _print_instructions(console: Console, emulator: EntraEmulator) -> None:
     tenant = emulator.tenant
     _print(console, f"\nA local Entra listens at {emulator.base_url}. It asks for no password.")
     if tenant.applications:
-        _print(console, f"\nThe six variables of {emulator.application.name}:", "bold")
+        _print(console, f"\nThe variables of {emulator.application.name}:", "bold")
         for name, value in emulator.environment().items():
             _print(console, f"{name}={value}")
     else:

@@ -22,6 +22,7 @@ from camunda_entra_fastapi.web.permissions import Permissions
 
 _AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
 """Key of the scope: who a scheme has found, for other dependencies of the request that need to know."""
+_NOBODY: Final = (None, None, (), 0.0)
 _KNOWN_FOR: Final = 1.0
 """Seconds after which a scheme looks again: a WebSocket or a stream may ask hours later."""
 _USUAL_SCHEME: Final = b"Bearer "
@@ -105,26 +106,18 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             HTTPException: The request is refused; for WebSockets WebSocketException where the server
                 cannot send a response.
         """
-        scope = request.scope
-        monotonic = self.authentication.validator.monotonic
-        headers = tuple(scope["headers"])  # as they are: middleware may have changed them since
         try:
-            known = scope.get(_AUTHENTICATED)
-            if known is not None and known[0] is self and known[2] == headers and monotonic() < known[3]:
-                user: EntraUser | None = known[1]
-            else:
-                credentials = read_credentials(request)
-                user = self.cached(request, credentials)
-                if user is None:
-                    user = await self._authenticate(request, credentials)
-                scope[_AUTHENTICATED] = (self, user, headers, monotonic() + _KNOWN_FOR)
+            credentials = read_credentials(request)
+            user = self.cached(request, credentials)
+            if user is None:
+                user = await self._authenticate_once(request, credentials)
             if user is None and self.auto_error:
                 raise CredentialsMissing
             if user is not None and security_scopes.scopes:
                 Permissions(scopes=tuple(security_scopes.scopes)).check(user)
         except EntraError as error:
             raise self.refuse(error, request) from None
-        scope.setdefault("state", {})["user"] = user
+        request.scope.setdefault("state", {})["user"] = user
         return user
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
@@ -163,6 +156,20 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
     def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:  # noqa: ARG002
         """The user of credentials in the cache; None for all others, without logging."""
         return None if credentials is None else self.authentication.validator.cached(credentials)
+
+    async def _authenticate_once(
+        self, request: HTTPConnection, credentials: bytes | None
+    ) -> EntraUser | None:
+        """As ``_authenticate``; once for all dependencies of a request that ask one after another."""
+        scope, monotonic = request.scope, self.authentication.validator.monotonic
+        headers = tuple(scope["headers"])  # as they are now: middleware may change them between two who ask
+        scheme, user, known_headers, until = scope.get(_AUTHENTICATED, _NOBODY)
+        if scheme is self and headers == known_headers and monotonic() < until:
+            found: EntraUser | None = user
+            return found
+        user = await self._authenticate(request, credentials)
+        scope[_AUTHENTICATED] = (self, user, headers, monotonic() + _KNOWN_FOR)
+        return user
 
     async def _authenticate(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
         """The user of credentials that are not in the cache."""

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 FLOORS: dict[str, list[set[str]]] = {
     "": [
-        {"errors", "remedies", "single_flight", "sweeping", "telemetry", "untrusted_json", "urls"},
+        {"errors", "remedies", "single_flight", "telemetry", "untrusted_json", "urls"},
+        {"sweeping"},
         {"sessions", "validation"},
         {"remote", "settings", "user"},
         {"token_validator", "testing"},

@@ -148,7 +148,7 @@ def test_it_prints_variables_people_and_applications(monkeypatch: pytest.MonkeyP
     printed = run_until_ready(monkeypatch)
     assert list(variables_in(printed)) == list(EntraEmulator().environment())
     lines = [line.rstrip() for line in printed.splitlines()]
-    assert "The six variables of Operate:" in lines
+    assert "The variables of Operate:" in lines
     assert "Ben Reader   ben@contoso.example          contoso" in lines
     assert "Ada Admin    ada@contoso.example          contoso    Operate.Admin," in lines
     assert any(line.startswith("Gabi Guest") and line.endswith("guest") for line in lines)
@@ -197,7 +197,8 @@ def test_an_address_that_others_reach_is_warned_of(
     printed = run_until_ready(monkeypatch, "--host", host)
     warning = f"Whoever reaches {host} is let in as anybody: the emulator asks for no password.\n"
     assert printed.count(warning) == warned
-    assert variables_in(printed).get("CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA") == ("true" if warned else None)
+    for name in ("CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA", "CAMUNDA_ENTRA_ALLOW_HTTP"):
+        assert variables_in(printed).get(name) == ("true" if warned else None)
 
 
 def test_a_directory_file_is_what_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +209,7 @@ def test_a_directory_file_is_what_is_served(monkeypatch: pytest.MonkeyPatch) -> 
     path.write_text(example.output, encoding="utf-8")
     assert load_directory(path) == Directory.default()
     path.write_text(example.output.replace("name: Operate\n", "name: Mine\n"), encoding="utf-8")
-    assert "The six variables of Mine:" in run_until_ready(monkeypatch, "--directory", str(path))
+    assert "The variables of Mine:" in run_until_ready(monkeypatch, "--directory", str(path))
 
 
 def test_a_taken_port_is_reported_with_its_option() -> None:

@@ -59,6 +59,7 @@ class EnvFile:
         descriptor, temporary = mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                _keep_owner(descriptor, self.path)
                 file.writelines(f"{name}={value}\n" for name, value in variables.items())
                 file.flush()
                 os.fsync(descriptor)
@@ -67,6 +68,16 @@ class EnvFile:
             os.unlink(temporary)  # noqa: PTH108 - it holds the secret
             raise
         return True
+
+
+def _keep_owner(descriptor: int, former: Path) -> None:
+    """Let the new file belong to whom the former one does, as far as root may do that.
+
+    Who runs ``sudo camunda-entra register`` means the service to read the file, as it did before.
+    """
+    if os.geteuid() == 0 and former.exists():
+        owner = former.lstat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _is_private(path: Path) -> bool:

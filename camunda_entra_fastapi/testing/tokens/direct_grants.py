@@ -104,8 +104,15 @@ def identity_variables(base_url: str, tenant: Tenant, application: Application) 
         "CLIENT_SECRET": next((secret.value for secret in application.known_secrets), ""),
         "AUDIENCE": application.client_id,
     }
-    meant = {} if _is_here(base_url) else {"CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA": "true"}
+    meant = {f"CAMUNDA_ENTRA_{name}": "true" for name in _to_be_meant(base_url)}
     return {f"CAMUNDA_IDENTITY_{name}": value for name, value in values.items()} | meant
+
+
+def _to_be_meant(base_url: str) -> tuple[str, ...]:
+    """The settings without which a service refuses that address, since most who give it do not mean it."""
+    if _is_here(base_url):
+        return ()
+    return ("ALLOW_LOCAL_ENTRA", "ALLOW_HTTP") if base_url.startswith("http:") else ("ALLOW_LOCAL_ENTRA",)
 
 
 def _is_here(url: str) -> bool:

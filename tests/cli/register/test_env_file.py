@@ -120,3 +120,19 @@ def test_a_directory_that_nobody_may_write_to_is_refused_first(
     monkeypatch.setattr(os, "access", lambda each, mode: each != tmp_path and genuine(each, mode))
     with pytest.raises(ValueError, match="may not be written by you"):
         open_env_file(path, force=True)
+
+
+@pytest.mark.parametrize(("user", "kept"), [(0, True), (1000, False)])
+def test_a_file_that_root_replaces_stays_its_owners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, *, kept: bool
+) -> None:
+    """After ``sudo camunda-entra register`` the service reads it as before; others may give no file away."""
+    path = tmp_path / "operate.env"
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "fchown", lambda _, owner, group: given.append((owner, group)))
+    assert open_env_file(path, force=False).write(OLD)
+    assert given == []
+    former = path.stat()
+    assert open_env_file(path, force=False).write(NEW)
+    assert given == ([(former.st_uid, former.st_gid)] if kept else [])
