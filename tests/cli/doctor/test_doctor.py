@@ -10,6 +10,7 @@ import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
+from camunda_entra_fastapi.testing.endpoints import documents
 from tests.cli.conftest import Ran, run_command
 from tests.testing.browsing import change_application
 
@@ -72,6 +73,14 @@ def test_people_get_lines_and_addresses_to_copy(run: Callable[..., Ran]) -> None
 def test_the_last_line_counts(variables: dict[str, str], last: str, run: Callable[..., Ran]) -> None:
     """Wrong things first, then those to know."""
     assert run("doctor", **variables).output.splitlines()[-1] == last
+
+
+def test_where_there_is_nothing_to_know_the_last_line_says_no_more(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a real Entra, whose documents have no mark of the local one."""
+    monkeypatch.setattr(documents, "MARK", {})
+    assert run("doctor", CAMUNDA_ENTRA_BASE_URL=BASE).output.splitlines()[-1] == "Nothing is wrong."
 
 
 def test_a_refusal_of_entras_can_be_followed(run: Callable[..., Ran]) -> None:
