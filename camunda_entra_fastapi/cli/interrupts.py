@@ -31,6 +31,24 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
+def deferring_interrupts() -> Iterator[None]:
+    """Who interrupts in the block is heard at its end, so that what the block makes can be tidied up."""
+    heard: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: heard.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, *_HANG_UP)
+        if signal.getsignal(number) is signal.default_int_handler
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if heard:
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def until_interrupted() -> Iterator[None]:
     """Being interrupted is how it is meant to end."""
     with interruptible(), suppress(KeyboardInterrupt):

@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from camunda_entra_fastapi.cli.interrupts import deferring_interrupts
+
 INCIDENT: Final = 2251799813685301
 """The key of an incident that the sample starts with."""
 
@@ -66,29 +68,30 @@ def serve_sample(
     """
     with TemporaryDirectory(prefix="camunda-entra-demo-") as folder:
         log = Path(folder) / "service.log"
-        # The working directory is empty, so that no .env of the caller's is read.
-        with (
-            log.open("wb") as output,
-            subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "uvicorn"),
-                    *sample_arguments(Path(__file__).parents[1]),
-                    *("--host", "127.0.0.1", "--port", str(port)),
-                    *("--no-access-log", "--timeout-graceful-shutdown", "2"),
-                ],
-                cwd=folder,
-                env=_inherited_environment() | dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            ) as process,
-        ):
+        command = [
+            *(sys.executable, "-m", "uvicorn"),
+            *sample_arguments(Path(__file__).parents[1]),
+            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--no-access-log", "--timeout-graceful-shutdown", "2"),
+        ]
+        process: subprocess.Popen[bytes] | None = None
+        with log.open("wb") as output:
             try:
+                with deferring_interrupts():  # or one in the middle leaves a process that nobody knows
+                    process = subprocess.Popen(
+                        command,
+                        cwd=folder,  # which is empty, so that no .env of the caller's is read
+                        env=_inherited_environment() | dict(environment),
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                    )
                 actual_port = _wait_for_port(process, log, timeout)
                 yield Service(f"http://localhost:{actual_port}", process, log)
             finally:
-                process.terminate()
-                process.wait()
+                if process is not None:
+                    process.terminate()
+                    process.wait()
 
 
 def sample_arguments(package: Path) -> list[str]:

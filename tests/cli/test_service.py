@@ -1,13 +1,19 @@
 """The sample as a process: it starts, or the error says why not."""
 
 import errno
+import os
+import signal
 import socket
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from camunda_entra_fastapi.cli.interrupts import deferring_interrupts, interruptible
 from camunda_entra_fastapi.cli.service import CommandError, check_port, sample_arguments, serve_sample
 from camunda_entra_fastapi.testing import EntraEmulator
 
@@ -90,3 +96,43 @@ def refusing(reasons: dict[socket.AddressFamily, int]) -> Any:
         return socket.socket(family)
 
     return create_server
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_interrupts_while_it_is_started_leaves_no_process(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Its parent must know it before it can end it."""
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def interrupted_popen(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(popen(*arguments, **options))
+        os.kill(os.getpid(), number)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted_popen)
+    with pytest.raises(KeyboardInterrupt), interruptible(), serve_sample(ENVIRONMENT, 0):
+        pytest.fail("it was interrupted before")
+    assert started[0].poll() is not None
+
+
+def test_a_signal_that_somebody_else_handles_is_left_to_them() -> None:
+    """An application's own handler hears it at once."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda received, _: heard.append(received))
+    try:
+        with deferring_interrupts():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert heard == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_what_cannot_be_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The system's error is told, and the folder of its log is gone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(FileNotFoundError, match="no-python"), serve_sample(ENVIRONMENT, 0):
+        pytest.fail("there is no such program")
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
 from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.validation.keys import SigningKey
 from tests.conftest import FakeClock
 from tests.site import emulator, make_site, site
 
@@ -87,3 +88,17 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 def bearer(token: str) -> dict[str, str]:
     """The header that carries the token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[SigningKey]:
+    """The keys that verified a signature, one entry for each time."""
+    keys: list[SigningKey] = []
+    verifies = SigningKey.verifies
+
+    def note(key: SigningKey, signing_input: bytes, signature: bytes) -> bool:
+        keys.append(key)
+        return verifies(key, signing_input, signature)
+
+    monkeypatch.setattr(SigningKey, "verifies", note)
+    return keys

@@ -118,17 +118,12 @@ def test_scopes_asked_beside_it_count(client: TestClient, emulator: EntraEmulato
 
 
 def test_a_request_is_authenticated_once(
-    client: TestClient, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
+    client: TestClient,
+    emulator: EntraEmulator,
+    verified: list[SigningKey],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who guards a route and who asks for its user get the same one, also where nothing is cached."""
-    verified = []
-    verifies = SigningKey.verifies
-
-    def count(key: SigningKey, signing_input: bytes, signature: bytes) -> bool:
-        verified.append(key)
-        return verifies(key, signing_input, signature)
-
-    monkeypatch.setattr(SigningKey, "verifies", count)
     monkeypatch.setattr("camunda_entra_fastapi.validation.token_cache.TokenCache.get", lambda *_: None)
     assert client.get("/both", headers=bearer(emulator.token(roles=["Operate.Admin"]))).status_code == 200
     assert len(verified) == 1
