@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import from_json
 
 from camunda_entra_fastapi.errors import InvalidToken, quoted
+from camunda_entra_fastapi.untrusted_json import MAX_NESTING, is_deeper
 
 MAX_TOKEN_BYTES: Final = 16 * 1024
 """Entra's access tokens stay far below; 200 groups and 30 roles make about 11 KiB."""
@@ -24,9 +25,6 @@ CODES_OF_UNREADABLE_TOKENS: Final = frozenset(
     {"token_malformed", "token_encrypted", "algorithm_not_allowed", "header_not_allowed", "key_missing"}
 )
 """The codes with which ``parse`` refuses tokens that it did not decode as a whole, but for too large ones."""
-
-MAX_NESTING: Final = 64
-"""Levels of objects and lists. Entra's tokens have three; some hundreds exhaust the stack."""
 
 # Members that bring a key, or change how the rest is read (RFC 7515, 4.1;
 # RFC 7797). Entra sends none of them, and a verifier that follows one lets the sender choose the key.
@@ -222,17 +220,9 @@ def _read_any(data: bytes, name: str) -> dict[str, Any]:
         raise _malformed(f"has a {name} that is not well-formed JSON in UTF-8") from None
     if not isinstance(value, dict):
         raise _malformed(f"has a {name} that is not a JSON object")
-    if data.count(b"{") + data.count(b"[") > MAX_NESTING and _is_deeper(value, MAX_NESTING):
+    if data.count(b"{") + data.count(b"[") > MAX_NESTING and is_deeper(value, MAX_NESTING):
         raise _malformed(f"has a {name} that is nested more than {MAX_NESTING} deep")
     return value
-
-
-def _is_deeper(value: dict[str, Any], limit: int) -> bool:
-    level: list[Any] = [value]
-    for _ in range(limit):
-        inner = (node.values() if isinstance(node, dict) else node for node in level)
-        level = [node for nodes in inner for node in nodes if isinstance(node, dict | list)]
-    return bool(level)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camunda_entra_fastapi.errors import InvalidToken
+from camunda_entra_fastapi.untrusted_json import MAX_NESTING
 from camunda_entra_fastapi.validation.compact import (
     MAX_KEY_ID_CHARACTERS,
-    MAX_NESTING,
     MAX_TOKEN_BYTES,
     parse,
 )
