@@ -399,6 +399,19 @@ async def test_renewals_leave_nothing_behind(make_site: MakeSite, store: str) ->
     assert found[1:] == found[:1] * 4
 
 
+async def test_a_cookie_that_ends_like_a_cached_one_is_another(make_site: MakeSite) -> None:
+    """The end finds a session in the cache, and the whole cookie decides: a changed one is none."""
+    site = make_site(session_store="cookie")
+    browser = await site.browser().signed_in()
+    assert [await browser.status() for _ in range(2)] == [200, 200]  # the second one finds it in the cache
+    value = browser.session
+    changed = f"{value[:100]}{'A' if value[100] != 'A' else 'B'}{value[101:]}"
+    other = {"Cookie": f"{COOKIE}={changed}"}
+    assert (await site.browser().http.get("/api", headers=other)).status_code == 401
+    same = {"Cookie": f"{COOKIE}={value}"}
+    assert (await site.browser().http.get("/api", headers=same)).status_code == 200
+
+
 async def test_the_old_cookie_causes_no_second_renewal(site: Site) -> None:
     """Requests that were in progress get the renewed one, too."""
     browser = await site.browser().signed_in()
