@@ -37,8 +37,7 @@ def test_its_blocks_run(page: Path, local_entra: EntraEmulator, tmp_path: Path) 
     variables = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     # Who starts a local Entra has its variables in .env, and those of the environment would go before them.
     six = {} if starts_one else local_entra.environment()
-    console, python = Console(tmp_path, variables | six), PythonPage(tmp_path)
-    (tmp_path / "orders.env").write_text("".join(f"{name}={value}\n" for name, value in six.items()))
+    console, python = Console(tmp_path, variables | six, local_entra.environment()), PythonPage(tmp_path)
     written: list[Block] = []
     try:
         for block in blocks:
@@ -75,8 +74,6 @@ def _load(written: list[Block], python: PythonPage, console: Console) -> None:
 
 def _pytest(folder: Path, environment: dict[str, str]) -> None:
     """The tests that a page shows pass, where nothing but what it shows is there."""
-    for name in ("orders.env",):
-        (folder / name).unlink()
     command = [
         sys.executable,
         "-m",

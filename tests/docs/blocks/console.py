@@ -21,7 +21,23 @@ from tests.waiting import wait_for
 _FOR_REAL: Final = frozenset({"camunda-entra", "curl", "openssl", "pytest", "python", "echo", "cat", "mkdir"})
 """Programs that are run."""
 _SHAPE_ALONE: Final = frozenset(
-    {"docker", "kubectl", "helm", "az", "git", "uv", "terraform", "source", "npm", "systemctl", "redis-cli"}
+    {
+        ".",
+        "az",
+        "cd",
+        "docker",
+        "git",
+        "helm",
+        "kubectl",
+        "npm",
+        "python3",
+        "redis-cli",
+        "sha256sum",
+        "source",
+        "systemctl",
+        "terraform",
+        "uv",
+    }
 )
 """Programs that need what no test has: their command lines are read, and files that they name are there."""
 _SERVERS: Final = frozenset({"uvicorn", "fastapi", "gunicorn", "hypercorn"})
@@ -35,13 +51,15 @@ _PLACEHOLDERS: Final = {
 class Console:
     """The terminal of one page: a folder, an environment, servers in the background."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], six: dict[str, str]) -> None:
         """Nothing runs yet.
 
         Args:
             folder: The page's folder.
             environment: Its variables; ``export`` changes them.
+            six: The variables of the local Entra, for files that readers have and pages name.
         """
+        self._six = six
         self.environment = environment
         self._folder = folder
         self._servers: list[subprocess.Popen[bytes]] = []
@@ -62,7 +80,9 @@ class Console:
             _check_make(words[1:], place)
         elif program == "open":
             self._open(self._local(words[1]), place)
-        elif program in _SERVERS or words[:2] in (["camunda-entra", "emulator"], ["camunda-entra", "demo"]):
+        elif words[:2] == ["camunda-entra", "demo"]:
+            _check_files(words, place)  # tests/cli runs it
+        elif program in _SERVERS or words[:2] == ["camunda-entra", "emulator"]:
             self._serve(words, text, place)
         elif self._is_for_real(program, words):
             self._execute(text, command, place)
@@ -137,6 +157,10 @@ class Console:
         wait_for(listens, lambda: f"{place}: {log.read_text()}")
 
     def _execute(self, text: str, command: Command, place: str) -> None:
+        for name in re.findall(r"--env-file[ =](\S+)", text):
+            if not (self._folder / name).exists():
+                lines = (f"{variable}={value}\n" for variable, value in self._six.items())
+                (self._folder / name).write_text("".join(lines))
         if text.startswith("camunda-entra register") and "--emulator" not in text and "--print" not in text:
             text += " --print az"  # every option is read, and nobody is asked to sign in at Microsoft
         run = subprocess.run(
