@@ -15,7 +15,7 @@ import httpx
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.docs.blocks.parsing import ROOT, Command
+from tests.docs.blocks.parsing import ROOT, Command, blocks_of
 from tests.waiting import wait_for
 
 _FOR_REAL: Final = frozenset({"camunda-entra", "curl", "openssl", "pytest", "python", "echo", "cat", "mkdir"})
@@ -25,6 +25,7 @@ _SHAPE_ALONE: Final = frozenset(
         ".",
         "az",
         "cd",
+        "diff",
         "docker",
         "git",
         "helm",
@@ -100,6 +101,13 @@ class Console:
             server.kill()
             server.wait()
 
+    def _write_named(self, text: str) -> None:
+        """Files of variables, which readers have by then, and which a page names."""
+        for name in re.findall(r"--env-file[ =](\S+)", text):
+            if not (self._folder / name).exists() and "emulator" not in text:
+                lines = (f"{variable}={value}\n" for variable, value in self._six.items())
+                (self._folder / name).write_text("".join(lines))
+
     @staticmethod
     def _is_for_real(program: str, words: list[str]) -> bool:
         """What speaks to another machine is read alone."""
@@ -132,6 +140,10 @@ class Console:
 
     def _serve(self, words: list[str], text: str, place: str) -> None:
         """Start it on a free port, which takes the place of the one that the page names."""
+        self._write_named(text)
+        if not (self._folder / "main.py").exists():  # the reader's own; README's example is one
+            example = next(block for block in blocks_of(ROOT / "README.md") if block.language == "python")
+            (self._folder / "main.py").write_text(example.text, encoding="utf-8")
         default = "8400" if words[1] == "emulator" else "8000"
         shown = words[words.index("--port") + 1] if "--port" in words else default
         text = re.sub(r"\s+--(port|reload|host)\b(\s+[0-9.]+)?", "", text)
@@ -157,10 +169,7 @@ class Console:
         wait_for(listens, lambda: f"{place}: {log.read_text()}")
 
     def _execute(self, text: str, command: Command, place: str) -> None:
-        for name in re.findall(r"--env-file[ =](\S+)", text):
-            if not (self._folder / name).exists():
-                lines = (f"{variable}={value}\n" for variable, value in self._six.items())
-                (self._folder / name).write_text("".join(lines))
+        self._write_named(text)
         if text.startswith("camunda-entra register") and "--emulator" not in text and "--print" not in text:
             text += " --print az"  # every option is read, and nobody is asked to sign in at Microsoft
         run = subprocess.run(

@@ -61,7 +61,7 @@ def check_dotenv(block: Block) -> None:
     ours = {name: value for name, value in values.items() if name in known - {"CAMUNDA_ENTRA_SECRETS_DIR"}}
     if "CAMUNDA_ENTRA_CLIENT_CERTIFICATE" in ours or "CAMUNDA_ENTRA_CA_BUNDLE" in ours:
         return  # files that are not here
-    EntraSettings(_env_file=None, **(_SIX | ours))  # type: ignore[call-arg, arg-type]
+    EntraSettings(_env_file=None, **(_SIX | ours))
 
 
 KINDS: Final = ("IDENTITY", "ENTRA")
