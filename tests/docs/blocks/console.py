@@ -26,6 +26,7 @@ _SHAPE_ALONE: Final = frozenset(
         "az",
         "cd",
         "diff",
+        "grep",
         "docker",
         "git",
         "helm",
