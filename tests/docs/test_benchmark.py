@@ -1,4 +1,4 @@
-"""README says that ``make bench`` measures again: it runs, and its report can be read."""
+"""docs/explanation/speed.md says that ``make bench`` measures again: it runs, and its report can be read."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The sample of a tested service, and README's example of one: their tests are run as users run them."""
+"""The sample of a tested service, and the tutorial's page on tests: both are run as users run them."""
 
 import os
 import re
@@ -38,12 +38,12 @@ def test_the_samples_page_names_its_tests() -> None:
     assert re.findall(r"^\| `(test_\w+)`", page, re.MULTILINE) == re.findall(r"def (test_\w+)", tests)
 
 
-def test_the_example_in_the_readme_passes(tmp_path: Path) -> None:
-    """Its first block as ``main.py``, and the two of the section on testing, pasted into their files."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    (conftest,) = [block for block in blocks if "os.environ.update" in block]
-    (tests,) = [block for block in blocks if "(entra_client)" in block]
-    for name, content in (("main.py", blocks[0]), ("conftest.py", conftest), ("test_main.py", tests)):
+def test_the_examples_of_the_tutorial_pass(tmp_path: Path) -> None:
+    """The files of its page on tests, pasted as they stand there, are all that pytest needs."""
+    page = (ROOT / "docs" / "tutorial" / "test-it.md").read_text("utf-8")
+    files = re.findall(r'^```python title="(\w+\.py)"\n(.*?)^```', page, re.DOTALL | re.MULTILINE)
+    for name, content in files:
         (tmp_path / name).write_text(content, encoding="utf-8")
-    assert "2 passed" in run_pytest(tmp_path)
+    count = sum(content.count("def test_") for _, content in files)
+    assert {"main.py", "conftest.py", "test_main.py"} < {name for name, _ in files}
+    assert f"{count} passed" in run_pytest(tmp_path)
