@@ -26,13 +26,17 @@ app.add_middleware(
 )
 
 
+CurrentUser = Annotated[EntraUser, Depends(entra.bearer)]
+
+
 @app.get("/me")
-async def me(user: Annotated[EntraUser, Depends(entra.bearer)]) -> dict[str, str | None]:
+async def me(user: CurrentUser) -> dict[str, str | None]:
     return {"name": user.name}
 
 
+Strong = Annotated[EntraUser, Depends(entra.require(auth_context="c1"))]
+
+
 @app.delete("/orders/{number}")
-async def cancel(
-    number: int, user: Annotated[EntraUser, Depends(entra.require(auth_context="c1"))]
-) -> dict[str, int]:
-    return {"cancelled": number}
+async def cancel(number: int, user: Strong) -> dict[str, int | str | None]:
+    return {"cancelled": number, "by": user.name}

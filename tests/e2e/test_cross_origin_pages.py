@@ -1,10 +1,9 @@
-"""The recipes of ``samples/gateways`` with the lines of ``samples/gateways/cors``: pages of another origin may call."""
+"""The recipes of ``samples/gateways`` with the lines that let pages of another origin call."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -140,7 +139,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 async def test_a_preflight_is_answered_without_asking_who_it_is(gateway: Guarded) -> None:
-    """2xx with what the page may send, although it brings no credentials; the upstream hears nothing of it."""
+    """2xx with what the page may send, although it brings no credentials. The upstream hears nothing."""
     gateway.upstream.requests.clear()
     answer = await gateway.request("OPTIONS", **PREFLIGHT)
     assert answer.is_success
@@ -170,7 +169,7 @@ async def test_a_page_reads_why_it_is_refused(gateway: Guarded) -> None:
 
 
 async def test_other_origins_are_told_nothing(gateway: Guarded) -> None:
-    """Neither a preflight nor a request of another origin's page is allowed, nor is an origin that looks like it."""
+    """Neither preflight nor request of another origin's page is allowed, however it looks."""
     for origin in ("https://evil.example", f"{APP}.evil.example", "https://app_example.com", "null"):
         for answer in (
             await gateway.request("OPTIONS", origin, **PREFLIGHT),

@@ -1,4 +1,4 @@
-"""The sample of a single-page application, in Chromium: the page, its API and Entra, each of another origin."""
+"""The sample of a single-page application in Chromium: the page, its API and Entra have an origin each."""
 
 import importlib.util
 import json
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from fastapi import Depends, FastAPI
 from playwright.sync_api import Page, sync_playwright
 from starlette.applications import Starlette
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
+from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE, ConditionalAccess, OptionalClaims
 from camunda_entra_fastapi.testing.serving.server import serving
@@ -24,7 +26,7 @@ BOARD: Final = "b0a4d000-1111-4222-8333-444455556666"
 
 
 def directory() -> Directory:
-    """The default one, with the page's registration, and a second factor where the context c1 is asked for."""
+    """The default one, with the page's registration, and a second factor for the context c1."""
     whole = Directory.default()
     tenant, *others = whole.tenants
     operate, *rest = tenant.applications
@@ -44,7 +46,7 @@ def load_api(origin: str) -> Any:
     spec = importlib.util.spec_from_loader("single_page_api", loader=None)
     assert spec
     module = importlib.util.module_from_spec(spec)
-    exec(source.replace("https://app.example.com", origin), module.__dict__)  # noqa: S102 - the sample
+    exec(source.replace("https://app.example.com", origin), module.__dict__)
     return module.app
 
 
@@ -128,6 +130,41 @@ def test_a_page_of_another_origin_signs_in_calls_and_steps_up(page: Page) -> Non
     page.get_by_role("button").first.click()
     assert shown(page, "account") == {"account": "ada@contoso.example"}
     press(page, "Cancel an order")
-    assert shown(page, "status") == {"status": 200, "body": {"cancelled": 1}}
+    assert shown(page, "status") == {"status": 200, "body": {"cancelled": 1, "by": "Ada Admin"}}
     press(page, "Sign out")
     assert shown(page, "null") == {"account": None}
+
+
+def test_a_page_of_the_service_needs_no_token() -> None:
+    """A 401 sends it to sign in; it comes back, reads, and changes something, with the cookie alone."""
+    emulator = EntraEmulator()
+    with emulator.serve(), pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        for name, value in emulator.environment().items():
+            patch.setenv(name, value)
+        entra = CamundaEntra()
+        app = FastAPI(lifespan=entra.lifespan)
+        entra.install(app)
+        current_user = Depends(entra.current_user)
+        app.add_api_route("/me", lambda user=current_user: {"name": user.name})
+        app.add_api_route("/orders/{key}", lambda key: key, methods=["DELETE"], dependencies=[current_user])
+        app.add_route("/same_origin.js", lambda _: FileResponse(SAMPLE / "same_origin.js"))
+        app.add_route(
+            "/",
+            lambda _: HTMLResponse(
+                '<!doctype html><button id="cancel">Cancel</button><output id="shown"></output>'
+                '<script type="module" src="same_origin.js"></script>'
+            ),
+        )
+        with serving(app) as address:
+            chromium = playwright.chromium.launch(
+                executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+            )
+            tab = chromium.new_page()
+            tab.set_default_timeout(1000 * PATIENCE)
+            tab.goto(f"{address.replace('127.0.0.1', 'localhost')}/?page=2")
+            press(tab, "Ada Admin")
+            tab.locator("#shown", has_text="Ada Admin").wait_for()
+            assert tab.url.endswith("/?page=2")
+            press(tab, "Cancel")
+            tab.locator("#shown", has_text="200").wait_for()
+            chromium.close()
