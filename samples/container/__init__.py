@@ -1,0 +1,1 @@
+"""A small Operate; see README.md."""
