@@ -720,7 +720,7 @@ async def fill(store: RedisStore, clock: FakeClock, count: int) -> list[str]:
 async def test_a_full_redis_may_drop_what_ends_next(
     small_redis: RedisServer, make_store: Make, clock: FakeClock
 ) -> None:
-    """With ``volatile-ttl``, as the documentation advises, people can sign in; it is the old sign-ins that go."""
+    """With ``volatile-ttl``, as docs advise, people can sign in; it is the old sign-ins that go."""
     store = make_store(small_redis.url)
     handles = await fill(store, clock, 500)
     living = [position for position, handle in enumerate(handles) if await store.read(handle)]
