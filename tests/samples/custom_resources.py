@@ -27,7 +27,7 @@ def _below(parent: str, names: set[str]) -> set[str]:
 
 
 FIELDS: Final[Fields] = {
-    # Gateway API, standard channel, August 2026: config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
+    # Gateway API, August 2026: config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
     ("gateway.networking.k8s.io/v1", "HTTPRoute"): frozenset(
         {"hostnames", "rules"}
         | _below("parentRefs", {"name", "namespace", "port", "sectionName"})
