@@ -99,6 +99,8 @@ class EntraError(Exception):
 
     remedy: str = ""
     """For whoever runs the service, where neither the code (see ``remedies``) nor the message decides it."""
+    client_id: str | None = None
+    """Of whom the refused token is, for the log; known where its signature holds."""
 
     def __init__(self, code: str, message: str) -> None:
         assert code in CODES, f"{code} is not in errors.CODES"  # noqa: S101 - guards ourselves
@@ -235,13 +237,17 @@ UNAVAILABLE_CODES: Final[Mapping[Fault, str]] = MappingProxyType(
 """The code of ``EntraUnavailable`` for an exchange that failed in that way."""
 
 
+MISCONFIGURED: Final = frozenset({"issuer_unexpected", "local_entra"})
+"""The codes of failures that the settings have to end, so that the operator is told and not the caller."""
+
+
 class FetchFailed(EntraError):
     """One exchange with Entra failed; the message is for the operator's log.
 
     The code is ``fetch_failed``, or ``issuer_unexpected`` or ``local_entra`` for a response that fits other
     settings.
-    ``fault`` is the kind of failure, ``retry_after`` the seconds that Entra asked to wait, if it did, and
-    ``refusal`` its error response, if that could be read.
+    ``fault`` is the kind of failure, ``is_logged`` whether the log has it, ``retry_after`` the seconds
+    that Entra asked to wait, if it did, and ``refusal`` its error response, if that could be read.
     """
 
     def __init__(
@@ -255,6 +261,7 @@ class FetchFailed(EntraError):
     ) -> None:
         super().__init__(code, message)
         self.fault = fault
+        self.is_logged = False
         self.retry_after = retry_after
         self.refusal = refusal
 

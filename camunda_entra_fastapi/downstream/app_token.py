@@ -1,6 +1,7 @@
 """This application's own tokens (client credentials): one for each scope, renewed ahead of time."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from camunda_entra_fastapi.errors import (
     EntraUnavailable,
     FetchFailed,
 )
+from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
+from camunda_entra_fastapi.remote.aadsts import is_own_fault
 from camunda_entra_fastapi.remote.claims_request import claims_parameter
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
@@ -71,6 +74,7 @@ class AppToken:
         self._rejected: str | None = None
         self._cached: CachedToken | None = None
         self._backoff: _Backoff | None = None
+        self._trouble = Trouble(clock)
         self._fetches: SingleFlight[str, str] = SingleFlight(f"token for {scope}")
         self._blocking_lock = threading.Lock()
         self._claims: str | None = None
@@ -172,6 +176,7 @@ class AppToken:
         renew_in = tokens.refresh_in or tokens.expires_in * RENEW_AFTER
         lifetime = usable_for(tokens)
         self._backoff = None
+        self._trouble.end()
         return CachedToken(tokens.access_token, now + min(renew_in, lifetime), now + lifetime)
 
     def _back_off(self, failure: EntraRefused | FetchFailed) -> _Backoff:
@@ -180,8 +185,23 @@ class AppToken:
         doubled = min(MAX_BACKOFF, FIRST_BACKOFF * 2**failures)
         wait = min(retry_after, MAX_RETRY_AFTER) if retry_after else doubled
         self._backoff = _Backoff(failure, self._clock() + wait, failures)
-        logger.warning("No token for %s: %s (next attempt in %.0f s)", self._scope, failure.message, wait)
+        self._log(failure, wait)
         return self._backoff
+
+    def _log(self, failure: EntraRefused | FetchFailed, wait: float) -> None:
+        """Log a failure when it begins and when it changes, and a reminder while it lasts."""
+        is_own = is_own_fault(failure.refusal)
+        is_news = self._trouble.is_news(failure.message)
+        code = failure.code if isinstance(failure, EntraRefused) else failure.unavailable_code
+        logger.log(
+            (logging.ERROR if is_own else logging.WARNING) if is_news else logging.DEBUG,
+            "No token for %s: %s (next attempt in %.0f s)%s",
+            self._scope,
+            failure.message,
+            wait,
+            f". {DOCTOR}" if is_own else "",
+            extra=log_fields(code=code, aadsts=failure.refusal and failure.refusal.code),
+        )
 
     def _error_for(self, backoff: _Backoff) -> EntraError:
         # A new error each time: an error that is raised repeatedly collects tracebacks.

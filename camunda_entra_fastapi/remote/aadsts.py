@@ -23,6 +23,7 @@ __all__ = [
     "Kind",
     "explain",
     "is_consent",
+    "is_own_fault",
     "read_refusal",
     "trouble_of",
 ]
@@ -137,6 +138,11 @@ def trouble_of(refusal: Refusal) -> FetchFailed | None:
     return FetchFailed(
         f"Entra answered {answer}: {explanation.cause} {explanation.remedy}", fault=fault, refusal=refusal
     )
+
+
+def is_own_fault(refusal: Refusal | None) -> bool:
+    """Whether this service's settings or registration have to end it, and nobody who signs in can."""
+    return refusal is not None and explain(refusal).kind is Kind.REGISTRATION
 
 
 def is_consent(refusal: Refusal) -> bool:

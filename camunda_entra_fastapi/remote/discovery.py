@@ -16,8 +16,6 @@ from camunda_entra_fastapi.urls import is_loopback, is_usable, origin_of, segmen
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _LOCAL_MARK: Final = "local_entra"
 """The member that the local Entra has in its documents. It helps against oversight, and against nobody."""
-MISCONFIGURED: Final = frozenset({"issuer_unexpected", "local_entra"})
-"""The codes of failures that the settings have to end, so that the operator is told and not the caller."""
 _V1_ISSUERS: Final = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/")
 
 
@@ -85,15 +83,7 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
     """
     issuer = document.get("issuer")
     if issuer != provider.issuer:
-        remedy = (
-            "The two must be equal to the letter: set CAMUNDA_IDENTITY_ISSUER to the former "
-            "if that is your tenant, else correct CAMUNDA_IDENTITY_ISSUER_BACKEND_URL."
-        )
-        if isinstance(issuer, str) and issuer.startswith(_V1_ISSUERS):
-            remedy = (
-                "It is the document of version 1.0: "
-                "end CAMUNDA_IDENTITY_ISSUER and CAMUNDA_IDENTITY_ISSUER_BACKEND_URL with /v2.0."
-            )
+        remedy = _issuer_remedy(issuer, provider.issuer)
         raise FetchFailed(
             f"Entra's discovery document is of the issuer {quoted(issuer, 200)}, "
             f"but CAMUNDA_IDENTITY_ISSUER stands for {quoted(provider.issuer, 200)}. {remedy}",
@@ -112,6 +102,25 @@ def read_discovery(document: Mapping[str, Any], provider: Provider) -> Discovery
         names_issuer_in_responses=document.get("authorization_response_iss_parameter_supported") is True,
         browser_token_endpoint=token_endpoint,
         is_local=is_local,
+    )
+
+
+def _issuer_remedy(found: object, expected: str) -> str:
+    """What to change where the document is of another issuer than the settings name."""
+    if isinstance(found, str) and found.startswith(_V1_ISSUERS):
+        return (
+            "It is the document of version 1.0: "
+            "end CAMUNDA_IDENTITY_ISSUER and CAMUNDA_IDENTITY_ISSUER_BACKEND_URL with /v2.0."
+        )
+    domains = [segment for segment in segments_of(urlsplit(expected).path)[:1] if "." in segment]
+    if domains and isinstance(found, str) and origin_of(urlsplit(found)) == origin_of(urlsplit(expected)):
+        return (
+            f"{quoted(domains[0], 80)} is a domain, and tokens name the tenant by its ID: "
+            f"set CAMUNDA_IDENTITY_ISSUER to {quoted(found, 200)}."
+        )
+    return (
+        "The two must be equal to the letter: set CAMUNDA_IDENTITY_ISSUER to the one of the document "
+        "if that is your tenant, else correct CAMUNDA_IDENTITY_ISSUER_BACKEND_URL."
     )
 
 

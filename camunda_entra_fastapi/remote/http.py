@@ -14,7 +14,8 @@ from typing import Any, Final
 import httpx
 
 from camunda_entra_fastapi.errors import FetchFailed, Refusal
-from camunda_entra_fastapi.remote.aadsts import read_refusal
+from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
+from camunda_entra_fastapi.telemetry import mark_failed, span_of_request
 from camunda_entra_fastapi.untrusted_json import parse_json, parse_object
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -91,6 +92,20 @@ class EntraHttp:
         return answer.status, _document(url, answer)
 
     async def _exchange(
+        self, method: str, url: str, form: Mapping[str, str] | None = None, **content: Any
+    ) -> "_Response":
+        with span_of_request(method, url) as span:
+            try:
+                answer = await self._ask(method, url, form, **content)
+            except FetchFailed as failure:
+                mark_failed(span, failure.fault)
+                raise
+            span.set_attribute("http.response.status_code", answer.status)
+            if answer.status >= httpx.codes.BAD_REQUEST:
+                mark_failed(span, str(answer.status))
+            return answer
+
+    async def _ask(
         self, method: str, url: str, form: Mapping[str, str] | None = None, **content: Any
     ) -> "_Response":
         try:
@@ -175,6 +190,12 @@ class _Response:
 def _bad_status(url: str, answer: _Response) -> FetchFailed:
     message = f"{url} answered with status {answer.status} instead of 200."
     refusal = _refusal_in(answer.body)
+    if refusal is not None and refusal.code is not None:
+        explanation = explain(refusal)
+        message = (
+            f"{url} answered {refusal.code}, with status {answer.status}: "
+            f"{explanation.cause} {explanation.remedy}"
+        )
     if answer.status != httpx.codes.TOO_MANY_REQUESTS:
         return FetchFailed(message, refusal=refusal)
     # A date is allowed too (RFC 9110, 10.2.3), but Entra sends seconds.

@@ -6,17 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Never
 
-from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed, quoted
-from camunda_entra_fastapi.remote.discovery import (
-    MISCONFIGURED,
-    Discovery,
-    Provider,
-    check_meant,
-    fetch_discovery,
-)
+from camunda_entra_fastapi.errors import MISCONFIGURED, EntraUnavailable, FetchFailed, quoted
+from camunda_entra_fastapi.remote.discovery import Discovery, Provider, check_meant, fetch_discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.refresh import RefreshedValue
-from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.telemetry import key_ages, logger
 from camunda_entra_fastapi.validation.keys import KeySet, SigningKey, parse_keys
 
 
@@ -78,6 +72,8 @@ class KeySource:
         )
         self.current: Callable[[], KeySet | None] = self._keys.current
         """The keys in memory, without waiting; None while there are none. Called for each request."""
+        self.issuer = provider.issuer
+        key_ages.add(self)
 
     async def find(self, key_id: str) -> tuple[SigningKey | None, KeySet]:
         """The key of that ID and its key set; the key is None if Entra does not have it either.
@@ -106,6 +102,10 @@ class KeySource:
             {key_id: now - seen_at for key_id, seen_at in keys.last_seen.items()},
             self._retention,
         )
+
+    def age(self) -> float | None:
+        """Seconds since the newest document of keys was fetched; None before the first."""
+        return None if self._published_at == -math.inf else self._monotonic() - self._published_at
 
     async def check(self) -> None:
         """Return when there are keys; they are fetched if there are none yet.

@@ -1,4 +1,4 @@
-"""A value that is refreshed. Knows neither HTTP nor Entra: it gets a function that loads the value.
+"""A value that is refreshed. Knows no HTTP: it gets a function that loads the value from Entra.
 
 The rules:
 
@@ -7,6 +7,7 @@ The rules:
 - A value that was loaded is never lost: when loading fails, the last one stays.
 - After a failed load there is a backoff, which doubles up to a limit. A caller without a value gets
   the same failure at once meanwhile.
+- A failure is logged when it begins and when it changes, and every ten minutes while it lasts.
 - Parts of a value may expire before the rest. Then it is loaded again, and whatever comes of that, the
   expired parts are gone.
 - Forced loads (for an unknown key) wait for no backoff but have a limit of their own, so that
@@ -22,7 +23,9 @@ from contextlib import suppress
 from random import SystemRandom
 from typing import Final, Generic, Never, TypeVar
 
-from camunda_entra_fastapi.errors import FetchFailed
+from camunda_entra_fastapi.errors import MISCONFIGURED, FetchFailed
+from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
+from camunda_entra_fastapi.remote.aadsts import is_own_fault
 from camunda_entra_fastapi.single_flight import SingleFlight, outcome_of
 from camunda_entra_fastapi.telemetry import logger, refreshes
 
@@ -78,6 +81,7 @@ class RefreshedValue(Generic[T]):
         self._value: T | None = None
         self._loads: SingleFlight[str, T] = SingleFlight(name)
         self._failure: FetchFailed | None = None
+        self._trouble = Trouble(monotonic)
         self._failures = 0
         self._due_at = -math.inf
         self._forced: deque[float] = deque(maxlen=FORCED_LOADS)
@@ -181,8 +185,9 @@ class RefreshedValue(Generic[T]):
         return value
 
     def _publish(self, value: T) -> None:
-        # A recovery is logged at the level of the failure.
-        logger.log(logging.WARNING if self._failure else logging.INFO, "Entra's %s fetched", self._name)
+        # A recovery is logged so that whoever saw the failure sees it, too.
+        level = logging.WARNING if self._trouble.end() else logging.INFO
+        logger.log(level, "Entra's %s fetched", self._name)
         refreshes.add(1, {"document": self._name, "outcome": "succeeded"})
         self._failure, self._failures = None, 0
         self._value, expires_at = self._expire(value)
@@ -194,13 +199,25 @@ class RefreshedValue(Generic[T]):
         backoff = min(MAX_BACKOFF, FIRST_BACKOFF * 2**self._failures)
         self._failure, self._failures = failure, min(self._failures + 1, 10)
         self._due_at = self._monotonic() + backoff
-        logger.warning(
-            "Entra's %s could not be fetched (%s); %s, next attempt in %.0f s",
+        refreshes.add(1, {"document": self._name, "outcome": "failed"})
+        self._log(failure, backoff, None if failure is error else error)
+        return failure
+
+    def _log(self, failure: FetchFailed, backoff: float, unexpected: Exception | None) -> None:
+        """Log the failure once: not for another value that needs this one, and not each time it repeats."""
+        if failure.is_logged:
+            return
+        failure.is_logged = True
+        is_own = failure.code in MISCONFIGURED or is_own_fault(failure.refusal)
+        is_news = self._trouble.is_news(failure.message if failure.fault == "failed" else failure.fault)
+        logger.log(
+            (logging.ERROR if is_own else logging.WARNING) if is_news else logging.DEBUG,
+            "Entra's %s could not be fetched (%s); %s, next attempt in %.0f s%s",
             self._name,
             failure.message,
             "the last known ones stay in use" if self._value is not None else "requests with tokens get 503",
             backoff,
-            exc_info=None if failure is error else error,
+            f". {DOCTOR}" if is_own else "",
+            exc_info=unexpected if is_news else None,
+            extra=log_fields(code=failure.unavailable_code, aadsts=failure.refusal and failure.refusal.code),
         )
-        refreshes.add(1, {"document": self._name, "outcome": "failed"})
-        return failure

@@ -8,10 +8,14 @@ from camunda_entra_fastapi.errors import EntraError, EntraRefused, FetchFailed
 from camunda_entra_fastapi.remote.aadsts import explain, read_refusal, trouble_of
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
+from camunda_entra_fastapi.telemetry import token_fetches
 
 MAX_TOKEN_CHARACTERS: Final = 16 * 1024
 """As for bearer tokens. Entra's refresh tokens have 1 to 2 KiB."""
 _OK: Final = 200
+_ON_BEHALF_OF: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_GRANTS: Final = {_ON_BEHALF_OF: "on_behalf_of"}
+"""Grant types with a shorter name in metrics."""
 _LONGEST_LIFE: Final = 10 * 365 * 86_400
 
 
@@ -83,7 +87,7 @@ async def request_on_behalf_of(
         FetchFailed: Entra does not respond, or its response is not usable.
     """
     grant = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "grant_type": _ON_BEHALF_OF,
         "requested_token_use": "on_behalf_of",
         "assertion": assertion,
         "scope": scope,
@@ -106,10 +110,19 @@ async def request_app_token(
 
 
 async def _request_tokens(http: EntraHttp, endpoint: str, client: Client, grant: Mapping[str, str]) -> Tokens:
-    status, document = await http.post_form(endpoint, {**await client.form(), **grant})
-    if status != _OK:
-        raise read_error(document, endpoint)
-    return read_tokens(document, endpoint)
+    """The tokens in the response. Each request is counted, by its grant type and what came of it."""
+    attributes = {"grant": _GRANTS.get(grant["grant_type"], grant["grant_type"])}
+    try:
+        status, document = await http.post_form(endpoint, {**await client.form(), **grant})
+        if status != _OK:
+            raise read_error(document, endpoint)
+        tokens = read_tokens(document, endpoint)
+    except EntraError as error:
+        code = error.unavailable_code if isinstance(error, FetchFailed) else error.code
+        token_fetches.add(1, attributes | {"outcome": code})
+        raise
+    token_fetches.add(1, attributes | {"outcome": "succeeded"})
+    return tokens
 
 
 def read_tokens(document: Mapping[str, Any], endpoint: str) -> Tokens:

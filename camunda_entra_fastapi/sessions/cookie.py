@@ -26,6 +26,7 @@ class CookieStore(LocalStore):
         clock: Returns seconds since 1970.
     """
 
+    kind = "cookie"
     server_side = False
 
     def __init__(self, sealer: Sealer, clock: Callable[[], float]) -> None:

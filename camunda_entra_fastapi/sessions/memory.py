@@ -54,6 +54,7 @@ class MemoryStore(LocalStore):
         max_bytes: How much memory they take at most, all together.
     """
 
+    kind = "memory"
     server_side = True
 
     def __init__(self, clock: Callable[[], float], *, limit: int = LIMIT, max_bytes: int = MAX_BYTES) -> None:

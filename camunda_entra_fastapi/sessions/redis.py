@@ -52,6 +52,7 @@ class RedisStore:
         lock_wait: Seconds to wait for a lock before going on without.
     """
 
+    kind = "redis"
     server_side = True
 
     def __init__(

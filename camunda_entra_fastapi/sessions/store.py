@@ -73,6 +73,8 @@ class SessionStore(Protocol):
     anything as a handle: a malformed, forged, ended or expired one, or another deployment's, gives None.
     """
 
+    kind: str
+    """Its name in metrics."""
     server_side: bool
     """Whether ending a session invalidates every copy of its cookie."""
 

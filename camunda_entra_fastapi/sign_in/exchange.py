@@ -1,7 +1,8 @@
 """From an authorization code or a refresh token to a session with verified claims."""
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from secrets import token_urlsafe
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from camunda_entra_fastapi.errors import (
     Refusal,
     SignInFailed,
 )
+from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, is_consent, trouble_of
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.discovery import Discovery
@@ -62,6 +64,8 @@ class Exchange:
     client: Client
     clock: Callable[[], float]
     lifetime: float
+    trouble: Trouble = field(default_factory=Trouble, repr=False)
+    """What keeps sessions from being renewed, so that it is not an error in the log for each."""
 
     async def authorization_endpoint(self) -> str:
         """The authorization endpoint, for browsers.
@@ -147,7 +151,11 @@ class Exchange:
         except EntraRefused as refused:
             kind = explain(refused.refusal).kind
             if refused.refusal.error in _CLIENT_ERRORS or kind is Kind.REGISTRATION:
-                logger.warning("Entra refuses to renew sessions: %s", refused.message)
+                level = logging.ERROR if self.trouble.is_news(refused.message) else logging.INFO
+                fields = log_fields(code="entra_failed", aadsts=refused.refusal.code)
+                logger.log(
+                    level, "Entra refuses to renew sessions: %s %s", refused.message, DOCTOR, extra=fields
+                )
                 message = f"The sign-in cannot be renewed: {refused.message}"
                 raise EntraUnavailable("entra_failed", message, RETRY_AFTER, refused.refusal) from None
             raise sign_in_error(refused.message, refused.refusal) from None
@@ -222,7 +230,10 @@ class Exchange:
 
 def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
     """The error when an exchange with Entra failed. It is logged here, as not every one reaches a client."""
-    logger.warning("Signing in is not possible: %s", failure.message)
+    fields = log_fields(
+        code=failure.unavailable_code, aadsts=None if failure.refusal is None else failure.refusal.code
+    )
+    logger.warning("Signing in is not possible: %s", failure.message, extra=fields)
     retry_after = failure.retry_after or RETRY_AFTER
     return EntraUnavailable(failure.unavailable_code, failure.message, retry_after, failure.refusal)
 

@@ -21,6 +21,7 @@ from camunda_entra_fastapi.sign_in.protocol import (
     with_query,
 )
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager, UserSession
+from camunda_entra_fastapi.telemetry import sign_ins
 
 MAX_SID: Final = 256
 """Characters. Entra's are GUIDs."""
@@ -115,7 +116,9 @@ class SignIn:
         session_state = parameters.get("session_state", "")
         is_usable = 0 < len(session_state) <= MAX_SID
         session = await self.exchange.sign_in(attempt, code, session_state if is_usable else None)
-        return await self.session_manager.create(session), attempt.return_to
+        signed_in = await self.session_manager.create(session)
+        sign_ins.add(1, {"outcome": "signed_in"})
+        return signed_in, attempt.return_to
 
     async def sign_out_url(self, current: UserSession | None, post_logout_redirect_uri: str) -> str:
         """The URL for signing out at Entra, too (OpenID Connect RP-Initiated Logout 1.0, 2).
@@ -136,7 +139,7 @@ class SignIn:
         Raises:
             SessionsUnavailable: The store cannot be asked.
         """
-        return await self.session_manager.store.end_by_sid(sid)
+        return await self.session_manager.end_by_sid(sid)
 
     async def begin_consent(self, redirect_uri: str) -> EntraRedirect:
         """Begin an admin consent for the tenant (Learn: admin consent endpoint)."""

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, SignInFailed
+from camunda_entra_fastapi.log_records import log_fields
+from camunda_entra_fastapi.sessions.counted import CountedOperations
 from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
 from camunda_entra_fastapi.sessions.store import Session, SessionStore
 from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.single_flight import SingleFlight
 from camunda_entra_fastapi.sweeping import remove_expired
-from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.telemetry import logger, session_renewals
 from camunda_entra_fastapi.user import EntraUser
 
 RENEWAL_TIMEOUT: Final = 1.0
@@ -49,6 +51,7 @@ class SessionManager:
         self, store: SessionStore, exchange: Exchange, clock: Callable[[], float], *, cache_size: int
     ) -> None:
         self.store = store
+        self._counted = CountedOperations(store.kind)
         self._exchange = exchange
         self._clock = clock
         self._cache_size = cache_size
@@ -70,7 +73,9 @@ class SessionManager:
         Raises:
             SessionsUnavailable: The store cannot be asked.
         """
-        return await self._cache_renewed(session, await self.store.create(session))
+        with self._counted.create:
+            handle = await self.store.create(session)
+        return await self._cache_renewed(session, handle)
 
     def cached(self, handle: str) -> UserSession | None:
         """The session of a handle in the cache, if it need not be renewed; else None."""
@@ -86,7 +91,8 @@ class SessionManager:
         Raises:
             SessionsUnavailable: The store cannot be asked.
         """
-        session = await self.store.read(handle)
+        with self._counted.read:
+            session = await self.store.read(handle)
         if session is None or session.id in self._ended:
             return None
         cached = self._by_id.get(session.id)
@@ -155,7 +161,17 @@ class SessionManager:
         self._ended.add(current.session.id, self.seconds_left(current.session))
         self._evict(current.session.id)
         self._access_tokens.pop(current.session.id, None)
-        await self.store.end(current.handle)
+        with self._counted.end:
+            await self.store.end(current.handle)
+
+    async def end_by_sid(self, sid: str) -> int:
+        """End the sessions of Entra's own session, as far as the store can; how many.
+
+        Raises:
+            SessionsUnavailable: The store cannot be asked.
+        """
+        with self._counted.end_by_sid:
+            return await self.store.end_by_sid(sid)
 
     def seconds_left(self, session: Session) -> float:
         """Seconds until the session expires."""
@@ -203,7 +219,8 @@ class SessionManager:
     async def _renew(self, current: UserSession) -> UserSession | None:
         async with self.store.renewing(current.handle):
             if self.store.server_side:
-                session = await self.store.read(current.handle)
+                with self._counted.read:
+                    session = await self.store.read(current.handle)
                 if session is None:
                     return None
                 if session.renew_at > self._clock():
@@ -213,10 +230,20 @@ class SessionManager:
             try:
                 renewed = await self._exchange.renew(session)
             except (SignInFailed, AccessDenied) as refused:
-                logger.info("A session ended, as it cannot be renewed: %s", refused.message)
+                logger.info(
+                    "A session ended, as it cannot be renewed: %s",
+                    refused.message,
+                    extra=log_fields(code=refused.code),
+                )
+                session_renewals.add(1, {"outcome": "refused"})
                 await self.end(current)
                 return None
-            handle = await self.store.replace(current.handle, renewed)
+            except EntraUnavailable:
+                session_renewals.add(1, {"outcome": "failed"})
+                raise
+            session_renewals.add(1, {"outcome": "renewed"})
+            with self._counted.replace:
+                handle = await self.store.replace(current.handle, renewed)
         if handle is None or renewed.id in self._ended:
             return None
         return await self._cache_renewed(renewed, handle)

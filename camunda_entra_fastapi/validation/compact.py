@@ -126,7 +126,8 @@ def _read_header(part: bytes) -> tuple[str, bool]:
 
     An allowed header says RS256, and has no member that brings a key or changes how the token is read.
     """
-    header = parse_object(decode(part, "header"), "header")
+    # Not "header": whoever sent the token has just written one of HTTP.
+    header = parse_object(decode(part, "first part"), "first part")
     if "enc" in header:
         raise InvalidToken("token_encrypted", "The token is encrypted (JWE); this API expects a signed one.")
     algorithm = header.get("alg")

@@ -10,14 +10,22 @@ from fastapi.security import SecurityScopes
 from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.errors import CredentialsMissing, EntraError, InvalidRequest, InvalidToken
+from camunda_entra_fastapi.errors import (
+    AccessDenied,
+    CredentialsMissing,
+    EntraError,
+    InvalidRequest,
+    InvalidToken,
+)
+from camunda_entra_fastapi.log_records import log_fields
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.sign_in.endpoints import Endpoints
-from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.telemetry import logger, refusals
 from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
 from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
+from camunda_entra_fastapi.web.misspelled_header import explained, missing_credentials
 from camunda_entra_fastapi.web.permissions import Permissions
 
 _AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
@@ -112,9 +120,13 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             if user is None:
                 user = await self._authenticate_once(request, credentials)
             if user is None and self.auto_error:
-                raise CredentialsMissing
+                raise missing_credentials(credentials)
             if user is not None and security_scopes.scopes:
-                Permissions(scopes=tuple(security_scopes.scopes)).check(user)
+                try:
+                    Permissions(scopes=tuple(security_scopes.scopes)).check(user)
+                except AccessDenied as error:
+                    error.client_id = user.client_id
+                    raise
         except EntraError as error:
             raise self.refuse(error, request) from None
         request.scope.setdefault("state", {})["user"] = user
@@ -122,17 +134,22 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """The exception to raise for the error. The error is logged in one line."""
-        self.log(error)
+        self.log(error, request.scope.get("path", ""))
         return self.authentication.challenger.exception(error, request)
 
-    def log(self, error: EntraError) -> None:
-        """Log one line for whoever runs this service. Faults have theirs when they become a response."""
+    def log(self, error: EntraError, path: str) -> None:
+        """Count it, and log one line for whoever runs this service.
+
+        Faults have their line when they become a response.
+        """
+        refusals.add(1, {"code": error.code})
         if isinstance(error, FAULTS):
             return
         level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
         if logger.isEnabledFor(level):
             remedy = f" Remedy: {error.remedy or REMEDIES[error.code]}" if error.code in REMEDIES else ""
-            logger.log(level, "Request refused: %s: %s%s", error.code, error.message, remedy)
+            fields = log_fields(code=error.code, path=path, azp=error.client_id)
+            logger.log(level, "Request refused: %s: %s%s", error.code, error.message, remedy, extra=fields)
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:
         """The bearer token as the client sent it; None without one (RFC 6750, 2.1).
@@ -188,6 +205,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         except InvalidToken as error:
             if error.code in CODES_OF_UNREADABLE_TOKENS:  # checked here, as no other token has any
                 refuse_control_characters(token)
+                raise explained(error, token) from None
             raise
 
     async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002

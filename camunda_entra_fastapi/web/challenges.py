@@ -30,6 +30,7 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
     SignInFailed,
 )
+from camunda_entra_fastapi.log_records import Trouble, log_fields
 from camunda_entra_fastapi.telemetry import logger
 
 _STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
@@ -126,6 +127,8 @@ class Challenger:
     authorization_uri: Callable[[], str]
     client_id: str
     scheme: str = "Bearer"
+    trouble: Trouble = field(default_factory=Trouble, repr=False)
+    """What keeps people from signing in, so that it is not an error in the log for each of them."""
 
     def exception(self, error: EntraError, connection: HTTPConnection) -> HTTPException | WebSocketException:
         """The exception that makes FastAPI send the response, for HTTP and WebSocket alike.
@@ -134,7 +137,8 @@ class Challenger:
         one (ASGI's ``websocket.http.response``), else by closing it.
         """
         # A fault is logged at once, whoever reads the response, which has nothing else of it.
-        fault = self.error_response(error) if isinstance(error, FAULTS) else None
+        path = connection.scope.get("path", "")
+        fault = self.error_response(error, path) if isinstance(error, FAULTS) else None
         if connection.scope["type"] == "websocket":
             denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
             if not denial:
@@ -143,10 +147,15 @@ class Challenger:
             return HTTPException(fault.status, fault.detail, fault.headers)
         return RefusedRequest(self, error)
 
-    def error_response(self, error: EntraError) -> ErrorResponse:
-        """The response for the error. A fault is logged, with the reference that the response has."""
+    def error_response(self, error: EntraError, path: str | None = None) -> ErrorResponse:
+        """The response for the error. A fault is logged, with the reference that the response has.
+
+        Args:
+            error: The error.
+            path: The path of the request, for the log.
+        """
         status, name = _status_of(error)
-        message = _log_fault(error, status) if isinstance(error, FAULTS) else error.message
+        message = _log_fault(error, status, path) if isinstance(error, FAULTS) else error.message
         detail: dict[str, Any] = {"error": name, "code": error.code, "message": message}
         if isinstance(error, SignInFailed | EntraUnavailable) and error.refusal is not None:
             said = {name: value for name, value in asdict(error.refusal).items() if value is not None}
@@ -177,7 +186,9 @@ class Challenger:
         return f"{self.scheme} {', '.join(quoted)}"
 
 
-def _log_fault(error: EntraUnavailable | EntraRefused | SessionsUnavailable, status: int) -> str:
+def _log_fault(
+    error: EntraUnavailable | EntraRefused | SessionsUnavailable, status: int, path: str | None
+) -> str:
     """Log every word of a fault; what the client is told instead, and how to find the one by the other."""
     reference = secrets.token_hex(4)
     refusal = None if isinstance(error, SessionsUnavailable) else error.refusal
@@ -191,6 +202,9 @@ def _log_fault(error: EntraUnavailable | EntraRefused | SessionsUnavailable, sta
         error.code,
         error.message,
         f" Entra's correlation ID is {correlation}." if correlation else "",
+        extra=log_fields(
+            code=error.code, status=status, path=path, aadsts=refusal and refusal.code, reference=reference
+        ),
     )
     sentence = _FAULT_SENTENCES.get(error.code, "This service cannot do that at the moment.")
     return (

@@ -86,14 +86,18 @@ class CurrentUser(EntraBearer):
             EntraError: The check fails, or the groups cannot be looked up.
         """
         try:
-            check(user)
-        except AccessDenied as error:
-            if error.code != "groups_not_listed" or self.look_up_groups is None:
-                raise
-        else:
-            return user
-        user = await self.look_up_groups(request, user)
-        check(user, groups_complete=True)
+            try:
+                check(user)
+            except AccessDenied as error:
+                if error.code != "groups_not_listed" or self.look_up_groups is None:
+                    raise
+            else:
+                return user
+            user = await self.look_up_groups(request, user)
+            check(user, groups_complete=True)
+        except EntraError as error:
+            error.client_id = user.client_id
+            raise
         return user
 
     def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:

@@ -13,9 +13,9 @@ from camunda_entra_fastapi.web.challenges import Challenger
 def add_exception_handlers(app: FastAPI, challenger: Callable[[], Challenger]) -> None:
     """Respond with 503 while Entra cannot be asked, and with 502 where it refuses this service."""
 
-    async def send_error(_: Request, error: Exception) -> JSONResponse:
+    async def send_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, EntraError)  # noqa: S101 - for type checkers; Starlette knows
-        error_response = challenger().error_response(error)
+        error_response = challenger().error_response(error, request.scope.get("path", ""))
         return JSONResponse({"detail": error_response.detail}, error_response.status, error_response.headers)
 
     app.add_exception_handler(EntraUnavailable, send_error)

@@ -26,9 +26,10 @@ from camunda_entra_fastapi.sign_in.protocol import safe_return_to
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.scope_names import check_scope_names
-from camunda_entra_fastapi.web.bearer import read_bearer_token
+from camunda_entra_fastapi.web.bearer import read_bearer_token, read_credentials
 from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
+from camunda_entra_fastapi.web.misspelled_header import missing_credentials
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl, is_navigation
 from camunda_entra_fastapi.web.same_origin import require_same_origin
@@ -196,7 +197,7 @@ class ForwardAuth:
     async def _headers(self, request: Request, options: VerifyOptions, methods: list[str]) -> dict[str, str]:
         user = await self._current_user.authenticate(request)
         if user is None:
-            raise CredentialsMissing
+            raise missing_credentials(read_credentials(request))
         browser_login = self._current_user.browser_login
         if browser_login is not None and _is_unsafe(request, methods) and read_bearer_token(request) is None:
             require_same_origin(request, browser_login.sessions.public_url)
@@ -222,8 +223,9 @@ class ForwardAuth:
             and is_navigation(request.headers)
         ):
             return _redirect_to_login(request, browser_login, methods, uri)
-        self._current_user.log(error)
-        error_response = self._current_user.authentication.challenger.error_response(error)
+        path = uri.partition("?")[0]
+        self._current_user.log(error, path)
+        error_response = self._current_user.authentication.challenger.error_response(error, path)
         return JSONResponse(
             {"detail": error_response.detail}, error_response.status, error_response.headers | _NO_STORE
         )

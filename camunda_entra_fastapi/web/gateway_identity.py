@@ -16,9 +16,10 @@ from camunda_entra_fastapi.errors import (
     InvalidRequest,
     InvalidToken,
 )
+from camunda_entra_fastapi.log_records import log_fields
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.refresh import RefreshedValue
-from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.telemetry import logger, refusals
 from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.urls import is_usable
 from camunda_entra_fastapi.user import EntraUser
@@ -84,8 +85,10 @@ class GatewayIdentity:
         try:
             return await self._authenticate(request)
         except EntraError as error:
+            refusals.add(1, {"code": error.code})
             if not isinstance(error, FAULTS):
-                logger.info("Request refused: %s: %s", error.code, error.message)
+                fields = log_fields(code=error.code, path=request.scope.get("path", ""), azp=error.client_id)
+                logger.info("Request refused: %s: %s", error.code, error.message, extra=fields)
             raise self._challenger.exception(error, request) from None
 
     async def _authenticate(self, request: HTTPConnection) -> EntraUser:

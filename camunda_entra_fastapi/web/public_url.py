@@ -100,14 +100,14 @@ class PublicUrl:
         """What precedes ``own_path`` in the requested path: mounts and prefixes of proxies."""
         scope = connection.scope
         root = str(scope.get("root_path", ""))
-        return root + _without_root(str(scope["path"]), root).removesuffix(own_path)
+        return root + _without_root(str(scope.get("path", "")), root).removesuffix(own_path)
 
     def requested_path(self, connection: HTTPConnection) -> str:
         """The path and query that the browser requested, percent-encoded."""
         scope = connection.scope
         root_path = _outer_root_path(scope)
         root = self._root if self._origin is not None else root_path.rstrip("/")
-        path = quote(root + _without_root(str(scope["path"]), root_path), safe=_PATH)
+        path = quote(root + _without_root(str(scope.get("path", "")), root_path), safe=_PATH)
         query = scope.get("query_string", b"").decode("latin-1")
         return f"{path}?{query}" if query else path
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 FLOORS: dict[str, list[set[str]]] = {
     "": [
         {"errors", "remedies", "single_flight", "telemetry", "untrusted_json", "urls"},
-        {"sweeping"},
+        {"log_records", "sweeping"},
         {"sessions", "validation"},
         {"remote", "settings", "user"},
         {"token_validator", "testing"},
@@ -42,6 +42,7 @@ FLOORS: dict[str, list[set[str]]] = {
             "caches",
             "challenges",
             "identity_headers",
+            "misspelled_header",
             "permissions",
             "public_url",
             "signed_identity",
@@ -75,6 +76,7 @@ THIRD_PARTY = {
     "sweeping": set(),
     "urls": set(),
     "telemetry": {"opentelemetry"},
+    "log_records": set(),
     "validation": set(),
     "validation.compact": {"pydantic", "pydantic_core"},
     "validation.keys": {"cryptography", "jose"},

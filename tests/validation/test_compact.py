@@ -149,11 +149,11 @@ def test_payload_is_not_looked_at_before_the_signature() -> None:
         (header(kid="k" * 257), malformed("has a kid that is not a text of 1 to 256 characters")),
         (header(kid=7), malformed("has a kid that is not a text of 1 to 256 characters")),
         (header(kid=[KEY_ID]), malformed("has a kid that is not a text of 1 to 256 characters")),
-        ([header()], malformed("has a header that is not a JSON object")),
-        ("RS256", malformed("has a header that is not well-formed JSON in UTF-8")),
-        ('"RS256"', malformed("has a header that is not a JSON object")),
-        ("null", malformed("has a header that is not a JSON object")),
-        ("", malformed("has a header that is not well-formed JSON in UTF-8")),
+        ([header()], malformed("has a first part that is not a JSON object")),
+        ("RS256", malformed("has a first part that is not well-formed JSON in UTF-8")),
+        ('"RS256"', malformed("has a first part that is not a JSON object")),
+        ("null", malformed("has a first part that is not a JSON object")),
+        ("", malformed("has a first part that is not well-formed JSON in UTF-8")),
     ],
 )
 def test_header_is_refused_though_the_signature_is_right(head: object, expected: tuple[str, str]) -> None:
@@ -245,8 +245,8 @@ def test_embedded_key_does_not_vouch_for_its_own_token() -> None:
             f"{GOOD}.{CLAIMS}.AAAA.AAAA.AAAA.AAAA",
             malformed("does not consist of three parts separated by dots"),
         ),
-        ("..", malformed("has a header that is not well-formed JSON in UTF-8")),
-        (f".{CLAIMS}.AAAA", malformed("has a header that is not well-formed JSON in UTF-8")),
+        ("..", malformed("has a first part that is not well-formed JSON in UTF-8")),
+        (f".{CLAIMS}.AAAA", malformed("has a first part that is not well-formed JSON in UTF-8")),
         (f"{GOOD}.{CLAIMS}.", UNFIT),
         (f"{GOOD}..AAAA", UNFIT),
         (signed(GOOD, ""), malformed("has a payload that is not well-formed JSON in UTF-8")),
@@ -281,7 +281,7 @@ def test_base64url_has_one_spelling_only(index: int, spelling: str) -> None:
     """Padding, foreign characters, blanks and odd lengths are refused in each part (RFC 7515, 2)."""
     parts = token(user_claims()).split(".")
     parts[index] = spelling.format(parts[index])
-    name = ("header", "payload", "signature")[index]
+    name = ("first part", "payload", "signature")[index]
     kinds = {malformed(f"has a {name} that is not {kind}base64url") for kind in ("", "canonical ")}
     assert refusal(".".join(parts)) in kinds
 
@@ -345,7 +345,7 @@ def test_duplicate_header_member_is_refused_even_with_the_same_value(name: str) 
     """Which of two members counts would depend on the reader (RFC 7515, 4)."""
     text = json.dumps(header(nonce="n", crit=[]))
     twice = text.replace("{", f"{{{json.dumps(name)}: {json.dumps(header(nonce='n', crit=[])[name])}, ", 1)
-    expected = malformed("has a header that is not well-formed JSON in UTF-8")
+    expected = malformed("has a first part that is not well-formed JSON in UTF-8")
     assert refusal(token(user_claims(), twice)) == expected
 
 
@@ -437,13 +437,13 @@ def test_a_payload_is_read_as_the_standard_library_reads_it(text: str) -> None:
         assert repr(unverified.verified_claims(PublicKey())) == repr(expected)
 
 
-@pytest.mark.parametrize("where", ["header", "payload"])
+@pytest.mark.parametrize("where", ["first part", "payload"])
 def test_nesting_is_bounded(where: str) -> None:
     """Deeper nesting than the limit is refused, so that nothing later exhausts the stack."""
     depths = {}
     for depth in (MAX_NESTING - 1, MAX_NESTING, 900):
         data = f'{{"alg":"RS256","kid":"{KEY_ID}","deep":{nested(depth)},"flat":[[],[]]}}'
-        text = token(user_claims(), data) if where == "header" else token(data)
+        text = token(user_claims(), data) if where == "first part" else token(data)
         try:
             parse(text).verified_claims(PublicKey())
             depths[depth] = ("read", "")

@@ -29,6 +29,7 @@ from camunda_entra_fastapi.sign_in.exchange import entra_unavailable
 from camunda_entra_fastapi.sign_in.protocol import single_valued
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
+from camunda_entra_fastapi.web.login.refusals import log_refused_docs_token
 from camunda_entra_fastapi.web.same_origin import is_same_origin
 
 MAX_FORM_BYTES: Final = 16 * 1024
@@ -61,8 +62,11 @@ class DocsTokenEndpoint:
             status, document = await exchange.http.post_form(
                 await exchange.keys.token_endpoint(), {**await exchange.client.form(), **grant}
             )
-            if status != _OK and (trouble := trouble_of(read_refusal(document))) is not None:
-                raise trouble
+            if status != _OK:
+                refusal = read_refusal(document)
+                if (trouble := trouble_of(refusal)) is not None:
+                    raise trouble
+                log_refused_docs_token(refusal, context.challenger.trouble, request.scope.get("path", ""))
         except FetchFailed as failure:
             return _oauth_error(context, entra_unavailable(failure))
         except EntraError as error:

@@ -13,10 +13,10 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
     SignInFailed,
 )
-from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.challenges import FAULTS, Challenger, ErrorResponse
+from camunda_entra_fastapi.web.challenges import Challenger, ErrorResponse
 from camunda_entra_fastapi.web.login.pages import Page, render, texts
+from camunda_entra_fastapi.web.login.refusals import log_refused_sign_in
 from camunda_entra_fastapi.web.public_url import is_navigation
 
 OK: Final = 200
@@ -61,10 +61,8 @@ def sign_in_failed(
     client_id: str,
 ) -> Response:
     """A sign-in or sign-out that failed, and the remedy."""
-    error_response = challenger.error_response(error)
-    if not isinstance(error, FAULTS):
-        remedy = f" Remedy: {error.remedy}" if error.remedy else ""
-        logger.info("Sign-in refused: %s: %s%s", error.code, error.message, remedy)
+    error_response = challenger.error_response(error, request.scope.get("path", ""))
+    log_refused_sign_in(error, challenger.trouble, request.scope.get("path", ""))
     if isinstance(error, EntraUnavailable | SessionsUnavailable):
         page = _unavailable(error, error_response, retry_url)
     elif error.code == "login_expired":

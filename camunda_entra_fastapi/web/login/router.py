@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 
 from camunda_entra_fastapi.errors import (
     AccessDenied,
-    CredentialsMissing,
     CrossOrigin,
     EntraError,
     InvalidRequest,
@@ -26,10 +25,12 @@ from camunda_entra_fastapi.sign_in.protocol import (
 )
 from camunda_entra_fastapi.sign_in.step_up import STEP_UP_LIFETIME
 from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.web.bearer import read_credentials
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.login import responses
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths, Page
 from camunda_entra_fastapi.web.login.parameters import extra_parameters, step_up_claims
+from camunda_entra_fastapi.web.misspelled_header import missing_credentials
 from camunda_entra_fastapi.web.public_url import PublicUrl
 from camunda_entra_fastapi.web.same_origin import is_cross_site, is_same_origin
 
@@ -81,7 +82,7 @@ class LoginRoutes:
             try:
                 return await page(request)
             except InvalidRequest as error:
-                self._current_user.log(error)
+                self._current_user.log(error, request.scope.get("path", ""))
                 return responses.json_error(self._context().challenger.error_response(error))
 
         return answer
@@ -149,8 +150,9 @@ class LoginRoutes:
         try:
             user = await self._current_user.authenticate(request)
             if user is None:
-                raise CredentialsMissing
+                raise missing_credentials(read_credentials(request))
         except EntraError as error:
+            self._current_user.log(error, request.scope.get("path", ""))
             return responses.json_error(self._context().challenger.error_response(error))
         return JSONResponse(responses.user_info(user), headers={"Cache-Control": "no-store"})
 

@@ -1,0 +1,49 @@
+"""What is wrong with an Authorization header that was spelled by hand: words for its sender (RFC 6750, 2.1).
+
+Statuses and codes are decided elsewhere. Nothing of the header is repeated, as any part may be a secret.
+"""
+
+from typing import Final
+
+from camunda_entra_fastapi.errors import CredentialsMissing, InvalidToken
+
+_BEGIN: Final = b"eyJ"
+"""The first characters of each JSON Web Token: a brace and a quotation mark, in base64url."""
+_QUOTES: Final = b"\"'"
+_EXAMPLE: Final = "Authorization: Bearer <token>"
+
+
+def missing_credentials(credentials: bytes | None) -> CredentialsMissing:
+    """The error for a request without a bearer token, whose Authorization header may hold something else."""
+    if credentials is None or not credentials.strip():
+        return CredentialsMissing()
+    if credentials.lstrip(_QUOTES).startswith(_BEGIN) and b" " not in credentials.strip():
+        return CredentialsMissing(
+            f"The Authorization header has no scheme: write Bearer before the token, as in {_EXAMPLE}"
+        )
+    if credentials.strip(_QUOTES)[: len(b"bearer ")].lower() == b"bearer ":
+        return CredentialsMissing(
+            f"The Authorization header begins with a quotation mark: write it without, as in {_EXAMPLE}"
+        )
+    return CredentialsMissing(
+        f"The Authorization header has another scheme than Bearer, or none. This needs {_EXAMPLE}"
+    )
+
+
+def explained(error: InvalidToken, token: bytes) -> InvalidToken:
+    """The error, with words about how the token was spelled if that is what is wrong."""
+    problem = ""
+    if token[:7].lower() == b"bearer ":
+        problem = "begins with the word Bearer: the header has it twice"
+    elif token[:7].lower() == b"bearer:":
+        problem = "begins with a second Bearer, and a colon"
+    elif token[:1] in (b'"', b"'") or token[-1:] in (b'"', b"'"):
+        problem = "stands in quotation marks"
+    elif b"," in token:
+        problem = "is followed by a comma: the header holds several values, as where two headers were joined"
+    elif b" " in token:
+        problem = "has blanks or line breaks in it, as where it was copied from several lines"
+    if not problem:
+        return error
+    message = f"The token in the Authorization header {problem}. Write it as in {_EXAMPLE}"
+    return InvalidToken(error.code, message)
