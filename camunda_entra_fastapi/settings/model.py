@@ -1,7 +1,6 @@
 """``EntraSettings``: the settings of the environment, validated once, as frozen values."""
 
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -17,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from camunda_entra_fastapi.errors import SettingsError, quoted
 from camunda_entra_fastapi.settings import issuers, urls, validators, values
+from camunda_entra_fastapi.settings.misspellings import SETTINGS_PAGE, nearest_of
 from camunda_entra_fastapi.settings.sources import (
     InvalidValue,
     VariablesSource,
@@ -242,8 +242,9 @@ def _problem_of(details: ErrorDetails) -> str:
     if isinstance(mistake := details["input"], InvalidValue):
         return mistake.problem
     if details["type"] == "extra_forbidden":
-        (nearest,) = get_close_matches(field, EntraSettings.model_fields, n=1, cutoff=0)
-        return f"{quoted(field, 80)} is not a setting. Remove it, or did you mean {nearest}?"
+        nearest = nearest_of(field, EntraSettings.model_fields)
+        meant = f"Remove it, or did you mean {nearest}?" if nearest else f"Remove it. {SETTINGS_PAGE}"
+        return f"{quoted(field, 80)} is not a setting. {meant}"
     variable = getattr(details["input"], "variable", variables_of(field)[0])
     if details["type"] == "missing":
         return f"{variable} is not set. {_REMEDIES[field]}"

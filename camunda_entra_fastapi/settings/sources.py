@@ -8,7 +8,6 @@ import os
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -22,7 +21,8 @@ from pydantic_settings import (
 )
 
 from camunda_entra_fastapi.errors import quoted
-from camunda_entra_fastapi.settings import orchestration
+from camunda_entra_fastapi.settings import misspellings, orchestration
+from camunda_entra_fastapi.settings.misspellings import CAMUNDA_PREFIX, OWN_PREFIX
 from camunda_entra_fastapi.telemetry import logger
 
 SECRETS_DIR: Final = "CAMUNDA_ENTRA_SECRETS_DIR"
@@ -31,8 +31,6 @@ SECRETS_DIR: Final = "CAMUNDA_ENTRA_SECRETS_DIR"
 MAX_FILE_BYTES: Final = 64 * 1024
 """The limit of a secret file; no setting is nearly as long."""
 
-_OWN_PREFIX: Final = "CAMUNDA_ENTRA_"
-_CAMUNDA_PREFIX: Final = "CAMUNDA_IDENTITY_"
 _CAMUNDA_FIELDS: Final = frozenset(
     {"type", "issuer", "issuer_backend_url", "client_id", "client_secret", "audience"}
 )
@@ -51,9 +49,9 @@ def variables_of(field: str) -> tuple[str, ...]:
     Camunda's SDK writes its variables without the underscores inside the name.
     """
     if field not in _CAMUNDA_FIELDS:
-        return (_OWN_PREFIX + field.upper(),)
+        return (OWN_PREFIX + field.upper(),)
     name = field.upper()
-    return tuple(dict.fromkeys((_CAMUNDA_PREFIX + name, _CAMUNDA_PREFIX + name.replace("_", ""))))
+    return tuple(dict.fromkeys((CAMUNDA_PREFIX + name, CAMUNDA_PREFIX + name.replace("_", ""))))
 
 
 def clean(value: str) -> str:
@@ -118,9 +116,8 @@ class VariablesSource(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """The values by field; an ``InvalidValue`` where they are contradictory or not readable."""
-        for name in sorted(self._variables.keys() - self._known - {SECRETS_DIR}):
-            if name.startswith(_OWN_PREFIX):
-                self._warn_of_unknown(name)
+        for warning in misspellings.warnings_of(self._variables, {*self._known, SECRETS_DIR}):
+            logger.warning("%s", warning)
         values: dict[str, Any] = {}
         files: dict[str, str | InvalidValue] = {}
         for folder in self._folders:
@@ -202,10 +199,6 @@ class VariablesSource(PydanticBaseSettingsSource):
         files = {name: path for name, path in names if {name, orchestration.documented(name)} & known}
         values = {name: _read_file(name, path) for name, path in files.items() if path.is_file()}
         return {name: value for name, value in values.items() if value}
-
-    def _warn_of_unknown(self, name: str) -> None:
-        (nearest,) = get_close_matches(name, sorted(self._known), n=1, cutoff=0)
-        logger.warning("%s is not a setting and has no effect. Did you mean %s?", quoted(name, 80), nearest)
 
 
 def _cleaned(variables: Mapping[str, str | None]) -> dict[str, str | InvalidValue]:

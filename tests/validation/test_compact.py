@@ -336,7 +336,7 @@ BAD_JSON = [
 def test_ambiguous_or_broken_json_is_refused_in_header_and_payload(data: bytes) -> None:
     """JSON that two readers could understand in two ways is refused, the payload's once it is verified."""
     what = "that is not well-formed JSON in UTF-8"
-    assert refusal(signed(base64url(data), CLAIMS)) == malformed(f"has a header {what}")
+    assert refusal(signed(base64url(data), CLAIMS)) == malformed(f"has a first part {what}")
     assert refusal(signed(GOOD, base64url(data))) == malformed(f"has a payload {what}")
 
 

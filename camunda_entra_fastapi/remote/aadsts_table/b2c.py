@@ -59,7 +59,7 @@ SESSION: Final[Texts] = {
 REGISTRATION: Final[Texts] = {
     (90006, 90007, 90287): (
         "The redirect URI that this service sends is not registered.",
-        f"{_APP}Authentication, add exactly the URI that the service logs at start, for the platform Web. "
+        f"{_APP}Authentication, add exactly the URI that camunda-entra doctor prints, for the platform Web. "
         "If that one is wrong, set CAMUNDA_ENTRA_BASE_URL.",
     ),
     (90011, 90018, 90068, 90285, 90296): (

@@ -7,7 +7,7 @@ from camunda_entra_fastapi.remote.aadsts_table.explanation import APP, PLACE, Te
 REGISTRATION: Final[Texts] = {
     (900971, 500113): (
         "No redirect URI is registered for this application.",
-        f"{APP}Authentication, add exactly the URI that the service logs at start, for the platform Web. "
+        f"{APP}Authentication, add exactly the URI that camunda-entra doctor prints, for the platform Web. "
         "If that one is wrong, set CAMUNDA_ENTRA_BASE_URL.",
     ),
     (500112,): (
@@ -23,7 +23,7 @@ REGISTRATION: Final[Texts] = {
     ),
     (50011,): (
         "The redirect URI that this service sends is not registered.",
-        f"{APP}Authentication, add exactly the URI that the service logs at start, for the platform Web. "
+        f"{APP}Authentication, add exactly the URI that camunda-entra doctor prints, for the platform Web. "
         "If that one is wrong, set CAMUNDA_ENTRA_BASE_URL.",
     ),
     (700016,): (
