@@ -119,10 +119,13 @@ class SettingsError(EntraError, ValueError):
         super().__init__("settings_invalid", "\n  - ".join((head, *self.problems)))
 
 
+NO_CREDENTIALS: Final = "This needs a bearer token from Microsoft Entra ID."
+
+
 class CredentialsMissing(EntraError):
     """The request has no credentials of a known kind."""
 
-    def __init__(self, message: str = "This needs a bearer token from Microsoft Entra ID.") -> None:
+    def __init__(self, message: str = NO_CREDENTIALS) -> None:
         super().__init__("credentials_missing", message)
 
 

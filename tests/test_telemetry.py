@@ -8,9 +8,7 @@ from typing import Any, Final
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
-from opentelemetry import metrics
-from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
-from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 
 from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.remedies import REMEDIES
@@ -18,6 +16,7 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.token_validator import TokenValidator
 from tests.conftest import FakeClock
+from tests.measuring import metric_reader
 from tests.remote.scripted import LIFETIME, ScriptedEntra
 from tests.tokens import NOW, token, user_claims
 from tests.validation.conftest import POLICY, verdict
@@ -34,14 +33,7 @@ Points = dict[frozenset[tuple[str, Any]], Any]
 @pytest.fixture(scope="module")
 def reader() -> InMemoryMetricReader:
     """The metrics of this process; the package was imported long before, as it is in applications."""
-    deltas: dict[type, AggregationTemporality] = dict.fromkeys(
-        (Counter, Histogram, ObservableCounter), AggregationTemporality.DELTA
-    )
-    reader = InMemoryMetricReader(preferred_temporality=deltas)
-    provider = MeterProvider([reader], shutdown_on_exit=False)
-    metrics.set_meter_provider(provider)
-    # The provider is not shut down: it stays the global one, and a closed one warns each new application.
-    return reader
+    return metric_reader()
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import (
+    NO_CREDENTIALS,
     AccessDenied,
-    CredentialsMissing,
     EntraError,
     InvalidRequest,
     InvalidToken,
@@ -145,7 +145,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         refusals.add(1, {"code": error.code})
         if isinstance(error, FAULTS):
             return
-        level = logging.DEBUG if isinstance(error, CredentialsMissing) else logging.INFO
+        level = logging.DEBUG if error.message == NO_CREDENTIALS else logging.INFO
         if logger.isEnabledFor(level):
             remedy = f" Remedy: {error.remedy or REMEDIES[error.code]}" if error.code in REMEDIES else ""
             fields = log_fields(code=error.code, path=path, azp=error.client_id)

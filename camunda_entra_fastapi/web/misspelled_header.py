@@ -10,7 +10,7 @@ from camunda_entra_fastapi.errors import CredentialsMissing, InvalidToken
 _BEGIN: Final = b"eyJ"
 """The first characters of each JSON Web Token: a brace and a quotation mark, in base64url."""
 _QUOTES: Final = b"\"'"
-_EXAMPLE: Final = "Authorization: Bearer <token>"
+_FORM: Final = "The right form is Authorization: Bearer <token>."
 
 
 def missing_credentials(credentials: bytes | None) -> CredentialsMissing:
@@ -19,15 +19,13 @@ def missing_credentials(credentials: bytes | None) -> CredentialsMissing:
         return CredentialsMissing()
     if credentials.lstrip(_QUOTES).startswith(_BEGIN) and b" " not in credentials.strip():
         return CredentialsMissing(
-            f"The Authorization header has no scheme: write Bearer before the token, as in {_EXAMPLE}"
+            f"The Authorization header has no scheme: write Bearer before the token. {_FORM}"
         )
     if credentials.strip(_QUOTES)[: len(b"bearer ")].lower() == b"bearer ":
         return CredentialsMissing(
-            f"The Authorization header begins with a quotation mark: write it without, as in {_EXAMPLE}"
+            f"The Authorization header begins with a quotation mark: write it without. {_FORM}"
         )
-    return CredentialsMissing(
-        f"The Authorization header has another scheme than Bearer, or none. This needs {_EXAMPLE}"
-    )
+    return CredentialsMissing(f"The Authorization header has another scheme than Bearer, or none. {_FORM}")
 
 
 def explained(error: InvalidToken, token: bytes) -> InvalidToken:
@@ -45,5 +43,5 @@ def explained(error: InvalidToken, token: bytes) -> InvalidToken:
         problem = "has blanks or line breaks in it, as where it was copied from several lines"
     if not problem:
         return error
-    message = f"The token in the Authorization header {problem}. Write it as in {_EXAMPLE}"
+    message = f"The token in the Authorization header {problem}. {_FORM}"
     return InvalidToken(error.code, message)

@@ -20,7 +20,7 @@ pin() {
     cp "$folder/written" "$file"
 }
 
-pin pins.txt "$@" --generate-hashes --all-extras --group test --group release --group lint --group bench --group e2e pyproject.toml
+pin pins.txt "$@" --generate-hashes --all-extras --group test --group release --group lint --group bench --group e2e --group observability pyproject.toml
 pin servers.txt "$@" --generate-hashes --group pyproject.toml:servers
 pin docs.txt "$@" --generate-hashes --group pyproject.toml:docs
 pin lowest.txt --upgrade --resolution lowest --only-binary :all: --all-extras pyproject.toml
