@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 from fastapi import APIRouter, FastAPI
-from starlette.requests import Request
 
 from camunda_entra_fastapi.downstream_api import DownstreamApi
 from camunda_entra_fastapi.remote.credentials import AssertionSource
@@ -16,17 +15,15 @@ from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.web import openapi
 from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser, access_token_of
-from camunda_entra_fastapi.web.exception_handlers import add_exception_handlers
 from camunda_entra_fastapi.web.forward_auth import ForwardAuth, VerifyOptions
 from camunda_entra_fastapi.web.health import Health
+from camunda_entra_fastapi.web.installation import Installation
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.login.docs_token import DocsTokenEndpoint
-from camunda_entra_fastapi.web.login.mount import LoginMount
 from camunda_entra_fastapi.web.login.router import LoginRoutes
 from camunda_entra_fastapi.web.permission_guard import UserDependency, require, require_any
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.route_scopes import check_route_scopes
-from camunda_entra_fastapi.web.sessions import SessionCookieMiddleware
 from camunda_entra_fastapi.web.signed_identity import SignedIdentities
 
 
@@ -197,7 +194,7 @@ class CamundaEntra(DownstreamApi):
         prefix: str | None = None,
         callback_path: str | None = None,
     ) -> None:
-        """Add the login pages, let Swagger UI sign in with Entra, and document 401 and 403.
+        """Add the login pages and ``/auth/health``, let Swagger UI sign in, and document 401 and 403.
 
         Without a client secret there are no login pages, and Swagger UI asks Entra itself.
 
@@ -214,18 +211,17 @@ class CamundaEntra(DownstreamApi):
         """
         if protect_docs:
             self._login_context()  # without login pages, nobody could open them
-        if self._runtimes[-1].login_context is not None:
+        where, _, _ = self.settings.login_paths(prefix, callback_path)
+        router = APIRouter()
+        if self._runtimes[-1].login_context is None:
+            self._add_health(router, where)
+        else:
             docs = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
             router = self.login_router(prefix=prefix, callback_path=callback_path, docs_redirect_path=docs)
-            app.router.routes.append(LoginMount(prefix or self.settings.login_prefix, router.routes))
-            app.add_middleware(SessionCookieMiddleware)
-            if not direct_docs and self._login_paths is not None:
-                self._use_own_docs_token_url(app, self._login_paths.of("token"))
-        openapi.configure_swagger_ui(app, self._scheme)
-        openapi.document_error_responses(app, self._scheme)
-        add_exception_handlers(app, lambda: self._runtimes[-1].authentication.challenger)
-        if protect_docs:
-            openapi.require_sign_in_for_docs(app, self.current_user)
+        bearers = (self.bearer, self.current_user, self.optional_user)
+        Installation(self._scheme, self.current_user, bearers, self._login_context, self._login_paths).add_to(
+            app, where, router.routes, protect_docs=protect_docs, direct_docs=direct_docs
+        )
 
     @contextmanager
     def overridden(
@@ -281,14 +277,3 @@ class CamundaEntra(DownstreamApi):
 
     def _login_context(self) -> LoginContext:
         return require_credential(self._runtimes[-1].login_context)
-
-    def _use_own_docs_token_url(self, app: FastAPI, path: str) -> None:
-        document = app.openapi_url or ""
-
-        def path_of(request: Request) -> str:
-            public_url = self._login_context().sessions.public_url
-            return public_url.path(request, path, public_url.root_of(request, document))
-
-        for bearer in (self.bearer, self.current_user, self.optional_user):
-            bearer.set_token_url(path)
-        openapi.set_docs_token_url(app, self._scheme, path_of)

@@ -32,7 +32,7 @@ from camunda_entra_fastapi.sign_in.protocol import (
     single_valued,
 )
 from camunda_entra_fastapi.validation.entra import missing_identity, scopes_of, texts_of
-from camunda_entra_fastapi.web.login.pages import Page, render
+from camunda_entra_fastapi.web.pages import Page, render
 
 _CLOSE: Final = "You can close this page. The terminal tells what both tokens are."
 

@@ -14,9 +14,9 @@ from camunda_entra_fastapi.errors import (
     SignInFailed,
 )
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.challenges import Challenger, ErrorResponse
-from camunda_entra_fastapi.web.login.pages import Page, render, texts
+from camunda_entra_fastapi.web.challenges import FAULTS, Challenger, ErrorResponse
 from camunda_entra_fastapi.web.login.refusals import log_refused_sign_in
+from camunda_entra_fastapi.web.pages import Page, render, texts
 from camunda_entra_fastapi.web.public_url import is_navigation
 
 OK: Final = 200

@@ -9,7 +9,7 @@ from fastapi import Depends
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import UNRELATED
-from camunda_entra_fastapi.web.login.pages import Action, Page, texts
+from camunda_entra_fastapi.web.pages import Action, Page, texts
 from tests.site import HOME, MakeSite, Site, code_of, query_of
 
 RETRY: Final = "/auth/login"

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from camunda_entra_fastapi.errors import Refusal
-from camunda_entra_fastapi.web.login.pages import Action, Page, render, texts
+from camunda_entra_fastapi.web.pages import Action, Page, render, texts
 
 CLIENT_ID: Final = "22222222-3333-4444-8555-666666666666"
 TRACE: Final = "3f1d2c4b-5a69-4788-9abc-def012345678"

@@ -7,7 +7,7 @@ from typing import Final
 from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.remote.aadsts import Kind, explain
 from camunda_entra_fastapi.remote.aadsts_table import b2c
-from camunda_entra_fastapi.web.login.pages import Action, Page
+from camunda_entra_fastapi.web.pages import Action, Page
 
 _ROLES: Final = "Privileged Role Administrator, Cloud Application Administrator or Application Administrator"
 _ADMINISTRATOR: Final = f"An administrator of your organization: a {_ROLES}."
