@@ -140,12 +140,24 @@ class InvalidToken(EntraError):
 class AccessDenied(EntraError):
     """The token is valid, but lacks a permission (RFC 6750, 3.1 ``insufficient_scope``).
 
-    ``scopes`` are those that the route requires; None where no other token would help.
+    ``scopes`` are those that the route requires; None where no other token would help. ``missing`` are kinds
+    and names of permissions that the user lacks. ``of_session`` is the message for somebody with a session,
+    who has no token to request.
     """
 
-    def __init__(self, code: str, message: str, scopes: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        scopes: Iterable[str] | None = None,
+        *,
+        missing: Iterable[tuple[str, str]] = (),
+        of_session: str = "",
+    ) -> None:
         super().__init__(code, message)
         self.scopes = None if scopes is None else tuple(scopes)
+        self.missing = tuple(missing)
+        self.of_session = of_session or message
 
 
 class InsufficientClaims(EntraError):

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fastapi import HTTPException, WebSocketException
 from starlette.requests import HTTPConnection
@@ -84,6 +84,16 @@ class ErrorResponse:
     headers: dict[str, str] = field(repr=False)
 
 
+class SignInLinks(Protocol):
+    """Where a browser that is refused can go."""
+
+    def login_url(self, request: HTTPConnection) -> str:
+        """Where one signs in and comes back."""
+
+    def return_to(self, request: HTTPConnection) -> str:
+        """The page that was asked for, or the one before."""
+
+
 class RefusedRequest(HTTPException):
     """The exception for a refused request, which makes its response when that is read.
 
@@ -94,8 +104,10 @@ class RefusedRequest(HTTPException):
 
     def __init__(self, challenger: "Challenger", error: EntraError) -> None:
         self.status_code = _status_of(error)[0]
-        self._challenger = challenger
-        self._error = error
+        self.error = error
+        self.challenger = challenger
+        self.links: SignInLinks | None = None
+        """Where a browser can go; None without login pages."""
 
     def __reduce__(self) -> tuple[type[HTTPException], tuple[int, dict[str, Any], dict[str, str]]]:
         """What is pickled or copied is the refusal as it is read, without what makes it."""
@@ -103,7 +115,11 @@ class RefusedRequest(HTTPException):
 
     @cached_property
     def _response(self) -> ErrorResponse:
-        return self._challenger.error_response(self._error)
+        return self.challenger.error_response(self.error)
+
+    def answer_with(self, response: ErrorResponse) -> None:
+        """Let this be the response, which was made already."""
+        self.detail, self.headers = response.detail, response.headers
 
     @cached_property
     def detail(self) -> dict[str, Any]:  # type: ignore[override]  # made on first access
@@ -143,8 +159,10 @@ class Challenger:
             denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
             if not denial:
                 return WebSocketException(POLICY_VIOLATION, error.code)
-        if fault is not None:
-            return HTTPException(fault.status, fault.detail, fault.headers)
+        if isinstance(error, FAULTS) and fault is not None:
+            refused = RefusedRequest(self, _as_told(error, fault.detail["message"]))
+            refused.answer_with(fault)
+            return refused
         return RefusedRequest(self, error)
 
     def error_response(self, error: EntraError, path: str | None = None) -> ErrorResponse:
@@ -211,6 +229,17 @@ def _log_fault(
         f"{sentence} The fault is not in your request; try again shortly. "
         f"This service's log says more under the reference {reference}."
     )
+
+
+def _as_told(
+    error: EntraUnavailable | EntraRefused | SessionsUnavailable, message: str
+) -> EntraUnavailable | EntraRefused | SessionsUnavailable:
+    """The fault without its own words, which nothing that goes to clients may hold."""
+    if isinstance(error, EntraRefused):
+        return EntraRefused(message, error.refusal)
+    if isinstance(error, SessionsUnavailable):
+        return SessionsUnavailable(message, error.retry_after)
+    return EntraUnavailable(error.code, message, error.retry_after, error.refusal)
 
 
 def _status_of(error: EntraError) -> tuple[int, str]:

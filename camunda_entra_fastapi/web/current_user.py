@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import HTTPException, Security
 from starlette.requests import HTTPConnection
@@ -12,6 +12,7 @@ from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, Entra
 from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, digest_of_claims, encode_claims
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer, SecurityScheme
+from camunda_entra_fastapi.web.challenges import RefusedRequest
 from camunda_entra_fastapi.web.permissions import PermissionCheck
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
 from camunda_entra_fastapi.web.sessions import Sessions
@@ -43,22 +44,21 @@ class BrowserLogin:
             request: The navigation.
             claims: The claims that the sign-in must ask for, encoded.
         """
-        public_url = self.sessions.public_url
-        if request.scope["method"] in SAFE_METHODS:
-            status, return_to = _FOUND, public_url.requested_path(request)
-        else:
-            referer = request.headers.get("referer", "")
-            origin = public_url.origin_if_known(request)
-            is_ours = origin is not None and referer.startswith(f"{origin}/")
-            path = urlsplit(referer).path if is_ours else public_url.path(request, "/")
-            status, return_to = _SEE_OTHER, path
-        location = f"{public_url.link(request, self.login_path)}?return_to={quote(return_to, safe='/')}"
-        location += f"&claims={claims}" if claims else ""
+        location = self.login_url(request) + (f"&claims={claims}" if claims else "")
         return HTTPException(
-            status,
+            _FOUND if request.scope["method"] in SAFE_METHODS else _SEE_OTHER,
             {"error": "unauthorized", "code": "credentials_missing", "message": "Sign in first."},
             {"Location": location, "Cache-Control": "no-store"},
         )
+
+    def login_url(self, request: HTTPConnection) -> str:
+        """The address of the login page, from which one returns to where the request belongs."""
+        link = self.sessions.public_url.link(request, self.login_path)
+        return f"{link}?return_to={quote(self.return_to(request), safe='/')}"
+
+    def return_to(self, request: HTTPConnection) -> str:
+        """Where one returns to: the requested path; with an unsafe method, that of the page before."""
+        return self.sessions.public_url.return_to(request)
 
 
 class CurrentUser(EntraBearer):
@@ -125,6 +125,7 @@ class CurrentUser(EntraBearer):
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """As for bearer tokens; but a navigation is redirected to sign in, or to sign in again."""
+        word_for_session(error, request)
         if (
             self.browser_login is not None
             and isinstance(error, _MENDED_BY_SIGNING_IN)
@@ -139,7 +140,16 @@ class CurrentUser(EntraBearer):
                 is_new = self.browser_login.sessions.cookies.step_up(request) != digest_of_claims(claims)
                 if is_new and len(claims) <= MAX_CLAIMS:
                     return self.browser_login.redirect_to_login(request, claims)
-        return super().refuse(error, request)
+        refused = super().refuse(error, request)
+        if self.browser_login is not None and isinstance(refused, RefusedRequest):
+            refused.links = self.browser_login
+        return refused
+
+
+def word_for_session(error: EntraError, request: HTTPConnection) -> None:
+    """Let the message speak of the session, where no token came: nobody can request a new one then."""
+    if isinstance(error, AccessDenied) and "authorization" not in request.headers:
+        error.message = error.of_session
 
 
 def access_token_of(current_user: CurrentUser) -> Callable[..., Awaitable[str]]:

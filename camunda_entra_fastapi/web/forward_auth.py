@@ -27,11 +27,12 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.scope_names import check_scope_names
 from camunda_entra_fastapi.web.bearer import read_bearer_token, read_credentials
-from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser
+from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser, word_for_session
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
 from camunda_entra_fastapi.web.misspelled_header import missing_credentials
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl, is_navigation
+from camunda_entra_fastapi.web.refusal_pages import is_for_people, refusal_page
 from camunda_entra_fastapi.web.same_origin import require_same_origin
 from camunda_entra_fastapi.web.sessions import PENDING_COOKIES
 from camunda_entra_fastapi.web.signed_identity import IDENTITY, SignedIdentities
@@ -198,6 +199,7 @@ class ForwardAuth:
         user = await self._current_user.authenticate(request)
         if user is None:
             raise missing_credentials(read_credentials(request))
+        request.scope.setdefault("state", {})["user"] = user
         browser_login = self._current_user.browser_login
         if browser_login is not None and _is_unsafe(request, methods) and read_bearer_token(request) is None:
             require_same_origin(request, browser_login.sessions.public_url)
@@ -216,25 +218,30 @@ class ForwardAuth:
         self, request: Request, options: VerifyOptions, error: EntraError, methods: list[str], uri: str
     ) -> Response:
         browser_login = self._current_user.browser_login
-        if (
-            options.redirect
-            and browser_login is not None
-            and isinstance(error, CredentialsMissing)
-            and is_navigation(request.headers)
-        ):
-            return _redirect_to_login(request, browser_login, methods, uri)
+        login_url, here = None, "/"
+        if browser_login is not None:
+            login_url, here = _login_url(request, browser_login, methods, uri)
+            is_missing = isinstance(error, CredentialsMissing)
+            if options.redirect and is_missing and is_navigation(request.headers):
+                response = RedirectResponse("", headers=_NO_STORE, status_code=302)
+                response.headers["Location"] = login_url
+                return response
+        word_for_session(error, request)
         path = uri.partition("?")[0]
         self._current_user.log(error, path)
-        error_response = self._current_user.authentication.challenger.error_response(error, path)
-        return JSONResponse(
-            {"detail": error_response.detail}, error_response.status, error_response.headers | _NO_STORE
-        )
+        challenger = self._current_user.authentication.challenger
+        refused = challenger.error_response(error, path)
+        if is_for_people(request):
+            return refusal_page(
+                request, error, refused, login_url=login_url, here=here, client_id=challenger.client_id
+            )
+        return JSONResponse({"detail": refused.detail}, refused.status, refused.headers | _NO_STORE)
 
 
-def _redirect_to_login(
+def _login_url(
     request: Request, browser_login: BrowserLogin, methods: list[str], uri: str
-) -> Response:
-    """Redirect a browser to sign in and return; with an unsafe method, to return to the page before."""
+) -> tuple[str, str]:
+    """Where a browser signs in, and where it returns to; with an unsafe method, to the page before."""
     public_url = browser_login.sessions.public_url
     if any(method.upper() not in SAFE_METHODS for method in methods):
         uri = request.headers.get("referer", "/")
@@ -242,9 +249,7 @@ def _redirect_to_login(
     # Without a base URL only the gateway knows its address; a browser resolves a path against that.
     where = public_url.path if public_url.base_url is None else public_url.url
     login_url = where(request, browser_login.login_path)
-    response = RedirectResponse("", headers=_NO_STORE, status_code=302)
-    response.headers["Location"] = f"{login_url}?return_to={quote(return_to, safe='/')}"
-    return response
+    return f"{login_url}?return_to={quote(return_to, safe='/')}", return_to
 
 
 def _path_of(request: Request, public_url: PublicUrl, uri: str) -> str:

@@ -53,7 +53,10 @@ class Installation:
                 self._use_own_docs_token_url(app, self.login_paths.of("token"))
         openapi.configure_swagger_ui(app, self.scheme)
         openapi.document_error_responses(app, self.scheme)
-        add_exception_handlers(app, lambda: self.current_user.authentication.challenger)
+        current_user = self.current_user
+        add_exception_handlers(
+            app, lambda: current_user.authentication.challenger, lambda: current_user.browser_login
+        )
         if protect_docs:
             openapi.require_sign_in_for_docs(app, self.current_user)
 

@@ -67,10 +67,11 @@ class Permissions:
         """
         if missing := [scope for scope in self.scopes if scope not in user.scp]:
             check_scope_names(missing)
-            raise AccessDenied("scope_missing", _missing("scope", missing) + _scope_hint(user), self.scopes)
+            again = " Sign in again, where consent may be needed."
+            raise self._lacking("scope", missing, _scope_hint(user), again)
         if missing := [role for role in self.roles if role not in user.roles]:
-            hint = "Assign it in Entra (Enterprise applications, Users and groups) and request a new token."
-            raise AccessDenied("role_missing", f"{_missing('role', missing)} {hint}", self.scopes)
+            hint = " Assign it in Entra (Enterprise applications, Users and groups) and"
+            raise self._lacking("role", missing, f"{hint} request a new token.", f"{hint} sign in again.")
         if missing := [group for group in self.groups if group not in user.groups]:
             raise self._group_missing(user, missing, groups_complete=groups_complete)
         if self.auth_context is not None and self.auth_context not in texts_of(user.claims, "acrs"):
@@ -101,13 +102,25 @@ class Permissions:
             return
         if self.groups and has_group_overage(user.claims) and not groups_complete:
             raise self._group_missing(user, self.groups, groups_complete=False)
-        required = ", ".join(
-            f"{kind} {quoted(name)}"
-            for kind, names in (("scope", self.scopes), ("role", self.roles), ("group", self.groups))
-            for name in names
-        )
+        required = ", ".join(f"{kind} {quoted(name)}" for kind, name in self._named())
+        lacking = f"has none of these, and one is needed: {required}."
         raise AccessDenied(
-            "permission_missing", f"The token has none of these, and one is needed: {required}.", self.scopes
+            "permission_missing",
+            f"The token {lacking}",
+            self.scopes,
+            missing=self._named(),
+            of_session=f"The session {lacking}",
+        )
+
+    def _lacking(self, kind: str, names: list[str], of_token: str, of_session: str) -> AccessDenied:
+        """The error for missing scopes or roles, with what to do about it for tokens and for sessions."""
+        lacking = f"lacks the {kind}{'s' if len(names) > 1 else ''} {', '.join(map(quoted, names))}."
+        return AccessDenied(
+            f"{kind}_missing",
+            f"The token {lacking}{of_token}",
+            self.scopes,
+            missing=((kind, name) for name in names),
+            of_session=f"The session {lacking}{of_session}",
         )
 
     def _group_missing(
@@ -123,11 +136,17 @@ class Permissions:
                 self.scopes,
             )
         names = ", ".join(map(quoted, missing))
-        return AccessDenied("group_missing", f"The user is not in the group {names}.", self.scopes)
+        return AccessDenied(
+            "group_missing",
+            f"The user is not in the group {names}.",
+            self.scopes,
+            missing=(("group", name) for name in missing),
+        )
 
-
-def _missing(kind: str, names: list[str]) -> str:
-    return f"The token lacks the {kind}{'s' if len(names) > 1 else ''} {', '.join(map(quoted, names))}."
+    def _named(self) -> list[tuple[str, str]]:
+        """Kinds and names of all that is required."""
+        by_kind = (("scope", self.scopes), ("role", self.roles), ("group", self.groups))
+        return [(kind, name) for kind, names in by_kind for name in names]
 
 
 def _scope_hint(user: EntraUser) -> str:

@@ -111,6 +111,15 @@ class PublicUrl:
         query = scope.get("query_string", b"").decode("latin-1")
         return f"{path}?{query}" if query else path
 
+    def return_to(self, connection: HTTPConnection) -> str:
+        """Where a navigation belongs: the requested path; with an unsafe method, that of the page before."""
+        if connection.scope["method"] in SAFE_METHODS:
+            return self.requested_path(connection)
+        referer = connection.headers.get("referer", "")
+        origin = self.origin_if_known(connection)
+        is_ours = origin is not None and referer.startswith(f"{origin}/")
+        return urlsplit(referer).path if is_ours else self.path(connection, "/")
+
 
 def is_navigation(headers: Mapping[str, str]) -> bool:
     """Whether a browser navigates to a page (Fetch Metadata; RFC 9110, 12.5.1)."""

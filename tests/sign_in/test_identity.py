@@ -140,9 +140,8 @@ async def test_who_is_nobody_gets_no_session(
     page = await browser.http.get(await browser.come_back("/incidents/7"), headers=PERSON)
     assert page.status_code == 403
     for text in (
-        "Sign-in is not set up correctly",
-        "they lack",
-        "add profile to it",
+        "Sign-in is not possible right now",
+        "Nothing is wrong with your account",
         "Whoever runs",
         OPERATE,
     ):

@@ -17,7 +17,7 @@ from camunda_entra_fastapi.urls import is_loopback
 _FOUND: Final = 302
 _NOT_FOUND: Final = 404
 _UNAVAILABLE: Final = 503
-_SEALED_BY_CLIENT_SECRET: Final = (
+_SEALED_BY_DEFAULT: Final = (
     "; their key is derived from the client secret, as CAMUNDA_ENTRA_SESSION_SECRET is not set: "
     "a new client secret signs everybody out"
 )
@@ -39,7 +39,7 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
     if runtime.login_context is None:
         yield skipped("sessions", "there is no secret to seal them with, so nobody signs in with a browser")
         return
-    sealed = "" if context.settings.session_secret else _SEALED_BY_CLIENT_SECRET
+    sealed = "" if context.settings.session_secret else _SEALED_BY_DEFAULT
     if setting == "cookie":
         yield Finding("sessions", State.OK, f"in the browsers' cookies{sealed}")
     elif setting == "memory":

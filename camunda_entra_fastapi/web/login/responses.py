@@ -13,11 +13,14 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
     SignInFailed,
 )
+from camunda_entra_fastapi.remote.aadsts import explain
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.challenges import FAULTS, Challenger, ErrorResponse
+from camunda_entra_fastapi.web.challenges import Challenger, ErrorResponse
 from camunda_entra_fastapi.web.login.refusals import log_refused_sign_in
 from camunda_entra_fastapi.web.pages import Page, render, texts
+from camunda_entra_fastapi.web.pages.branding import branding_of
 from camunda_entra_fastapi.web.public_url import is_navigation
+from camunda_entra_fastapi.web.refusal_pages import is_for_people, refusal_page
 
 OK: Final = 200
 FOUND: Final = 302
@@ -51,6 +54,16 @@ def json_error(error_response: ErrorResponse, remedy: str = "") -> Response:
     return JSONResponse({"detail": detail}, error_response.status, {**error_response.headers, **_PRIVATE})
 
 
+def refused(request: Request, challenger: Challenger, error: EntraError) -> Response:
+    """A request that is refused before it is about any sign-in."""
+    error_response = challenger.error_response(error)
+    if not is_for_people(request):
+        return json_error(error_response)
+    return refusal_page(
+        request, error, error_response, login_url=None, here="/", client_id=challenger.client_id
+    )
+
+
 def sign_in_failed(
     request: Request,
     challenger: Challenger,
@@ -68,7 +81,7 @@ def sign_in_failed(
     elif error.code == "login_expired":
         page = texts.expired(retry_url)
     elif isinstance(error, SignInFailed) and error.remedy:
-        page = texts.misconfigured(error.message, error.remedy, retry_url, client_id)
+        page = texts.misconfigured(retry_url, client_id)
     else:
         refusal = error.refusal if isinstance(error, SignInFailed) else None
         page = texts.sign_in_failed(
@@ -78,14 +91,14 @@ def sign_in_failed(
             admin_consent_url=consent_url if error.code == "consent_required" else None,
             client_id=client_id,
         )
-    return _page_or_json(request, page, error_response)
+    return _page_or_json(request, page, error_response, _remedy_of(error) or page.remedy)
 
 
 def signed_out(request: Request, login_url: str) -> Response:
     """The page after signing out at Entra."""
     if not is_navigation(request.headers):
         return plain_text(OK, "Signed out.")
-    return _page(texts.signed_out(login_url), OK)
+    return _page(request, texts.signed_out(login_url), OK)
 
 
 def confirm_sign_out(
@@ -97,14 +110,15 @@ def confirm_sign_out(
         return json_error(error_response)
     # The form redirects to Entra, which the page's Content Security Policy must allow.
     redirects_to = () if end_session_url is None else (end_session_url,)
-    return _page(texts.confirm_sign_out(logout_url), error_response.status, redirects_to=redirects_to)
+    page = texts.confirm_sign_out(logout_url)
+    return _page(request, page, error_response.status, redirects_to=redirects_to)
 
 
 def consent_given(request: Request, login_url: str) -> Response:
     """The page after an administrator consented."""
     if not is_navigation(request.headers):
         return plain_text(OK, "Consent was given.")
-    return _page(texts.consent_given(login_url), OK)
+    return _page(request, texts.consent_given(login_url), OK)
 
 
 def consent_failed(request: Request, challenger: Challenger, error: EntraError, retry_url: str) -> Response:
@@ -116,7 +130,14 @@ def consent_failed(request: Request, challenger: Challenger, error: EntraError, 
         page = _unavailable(error, error_response, retry_url)
     else:
         page = texts.expired(retry_url)
-    return _page_or_json(request, page, error_response)
+    return _page_or_json(request, page, error_response, page.remedy)
+
+
+def _remedy_of(error: EntraError) -> str:
+    """The remedy for whoever runs the service, which people are not told."""
+    if not isinstance(error, SignInFailed):
+        return ""
+    return error.remedy or ("" if error.refusal is None else explain(error.refusal).remedy)
 
 
 def _unavailable(
@@ -126,17 +147,21 @@ def _unavailable(
     return texts.unavailable(error_response.detail["message"], retry_url, refusal)
 
 
-def _page_or_json(request: Request, page: Page, error_response: ErrorResponse) -> Response:
-    """The page for people; programs get its remedy, too."""
+def _page_or_json(request: Request, page: Page, error_response: ErrorResponse, remedy: str) -> Response:
+    """The page for people; programs get the remedy."""
     if is_navigation(request.headers):
-        return _page(page, error_response.status, error_response.headers)
-    return json_error(error_response, page.remedy)
+        return _page(request, page, error_response.status, error_response.headers)
+    return json_error(error_response, remedy)
 
 
 def _page(
-    page: Page, status: int, headers: Mapping[str, str] | None = None, redirects_to: Iterable[str] = ()
+    request: Request,
+    page: Page,
+    status: int,
+    headers: Mapping[str, str] | None = None,
+    redirects_to: Iterable[str] = (),
 ) -> Response:
-    html, page_headers = render(page, redirects_to=redirects_to)
+    html, page_headers = render(page, branding_of(request), redirects_to=redirects_to)
     return HTMLResponse(html, status, {**(headers or {}), **page_headers})
 
 

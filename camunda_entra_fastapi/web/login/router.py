@@ -83,7 +83,7 @@ class LoginRoutes:
                 return await page(request)
             except InvalidRequest as error:
                 self._current_user.log(error, request.scope.get("path", ""))
-                return responses.json_error(self._context().challenger.error_response(error))
+                return responses.refused(request, self._context().challenger, error)
 
         return answer
 

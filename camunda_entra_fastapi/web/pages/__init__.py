@@ -1,4 +1,4 @@
-"""The HTML pages for people. They load nothing, run no script, and escape all values."""
+"""The HTML pages for people. They load nothing, escape all values, and run no script but one that copies."""
 
 import base64
 import hashlib
@@ -9,11 +9,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from camunda_entra_fastapi.web.pages.branding import Branding
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 """Nothing in it could end a source expression of a Content Security Policy (CSP Level 3, 2.3.1)."""
+
+_OURS: Final = Branding()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,11 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The content of one page."""
+    """The content of one page.
+
+    Raises:
+        ValueError: ``link`` is neither an http(s) URL nor a path of this site.
+    """
 
     title: str
     what: str
@@ -50,9 +58,17 @@ class Page:
     """Names and values that support asks for."""
     good: bool | None = None
     """Success or failure; None for a question."""
+    link: str | None = None
+    """A link for somebody else, whom the reader sends it to. It stands below the facts."""
+
+    def __post_init__(self) -> None:
+        if self.link is not None and not _is_safe(self.link):
+            raise ValueError("link must be an http(s) URL or a path that begins with a single /.")
 
 
-def render(page: Page, *, redirects_to: Iterable[str] = ()) -> tuple[str, dict[str, str]]:
+def render(
+    page: Page, branding: Branding = _OURS, *, redirects_to: Iterable[str] = ()
+) -> tuple[str, dict[str, str]]:
     """The page's HTML, and the headers that it must be sent with.
 
     ``redirects_to`` are URLs that the response to the page's form may redirect to: browsers apply
@@ -62,21 +78,33 @@ def render(page: Page, *, redirects_to: Iterable[str] = ()) -> tuple[str, dict[s
         ValueError: One of them is no http(s) URL.
     """
     environment = _environment()
-    style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style = "\n".join(filter(None, (environment.get_template("style.css").render(), branding.css)))
+    script = environment.get_template("copy.js").render() if page.facts else ""
     targets = " ".join(["'self'", *sorted({_source_of(url) for url in redirects_to})])
+    policy = [
+        "default-src 'none'",
+        f"style-src {_hash_of(style)}",
+        *([f"script-src {_hash_of(script)}"] if script else ()),
+        *(["img-src data:"] if branding.logo else ()),
+        f"form-action {targets}",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
     headers = {
-        "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'sha256-{digest}'; form-action {targets}; "
-            "base-uri 'none'; frame-ancestors 'none'"
-        ),
+        "Content-Security-Policy": "; ".join(policy),
         "Cache-Control": "no-store",
         # Under no-referrer, browsers send "Origin: null" with a form, which is no proof of being our page.
         "Referrer-Policy": "same-origin" if any(action.post for action in page.actions) else "no-referrer",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
-    return environment.get_template("page.html").render(page=page, style=style), headers
+    template = environment.get_template("page.html")
+    return template.render(page=page, branding=branding, style=style, script=script), headers
+
+
+def _hash_of(text: str) -> str:
+    """What allows an element with exactly this text (CSP Level 3, 2.3.1)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache

@@ -18,7 +18,7 @@ _TITLES: Final[Mapping[Kind, str]] = MappingProxyType(
     {
         Kind.CONSENT: "Consent is needed",
         Kind.PERSON: "Sign-in did not work",
-        Kind.REGISTRATION: "Sign-in is not set up correctly",
+        Kind.REGISTRATION: "Sign-in is not possible right now",
         Kind.POLICY: "Your organization does not allow this",
         Kind.SESSION: "Please sign in again",
         Kind.ENTRA: "Microsoft Entra ID has trouble",
@@ -28,7 +28,7 @@ _WHO: Final[Mapping[Kind, str | None]] = MappingProxyType(
     {
         Kind.CONSENT: _ADMINISTRATOR,
         Kind.PERSON: None,
-        Kind.REGISTRATION: "Whoever runs this service. Nothing is wrong with your account.",
+        Kind.REGISTRATION: "Whoever runs this service.",
         Kind.POLICY: "An administrator of your organization.",
         Kind.SESSION: None,
         Kind.ENTRA: None,
@@ -40,6 +40,8 @@ _ADMINISTRATORS_ALONE: Final = frozenset(
 )
 """Codes where another try fails in the same way until an administrator has consented."""
 _DECLINED: Final = 65004
+_CANCEL: Final = "cancel"
+"""Entra's ``error_subcode`` for its button of that name."""
 _CANCELLED: Final = frozenset({"access_denied", "permission_denied"})
 _B2C_TITLES: Final[Mapping[int, str]] = MappingProxyType(
     {b2c.CANCELLED: "Sign-in was cancelled", b2c.FORGOTTEN_PASSWORD: "The password has to be reset"}
@@ -56,6 +58,8 @@ def sign_in_failed(
 ) -> Page:
     """A failed sign-in. ``message`` gives the reason where Entra gave none: without a ``refusal``."""
     retry = Action("Try again", retry_url)
+    if refusal is not None and refusal.aadsts is None and refusal.suberror == _CANCEL:
+        return cancelled(retry_url)
     if refusal is None:
         return Page(
             title=_TITLES[Kind.PERSON],
@@ -67,6 +71,8 @@ def sign_in_failed(
         )
     explanation = explain(refusal)
     title = _B2C_TITLES.get(refusal.aadb2c or 0, _TITLES[explanation.kind])
+    if explanation.kind is Kind.REGISTRATION:
+        return misconfigured(retry_url, client_id, refusal)
     who, actions, link = _WHO[explanation.kind], (retry,), None
     if explanation.kind is Kind.CONSENT:
         title, link = _consent_title(refusal), admin_consent_url
@@ -81,7 +87,8 @@ def sign_in_failed(
         remedy=explanation.remedy,
         who=who,
         actions=actions,
-        facts=(*_facts(refusal), _application(client_id), *_link(link)),
+        facts=(*_facts(refusal), _application(client_id)),
+        link=link if link is not None and not link.startswith("/") else None,
         good=False,
     )
 
@@ -99,15 +106,27 @@ def expired(retry_url: str) -> Page:
     )
 
 
-def misconfigured(message: str, remedy: str, retry_url: str, client_id: str) -> Page:
-    """This service, or its registration, is not set up for what Entra has answered."""
+def cancelled(retry_url: str) -> Page:
+    """Somebody has left Entra's page with *Cancel*, as Entra itself says."""
+    return Page(
+        title="Sign-in was cancelled",
+        what="You left the sign-in with Cancel, so nobody is signed in here.",
+        actions=(Action("Sign in again", retry_url),),
+    )
+
+
+def misconfigured(retry_url: str, client_id: str, refusal: Refusal | None = None) -> Page:
+    """This service, or its registration, is not set up for what Entra has answered.
+
+    People can do nothing about it. What is wrong, and the variable to change, is in the log.
+    """
     return Page(
         title=_TITLES[Kind.REGISTRATION],
-        what=message,
-        remedy=remedy,
+        what="This service cannot sign anybody in at the moment. Nothing is wrong with your account.",
+        remedy="Come back later. The service has told its operators what is wrong: it is in its log.",
         who=_WHO[Kind.REGISTRATION],
         actions=(Action("Try again", retry_url),),
-        facts=(_application(client_id),),
+        facts=(*(() if refusal is None else _facts(refusal)), _application(client_id)),
         good=False,
     )
 
@@ -196,10 +215,3 @@ def _facts(refusal: Refusal) -> tuple[tuple[str, str], ...]:
 
 def _application(client_id: str) -> tuple[str, str]:
     return "Application ID", client_id
-
-
-def _link(admin_consent_url: str | None) -> tuple[tuple[str, str], ...]:
-    """The admin-consent link to send to an administrator, if it is an absolute one."""
-    if admin_consent_url is None or admin_consent_url.startswith("/"):
-        return ()
-    return (("Consent link", admin_consent_url),)

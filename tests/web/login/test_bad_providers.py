@@ -517,14 +517,16 @@ async def test_the_token_endpoint_may_answer_anything(
 
 
 async def test_a_refusal_says_what_to_change(site: Site) -> None:
-    """An expired client secret is named as such, to people and programs."""
+    """An expired client secret is named as such, to programs; people learn that it is no fault of theirs."""
     site.wire.answer("/token", 401, **refusal("invalid_client", 7000222))
     answers = await come_back(site)
     detail = answers.program.json()["detail"]
     assert (detail["error"], detail["aadsts"]) == ("invalid_client", 7000222)
     assert "secret" in detail["message"]
+    assert "CAMUNDA_IDENTITY_CLIENT_SECRET" in detail["remedy"]
     assert "AADSTS7000222" in answers.person.text
-    assert "Sign-in is not set up correctly" in answers.person.text
+    assert "CAMUNDA_" not in answers.person.text
+    assert "Sign-in is not possible right now" in answers.person.text
 
 
 @pytest.mark.parametrize(

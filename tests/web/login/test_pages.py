@@ -58,7 +58,9 @@ def every_page() -> Iterator[Page]:
     yield texts.expired(RETRY)
     yield texts.unavailable("Microsoft Entra ID cannot be reached.", RETRY)
     yield texts.unavailable("Microsoft Entra ID has trouble.", RETRY, Refusal("server_error", aadsts=90033))
-    yield texts.misconfigured("Nothing says who signs in.", "Add profile.", RETRY, CLIENT_ID)
+    yield texts.misconfigured(RETRY, CLIENT_ID)
+    yield texts.cancelled(RETRY)
+    yield refused(Refusal("access_denied", None, 90094))
     yield texts.signed_out("/auth/login")
     yield texts.confirm_sign_out("/auth/logout")
     yield texts.consent_given("/auth/login")
@@ -74,14 +76,15 @@ def test_pages_are_whole_and_load_nothing(page: Page) -> None:
     assert elements.named("html") == [{"lang": "en"}]
     assert len(elements.named("h1")) == len(elements.named("main")) == len(elements.named("title")) == 1
     assert html.count(f"{page.title}</h1>") == html.count(f"{page.title}</title>") == 1
-    assert not {"script", "link", "img", "iframe", "object", "base"} & {tag for tag, _ in elements.found}
+    assert not {"link", "img", "iframe", "object", "base"} & {tag for tag, _ in elements.found}
+    assert elements.named("script") == ([{}] if page.facts else [])
     for tag, attributes in elements.found:
         assert not any(name.startswith("on") for name in attributes)
         held = {name for name in attributes if name in LINKS_AND_LOADS}
         assert held <= {"href"} if tag == "a" else held <= {"action"} if tag == "form" else not held
     assert [element["href"] for element in elements.named("a")] + [
         element["action"] for element in elements.named("form")
-    ] == [action.href for action in page.actions]
+    ] == [*(action.href for action in page.actions), *([page.link] if page.link else ())]
     text = unescape(html)
     assert page.what in text
     assert page.remedy in text
@@ -106,14 +109,14 @@ def test_nothing_that_is_given_becomes_markup(good: bool | None) -> None:
         good=good,
     )
     html, headers = render(page)
-    plain, _ = render(
+    plain, plain_headers = render(
         Page("t", "w", "r", "w", (Action("l", "/x"), Action("l", "/y", post=True)), (("n", "v"),), good)
     )
     assert [tag for tag, _ in Elements(html).found] == [tag for tag, _ in Elements(plain).found]
-    assert "<script" not in html
-    assert "49" not in re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    assert html.count("<script") == 1
+    assert "49" not in re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL)
     assert html.count("{{ 7*7 }}") == 9
-    assert "script" not in "".join(headers.values())
+    assert headers == render(page)[1] == plain_headers
 
 
 def test_the_policy_allows_the_pages_own_style_alone() -> None:
@@ -136,9 +139,25 @@ def test_the_policy_allows_the_pages_own_style_alone() -> None:
     assert "@import" not in styles[0]
 
 
+def test_the_policy_allows_the_script_that_copies_where_there_is_something_to_copy() -> None:
+    """By the hash of exactly what stands between the tags; inline handlers and all else stay forbidden."""
+    html, headers = render(refused(None))
+    (script,) = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"; script-src 'sha256-{digest}'; " in headers["Content-Security-Policy"]
+    assert re.findall(r"<button[^>]*>Copy", html) == ['<button type="button" class="copy" hidden>Copy']
+
+
 def test_the_style_is_the_same_on_every_page() -> None:
     """Also where blocks of the template are left out, and after many pages."""
-    assert len({render(page)[1]["Content-Security-Policy"] for page in every_page()}) == 1
+    policies = {render(page)[1]["Content-Security-Policy"] for page in every_page()}
+    assert len({re.findall("style-src [^;]+", policy)[0] for policy in policies}) == 1
+
+
+def test_a_link_to_be_sent_on_is_a_link_like_all_others() -> None:
+    """No script, no other scheme."""
+    with pytest.raises(ValueError, match="link"):
+        Page("t", "w", link="javascript:alert(1)")
 
 
 def test_a_form_may_redirect_to_the_named_sites() -> None:
@@ -248,8 +267,10 @@ def test_missing_consent_names_the_administrator_and_gives_the_link() -> None:
         ("Correlation ID", TRACE),
         ("Time", "2026-01-02 03:04:05Z"),
         ("Application ID", CLIENT_ID),
-        ("Consent link", CONSENT_URL),
     )
+    assert page.link == CONSENT_URL
+    html, _ = render(page)
+    assert f'<dt>Consent link</dt><dd><a href="{CONSENT_URL}">{CONSENT_URL}</a></dd>' in html
 
 
 @pytest.mark.parametrize(
@@ -257,7 +278,6 @@ def test_missing_consent_names_the_administrator_and_gives_the_link() -> None:
     [
         (Refusal("invalid_grant", "consent_required", 65001), "Consent is needed"),
         (Refusal("access_denied", None, 65004), "Consent was declined"),
-        (Refusal("access_denied", "cancel"), "Sign-in was cancelled"),
         (Refusal("access_denied"), "Sign-in was cancelled"),
         (Refusal("consent_required"), "Consent is needed"),
     ],
@@ -283,12 +303,33 @@ def test_a_consent_link_that_is_a_path_is_not_given_to_be_sent_on() -> None:
     page = refused(Refusal("access_denied", None, 90094), consent_url="/auth/admin-consent")
     assert page.actions[0].href == "/auth/admin-consent"
     assert [name for name, _ in page.facts] == ["Error", "Application ID"]
+    assert page.link is None
+
+
+def test_who_pressed_cancel_hears_nothing_of_consent() -> None:
+    """Entra's subcode says that it was the button, so the commonest page is the shortest."""
+    page = refused(Refusal("access_denied", "cancel", None, TRACE, TRACE, "2026-01-02 03:04:05Z"))
+    html, _ = render(page)
+    assert page.title == "Sign-in was cancelled"
+    assert page.actions == (Action("Sign in again", RETRY),)
+    assert "onsent" not in html
+    assert "For support" not in html
+
+
+def test_a_fault_in_the_service_s_own_setup_is_told_to_visitors_without_variables() -> None:
+    """They can do nothing about it; what is wrong is for the log and for programs."""
+    page = refused(Refusal("invalid_client", None, 7000215, TRACE))
+    html, _ = render(page)
+    assert "Nothing is wrong with your account" in page.what
+    assert "operators" in page.remedy
+    assert "CAMUNDA_" not in html
+    assert "secret" not in html.replace("no secrets", "")
 
 
 @pytest.mark.parametrize(
     ("refusal", "title", "who"),
     [
-        (Refusal("invalid_client", None, 7000215), "Sign-in is not set up correctly", "Whoever runs this"),
+        (Refusal("invalid_client", None, 7000215), "Sign-in is not possible right now", "Whoever runs this"),
         (Refusal("access_denied", None, 50105), "Your organization does not allow this", "An administrator"),
         (Refusal("invalid_grant", None, 50173), "Please sign in again", None),
         (Refusal("access_denied", None, 50020), "Sign-in did not work", None),

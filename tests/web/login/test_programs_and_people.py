@@ -17,6 +17,7 @@ CORRELATION: Final = "0b1d2c4b-5a69-4788-9abc-def012345678"
 TIME: Final = "2026-08-13 21:24:29Z"
 CLAIMS: Final = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
 IDS: Final = {"trace_id": TRACE, "correlation_id": CORRELATION, "timestamp": TIME}
+OPERATORS_FAULT: Final = 7000222
 LABELS: Final = {"trace_id": "Trace ID", "correlation_id": "Correlation ID", "timestamp": "Time"}
 
 
@@ -52,11 +53,16 @@ class Told:
         assert "Entra's words" not in program.text + page
 
     def check(self, error: str, code: int) -> None:
-        """Code, IDs and remedy are the same for both."""
+        """Code, IDs and remedy are the same for both; but no visitor is told which setting to change."""
         assert {name: self.detail[name] for name in ("aadsts", *IDS)} == {"aadsts": code, **IDS}
         assert {name: self.facts[label] for name, label in LABELS.items()} == IDS
         assert self.facts["Error"].split(", ")[:2] == [f"AADSTS{code}", error]
-        assert self.detail["remedy"] == self.remedy != ""
+        assert "CAMUNDA_" not in self.remedy
+        assert self.remedy != ""
+        if code == OPERATORS_FAULT:
+            assert "CAMUNDA_IDENTITY_CLIENT_SECRET" in self.detail["remedy"]
+        else:
+            assert self.detail["remedy"] == self.remedy
 
 
 async def at_the_callback(site: Site, **query: str) -> Told:

@@ -1,0 +1,54 @@
+"""A refused request's response for people in a browser; programs get JSON."""
+
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse
+
+from camunda_entra_fastapi.errors import EntraError
+from camunda_entra_fastapi.web.challenges import ErrorResponse
+from camunda_entra_fastapi.web.pages import render
+from camunda_entra_fastapi.web.pages.branding import branding_of
+from camunda_entra_fastapi.web.pages.refusals import Visitor, refused
+from camunda_entra_fastapi.web.public_url import is_navigation
+
+
+def is_for_people(request: HTTPConnection) -> bool:
+    """Whether a person reads the response: a browser navigates, and no program says who it is.
+
+    Browsers send no bearer token with a navigation, so whoever sends ``Authorization`` is a program.
+    """
+    return (
+        request.scope["type"] == "http"
+        and is_navigation(request.headers)
+        and "authorization" not in request.headers
+    )
+
+
+def refusal_page(
+    request: HTTPConnection,
+    error: EntraError,
+    error_response: ErrorResponse,
+    *,
+    login_url: str | None,
+    here: str,
+    client_id: str,
+) -> HTMLResponse:
+    """The page for a refused request, with all headers that programs get.
+
+    Args:
+        request: The request.
+        error: Why it is refused.
+        error_response: The response for programs.
+        login_url: Where one signs in and comes back; None without login pages.
+        here: The page that was asked for.
+        client_id: The application's ID.
+    """
+    visitor = Visitor(login_url, here, _account_of(request), client_id)
+    page = refused(error, error_response.detail["message"], visitor)
+    html, headers = render(page, branding_of(request))
+    return HTMLResponse(html, error_response.status, {**error_response.headers, **headers})
+
+
+def _account_of(request: HTTPConnection) -> str:
+    """The user name of who is signed in; empty where the request was refused before that was known."""
+    user = request.scope.get("state", {}).get("user")
+    return str(getattr(user, "preferred_username", None) or getattr(user, "name", None) or "")
