@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import httpx
 from fastapi import APIRouter, FastAPI
@@ -17,10 +18,11 @@ from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser, access_token_of
 from camunda_entra_fastapi.web.forward_auth import ForwardAuth, VerifyOptions
 from camunda_entra_fastapi.web.health import Health
-from camunda_entra_fastapi.web.installation import Installation
+from camunda_entra_fastapi.web.installation import Installation, InstallOptions
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.login.docs_token import DocsTokenEndpoint
 from camunda_entra_fastapi.web.login.router import LoginRoutes
+from camunda_entra_fastapi.web.pages.branding import read_branding
 from camunda_entra_fastapi.web.permission_guard import UserDependency, require, require_any
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.route_scopes import check_route_scopes
@@ -67,6 +69,7 @@ class CamundaEntra(DownstreamApi):
         self.current_user = CurrentUser(runtime.authentication, self._scheme)
         self.optional_user = CurrentUser(runtime.authentication, self._scheme, optional=True)
         self.access_token = access_token_of(self.current_user)
+        self._bearers = (self.bearer, self.current_user, self.optional_user)
         self._apply_runtime()
 
     @property
@@ -193,10 +196,14 @@ class CamundaEntra(DownstreamApi):
         direct_docs: bool = False,
         prefix: str | None = None,
         callback_path: str | None = None,
+        docs_assets: str | None = "auto",
+        logo: str | Path | None = None,
+        accent_color: str | None = None,
     ) -> None:
         """Add the login pages and ``/auth/health``, let Swagger UI sign in, and document 401 and 403.
 
-        Without a client secret there are no login pages, and Swagger UI asks Entra itself.
+        Without a client secret there are no login pages, and Swagger UI asks Entra itself. People whom a
+        route refuses get pages with the application's title, unless it has exception handlers of its own.
 
         Args:
             app: The application.
@@ -204,11 +211,16 @@ class CamundaEntra(DownstreamApi):
             direct_docs: Whether Swagger UI asks Entra itself, as a *Single-page application*.
             prefix: As for ``login_router``.
             callback_path: As for ``login_router``.
+            docs_assets: Where Swagger UI's and ReDoc's scripts come from: ``auto`` is this service, where the
+                extra ``swagger-ui`` is installed. Or the URL or path of a folder; None leaves FastAPI's CDN.
+            logo: An SVG, PNG, WebP or JPEG file of at most 64 KiB for the pages.
+            accent_color: The colour of their buttons and links, as ``#1d5fa8``, readable on white.
 
         Raises:
             SettingsError: ``protect_docs`` is set, and there is no client secret to sign in with.
-            ValueError: A path is not one.
+            ValueError: A path is not one, the logo cannot be used, or the colour cannot be read.
         """
+        options = InstallOptions(protect_docs, direct_docs, docs_assets, read_branding(logo, accent_color))
         if protect_docs:
             self._login_context()  # without login pages, nobody could open them
         where, _, _ = self.settings.login_paths(prefix, callback_path)
@@ -218,10 +230,9 @@ class CamundaEntra(DownstreamApi):
         else:
             docs = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
             router = self.login_router(prefix=prefix, callback_path=callback_path, docs_redirect_path=docs)
-        bearers = (self.bearer, self.current_user, self.optional_user)
-        Installation(self._scheme, self.current_user, bearers, self._login_context, self._login_paths).add_to(
-            app, where, router.routes, protect_docs=protect_docs, direct_docs=direct_docs
-        )
+        context, paths = self._login_context, self._login_paths
+        installation = Installation(self._scheme, self.current_user, self._bearers, context, paths)
+        installation.add_to(app, where, router.routes, options)
 
     @contextmanager
     def overridden(
@@ -264,7 +275,7 @@ class CamundaEntra(DownstreamApi):
 
     def _apply_runtime(self) -> None:
         runtime = self._runtimes[-1]
-        for bearer in (self.bearer, self.current_user, self.optional_user):
+        for bearer in self._bearers:
             bearer.authentication = runtime.authentication
         self.current_user.look_up_groups = self._group_lookup() if runtime.groups else None
         if self._login_paths is not None:

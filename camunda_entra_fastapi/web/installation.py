@@ -10,10 +10,29 @@ from starlette.routing import BaseRoute
 from camunda_entra_fastapi.web import openapi
 from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
 from camunda_entra_fastapi.web.current_user import CurrentUser
+from camunda_entra_fastapi.web.docs_assets import use_docs_assets
 from camunda_entra_fastapi.web.exception_handlers import add_exception_handlers
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.login.mount import LoginMount
+from camunda_entra_fastapi.web.pages.branding import Branding, set_branding
 from camunda_entra_fastapi.web.sessions import SessionCookieMiddleware
+
+
+@dataclass(frozen=True, slots=True)
+class InstallOptions:
+    """What ``install`` was given.
+
+    Attributes:
+        protect_docs: Whether Swagger UI, ReDoc and the OpenAPI document need a sign-in.
+        direct_docs: Whether Swagger UI asks Entra itself.
+        docs_assets: Where Swagger UI's and ReDoc's scripts come from.
+        branding: The logo and colour of the pages.
+    """
+
+    protect_docs: bool
+    direct_docs: bool
+    docs_assets: str | None
+    branding: Branding
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +53,24 @@ class Installation:
     login_context: Callable[[], LoginContext]
     login_paths: LoginPaths | None
 
-    def add_to(
-        self, app: FastAPI, prefix: str, routes: Iterable[BaseRoute], *, protect_docs: bool, direct_docs: bool
-    ) -> None:
+    def add_to(self, app: FastAPI, prefix: str, routes: Iterable[BaseRoute], options: InstallOptions) -> None:
         """Add routes, middleware, exception handlers and Swagger UI's sign-in to the application.
 
         Args:
             app: The application.
             prefix: Where the routes are.
             routes: The login pages and ``/auth/health``, or the latter alone.
-            protect_docs: Whether Swagger UI, ReDoc and the OpenAPI document need a sign-in.
-            direct_docs: Whether Swagger UI asks Entra itself.
+            options: What ``install`` was given.
+
+        Raises:
+            ValueError: ``docs_assets`` is no folder.
         """
-        app.router.routes.append(LoginMount(prefix, list(routes)))
+        assets = use_docs_assets(app, options.docs_assets)
+        set_branding(app.state, options.branding)
+        app.router.routes.append(LoginMount(prefix, [*routes, *assets]))
         if self.login_paths is not None:
             app.add_middleware(SessionCookieMiddleware)
-            if not direct_docs:
+            if not options.direct_docs:
                 self._use_own_docs_token_url(app, self.login_paths.of("token"))
         openapi.configure_swagger_ui(app, self.scheme)
         openapi.document_error_responses(app, self.scheme)
@@ -57,8 +78,8 @@ class Installation:
         add_exception_handlers(
             app, lambda: current_user.authentication.challenger, lambda: current_user.browser_login
         )
-        if protect_docs:
-            openapi.require_sign_in_for_docs(app, self.current_user)
+        if options.protect_docs:
+            openapi.require_sign_in_for_docs(app, current_user)
 
     def _use_own_docs_token_url(self, app: FastAPI, path: str) -> None:
         document = app.openapi_url or ""

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.sign_in.endpoints import Endpoints
+from camunda_entra_fastapi.validation.scope_names import OPENID_SCOPES
 from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -45,18 +46,16 @@ _REFUSALS: Final = {
 
 
 def security_scheme_of(settings: EntraSettings, endpoints: Endpoints, name: str) -> SecurityScheme:
-    """The security scheme for these settings and endpoints."""
-    descriptions = {
-        "openid": "Sign in",
-        "profile": "See the name",
-        "email": "See the e-mail address",
-        "offline_access": "Stay signed in",
-    }
+    """The security scheme for these settings and endpoints.
+
+    Of the sign-in's scopes, Swagger UI asks for those of APIs: it shows nobody's name, and renews nothing.
+    """
+    scopes = [scope for scope in settings.scopes if scope not in OPENID_SCOPES] or settings.scopes
     return SecurityScheme(
         name=name,
         client_id=settings.client_id,
         endpoints=endpoints,
-        scopes={scope: descriptions.get(scope, "Call this API") for scope in settings.scopes},
+        scopes=dict.fromkeys(scopes, "Call this API"),
     )
 
 
@@ -115,7 +114,7 @@ def set_docs_token_url(app: FastAPI, scheme: SecurityScheme, path_of: Callable[[
 
         return document
 
-    _replace_pages(app, {app.openapi_url}, with_token_url)
+    replace_pages(app, {app.openapi_url}, with_token_url)
 
 
 def require_sign_in_for_docs(app: FastAPI, current_user: EntraBearer) -> None:
@@ -130,10 +129,10 @@ def require_sign_in_for_docs(app: FastAPI, current_user: EntraBearer) -> None:
 
         return page_after_sign_in
 
-    _replace_pages(app, {app.docs_url, app.redoc_url, app.openapi_url}, require_sign_in)
+    replace_pages(app, {app.docs_url, app.redoc_url, app.openapi_url}, require_sign_in)
 
 
-def _replace_pages(app: FastAPI, paths: Collection[str | None], wrap: Callable[[Page], Page]) -> None:
+def replace_pages(app: FastAPI, paths: Collection[str | None], wrap: Callable[[Page], Page]) -> None:
     """Replace FastAPI's own pages at these paths."""
     routes = app.router.routes
     for position, route in enumerate(routes):

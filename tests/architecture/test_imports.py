@@ -50,7 +50,7 @@ FLOORS: dict[str, list[set[str]]] = {
         },
         {"bearer", "cookies", "gateway_identity", "refusal_pages", "same_origin"},
         {"exception_handlers", "health", "openapi", "sessions"},
-        {"current_user"},
+        {"current_user", "docs_assets"},
         {"forward_auth", "login", "permission_guard"},
         {"installation", "route_scopes"},
     ],

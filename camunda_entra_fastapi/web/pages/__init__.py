@@ -33,7 +33,7 @@ class Action:
     post: bool = False
 
     def __post_init__(self) -> None:
-        if not _is_safe(self.href):
+        if not is_safe_link(self.href):
             raise ValueError("href must be an http(s) URL or a path that begins with a single /.")
 
 
@@ -62,7 +62,7 @@ class Page:
     """A link for somebody else, whom the reader sends it to. It stands below the facts."""
 
     def __post_init__(self) -> None:
-        if self.link is not None and not _is_safe(self.link):
+        if self.link is not None and not is_safe_link(self.link):
             raise ValueError("link must be an http(s) URL or a path that begins with a single /.")
 
 
@@ -120,7 +120,7 @@ def _environment() -> "Environment":
     )
 
 
-def _is_safe(href: str) -> bool:
+def is_safe_link(href: str) -> bool:
     """Whether it is an http(s) URL or a path, and browsers read it as that.
 
     Browsers remove tabs and line ends and read a backslash as a slash (WHATWG URL, 4.4).
