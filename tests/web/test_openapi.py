@@ -20,13 +20,7 @@ def test_the_scheme_is_an_authorization_code_flow_of_the_issuer(
     base = entra.settings.issuer.removesuffix("/v2.0")
     assert flow["authorizationUrl"] == f"{base}/oauth2/v2.0/authorize"
     assert flow["tokenUrl"] == f"{base}/oauth2/v2.0/token"
-    assert set(flow["scopes"]) == {
-        "openid",
-        "profile",
-        "email",
-        "offline_access",
-        f"{entra.settings.client_id}/.default",
-    }
+    assert set(flow["scopes"]) == {f"{entra.settings.client_id}/.default"}
     assert not list(emulator.requests)
 
 
@@ -79,7 +73,7 @@ def test_install_fills_swagger_ui_in(app: FastAPI, entra: CamundaEntra) -> None:
     assert found
     assert json.loads(found[1]) == {
         "clientId": entra.settings.client_id,
-        "scopes": " ".join(entra.settings.scopes),
+        "scopes": f"{entra.settings.client_id}/.default",
         "usePkceWithAuthorizationCodeGrant": True,
     }
 
