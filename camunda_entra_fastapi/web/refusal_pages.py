@@ -3,7 +3,8 @@
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
-from camunda_entra_fastapi.errors import EntraError
+from camunda_entra_fastapi.errors import EntraError, InsufficientClaims
+from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, encode_claims
 from camunda_entra_fastapi.web.challenges import ErrorResponse
 from camunda_entra_fastapi.web.pages import render
 from camunda_entra_fastapi.web.pages.branding import branding_of
@@ -42,6 +43,9 @@ def refusal_page(
         here: The page that was asked for.
         client_id: The application's ID.
     """
+    if login_url is not None and isinstance(error, InsufficientClaims):
+        claims = encode_claims(error.claims)
+        login_url += f"&claims={claims}" if len(claims) <= MAX_CLAIMS else ""
     visitor = Visitor(login_url, here, _account_of(request), client_id)
     page = refused(error, error_response.detail["message"], visitor)
     html, headers = render(page, branding_of(request))

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from html import unescape
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -87,7 +89,11 @@ async def test_who_comes_back_without_it_is_not_sent_round_and_round(site: Site)
         address = httpx.URL((await browser.open(answer.headers["location"])).headers["location"])
         await browser.open(await browser.at_entra(str(address.copy_remove_param("claims")), ADA))
         answer = await browser.open("/vault")
-        assert (answer.status_code, code_of(answer)) == (401, "insufficient_claims")
+        assert (answer.status_code, claims_in(answer)) == (401, WANTED)
+        assert "A stronger sign-in is needed" in answer.text
+        (again,) = re.findall(r'href="([^"]*)">Sign in again', answer.text)
+        asked = await browser.open(unescape(again))
+        assert "acrs" in asked.headers["location"]
         browser.http.cookies.delete(STEP)
 
 
