@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from operate_api.main import app as api
 from operate_api.main import entra, find, incidents, resolve_incident
+from starlette.exceptions import HTTPException
 
 from camunda_entra_fastapi import EntraUser
 
@@ -73,12 +74,12 @@ async def style() -> Response:
     return FileResponse(FOLDER / "style.css")
 
 
-@app.exception_handler(HTTPException)
-async def refusal(request: Request, error: HTTPException) -> Response:
+@app.exception_handler(404)
+async def nothing_here(request: Request, error: Exception) -> Response:
     """A page where a person's browser asked for one; programs get JSON as always."""
-    wants_page = "text/html" in request.headers.get("accept", "")
-    if error.status_code < 400 or not wants_page:  # noqa: PLR2004 - below 400 it leads to the sign-in
+    assert isinstance(error, HTTPException)  # noqa: S101 - for type checkers; Starlette knows
+    if "text/html" not in request.headers.get("accept", ""):
         return await http_exception_handler(request, error)
-    told = error.detail["message"] if isinstance(error.detail, dict) else error.detail
+    told = "The address may be mistyped, or out of date." if error.detail == "Not Found" else error.detail
     user = getattr(request.state, "user", None)
-    return page(request, "refusal.html", user, error.status_code, status_code=error.status_code, told=told)
+    return page(request, "nothing_here.html", user, error.status_code, told=told)

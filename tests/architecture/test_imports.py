@@ -117,7 +117,7 @@ THIRD_PARTY = {
     "testing": {"cryptography", "httpx", "starlette"},
     "testing.directory": {"cryptography", "pydantic", "yaml"},
     "testing.endpoints.graph.application_resource": {"pydantic"},
-    "testing.pages": {"jinja2", "starlette"},
+    "testing.pages": {"jinja2", "markupsafe", "starlette"},
     "testing.serving.server": {"uvicorn"},
     "testing.fixtures.pytest_plugin": {"pytest"},
 }

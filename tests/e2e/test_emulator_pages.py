@@ -100,11 +100,11 @@ class Phone:
         page.get_by_role("heading", level=1, name=title).wait_for()
         assert page.locator("h1").count() == 1
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
-        banner = page.get_by_role("note").filter(has_text="Local emulator, not Microsoft")
+        banner = page.get_by_role("note").filter(has_text="Local Entra, not Microsoft")
         assert banner.is_visible()
         assert (banner.bounding_box() or {"y": -1})["y"] == 0
         assert page.evaluate("document.documentElement.lang") == "en"
-        assert page.title().endswith(" - local emulator")
+        assert page.title().endswith(" - local Entra")
         assert page.evaluate(NAMELESS) == []
         assert page.evaluate(FAINT) == []
 
@@ -210,7 +210,9 @@ def test_the_account_picker(phone: Phone, emulator: EntraEmulator) -> None:
     assert phone.answer.keys() == {"code", "state", "session_state"}
     phone.arrive(prompt="select_account")
     phone.look("Sign in to Operate")
-    assert phone.page.get_by_text("an administrator, Operate.Admin, signed in").is_visible()
+    ada = phone.page.get_by_role("button").filter(has_text=ADA)
+    for chip in ("Administrator", "Operate.Admin", "Signed in"):
+        assert ada.get_by_text(chip, exact=True).is_visible()
     phone.press("Cancel")
     assert phone.answer == {"error": "access_denied", "error_subcode": "cancel", "state": "s"}
 
@@ -257,14 +259,14 @@ def test_the_approval_page(phone: Phone, emulator: EntraEmulator) -> None:
 def test_the_error_page(phone: Phone, emulator: EntraEmulator) -> None:
     """Before the application is known it is a dead end, afterwards another account can be tried."""
     phone.arrive(redirect_uri=f"https://{LONG}.example/{LONG}")
-    phone.look("Sorry, this does not work")
+    phone.look("The redirect URI is not registered")
     assert phone.page.get_by_text("AADSTS50011").is_visible()
     assert phone.page.get_by_role("button").count() == 0
     users = (replace(each, locked=each.name == LONG) for each in emulator.tenant.users)
     consented(emulator, users=tuple(users))
     phone.arrive()
     phone.press(LONG)
-    phone.look("Sorry, this does not work")
+    phone.look("This account is locked")
     assert phone.page.get_by_text("AADSTS50053").is_visible()
     phone.press("Sign in with another account")
     phone.look("Sign in to Operate")

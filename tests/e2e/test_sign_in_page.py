@@ -60,4 +60,4 @@ def test_an_error_page_shows_the_code(browser: Browser) -> None:
             f"{address}/{emulator.tenant.id}/oauth2/v2.0/authorize?{QUERY}&x=1".replace("callback", "cb")
         )
         assert page.get_by_text("AADSTS50011").is_visible()
-        assert page.get_by_text("Local emulator, not Microsoft").is_visible()
+        assert page.get_by_text("Local Entra, not Microsoft").is_visible()

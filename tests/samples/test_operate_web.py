@@ -62,7 +62,8 @@ def test_administrators_resolve_and_others_are_told_why_not(browser: httpx.Clien
     open_page(browser, "/", BEN)
     refused = browser.post(resolve, headers=OURS)
     assert refused.status_code == 403
-    assert "This is not for you to do" in refused.text
+    assert "ben@contoso.example lacks the role Operate.Admin" in refused.text
+    assert "Operate sample" in refused.text
     browser.cookies.clear()
     open_page(browser, "/", ADA)
     assert browser.post(resolve, headers=NAVIGATION).status_code == 403  # of no page of ours
@@ -86,6 +87,7 @@ def test_what_is_not_there_is_a_page_for_people_and_json_for_programs(browser: h
     open_page(browser, "/", ADA)
     page = browser.get("/operate/incidents/1", headers=NAVIGATION)
     assert (page.status_code, "There is no incident 1." in page.text) == (404, True)
+    assert "The address may be mistyped" in browser.get("/nothere", headers=NAVIGATION).text
     assert browser.get("/operate/incidents/1").json() == {"detail": "There is no incident 1."}
     assert browser.get("/operate/incidents/x", headers=NAVIGATION).status_code == 422
 

@@ -18,7 +18,7 @@ GRAPH: Final = Application(
         Scope("Directory.Read.All", "Read the whole directory", admin_only=True),
         Scope("Application.Read.All", "Read all applications", admin_only=True),
         Scope("Application.ReadWrite.All", "Register and change applications", admin_only=True),
-        Scope("DelegatedPermissionGrant.ReadWrite.All", "Consent for everybody", admin_only=True),
+        Scope("DelegatedPermissionGrant.ReadWrite.All", "Register consent for everybody", admin_only=True),
     ),
     app_roles=(
         "Application.Read.All",

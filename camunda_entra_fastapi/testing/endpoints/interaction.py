@@ -171,6 +171,8 @@ class AuthorizationInteraction:
         ]
         people.sort(key=lambda each: not matches_login_hint(each[1], hint))
         signed_in = {session.user.id for session in self._sessions()}
+        scope = self.auth_request.requested_scope
+        asked = [part for part in (scope, *scope.others) if part.permissions]
         return render(
             "sign_in.html",
             title=f"Sign in to {self.auth_request.client.name}",
@@ -178,6 +180,7 @@ class AuthorizationInteraction:
             users=people,
             signed_in=signed_in,
             fields=self.hidden_fields,
+            asked=[each.description or each.value for each in scopes_in(asked)],
         )
 
     def _consent_page(

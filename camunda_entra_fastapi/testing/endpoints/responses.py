@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from camunda_entra_fastapi.testing.pages import render
+from camunda_entra_fastapi.testing.pages.titles import title_of
 from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError, diagnostic_headers, error_members
 from camunda_entra_fastapi.testing.protocol.authorize import response_mode_of
 
@@ -53,7 +54,7 @@ def error_page(
     ``retry`` has the parameters of the same request with another account.
     """
     members = error_members(problem, request, now)
-    title = title or "Sorry, this does not work"
+    title = title or title_of(problem.code)
     page = render("error.html", title=title, problem=problem, members=members, retry=retry)
     page.headers.update(diagnostic_headers(problem.code, members["trace_id"]))
     return page

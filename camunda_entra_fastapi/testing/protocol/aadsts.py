@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,6 +15,23 @@ from camunda_entra_fastapi.testing.protocol.request_log import record_of
 _ERROR_PAGE: Final = "https://login.microsoftonline.com/error?code="
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """An error in parts, for a page.
+
+    Attributes:
+        what: What is wrong, in a sentence.
+        remedy: What to do.
+        heading: What the list is of.
+        values: What could be used instead, the most similar first.
+    """
+
+    what: str
+    remedy: str
+    heading: str
+    values: tuple[str, ...]
+
+
 class AadstsError(Exception):
     """An error response of Entra.
 
@@ -24,6 +42,7 @@ class AadstsError(Exception):
         status: The status at the token endpoint; by default 401 for ``invalid_client``, else 400.
         suberror: What a client may do about it.
         claims: The claims challenge: what the next sign-in must satisfy, as JSON (Learn: claims challenges).
+        advice: What the page shows in the message's place, if the message is too long to be read there.
     """
 
     def __init__(
@@ -35,6 +54,7 @@ class AadstsError(Exception):
         *,
         suberror: str | None = None,
         claims: str | None = None,
+        advice: "Advice | None" = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -44,6 +64,7 @@ class AadstsError(Exception):
         self.status = status or default_status
         self.suberror = suberror
         self.claims = claims
+        self.advice = advice
 
 
 def error_description(problem: AadstsError, *, trace_id: str, correlation_id: str, now: float) -> str:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Final
 
 from camunda_entra_fastapi.testing.directory import Application, Platform
-from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
+from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError, Advice
 from camunda_entra_fastapi.testing.protocol.conditional_access import ClaimsRequest, parse_claims
 from camunda_entra_fastapi.testing.protocol.parameters import required
 from camunda_entra_fastapi.testing.protocol.realm import Realm, find_application
@@ -14,6 +15,9 @@ from camunda_entra_fastapi.testing.protocol.scopes import RequestedScope, parse_
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _LOCALHOST: Final = re.compile(r"^(https?://localhost):[0-9]{1,5}(?=[/?]|$)")
+_LOOPBACK: Final = re.compile(r"^(https?://)(?:127\.0\.0\.1|\[::1\]|0\.0\.0\.0)(?=[:/]|$)")
+_MAX_COMPARED: Final = 512
+"""Characters of a redirect URI that are compared with the registered ones."""
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 PROMPTS: Final = ("consent", "create", "login", "none", "select_account")
 RESPONSE_MODES: Final = ("query", "fragment", "form_post")
@@ -68,13 +72,39 @@ def find_client(realm: Realm, parameters: Mapping[str, str]) -> tuple[Applicatio
         raise AadstsError(900971, "invalid_request", f"No redirect URI is registered for '{client.name}'.")
     redirect_uri = parameters.get("redirect_uri", next(iter(client.redirect_uris)))
     if platform_of(client, redirect_uri) is None:
-        raise AadstsError(
-            50011,
-            "invalid_request",
-            f"The redirect URI '{redirect_uri}' is not registered for the application '{client.name}' "
-            f"({client.client_id}). Registered are: {', '.join(client.redirect_uris)}.",
-        )
+        raise _unregistered(client, redirect_uri)
     return client, redirect_uri
+
+
+def _unregistered(client: Application, redirect_uri: str) -> AadstsError:
+    """The error for a redirect URI that is not registered; often it is the wrong name of this machine."""
+    what = (
+        f"The redirect URI '{redirect_uri}' is not registered for the application '{client.name}' "
+        f"({client.client_id})."
+    )
+    remedy = "Add this URI to the application in the directory, or let the application ask with one of these."
+    at_localhost = _LOOPBACK.sub(r"\1localhost", redirect_uri)
+    if at_localhost != redirect_uri and platform_of(client, at_localhost) is not None:
+        address = "/".join(at_localhost.split("/")[:3])
+        remedy = (
+            f"Open {address} instead: under the name localhost any port will do, as at Entra. "
+            "Or add this URI to the application in the directory."
+        )
+    return AadstsError(
+        50011,
+        "invalid_request",
+        f"{what} Registered are: {', '.join(client.redirect_uris)}.",
+        advice=Advice(what, remedy, "Registered are", _nearest(client, redirect_uri)),
+    )
+
+
+def _nearest(client: Application, redirect_uri: str) -> tuple[str, ...]:
+    """All that is registered, the most similar first."""
+
+    def similarity(uri: str) -> float:
+        return SequenceMatcher(None, uri, redirect_uri[:_MAX_COMPARED], autojunk=False).ratio()
+
+    return tuple(sorted(client.redirect_uris, key=similarity, reverse=True))
 
 
 def platform_of(client: Application, redirect_uri: str) -> Platform | None:

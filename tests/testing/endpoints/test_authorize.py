@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,8 +24,8 @@ async def test_the_page_lists_the_people_and_says_what_it_is(client: Client) -> 
     assert page.status_code == 200
     for name in ("Ada Admin", "Ben Reader", "Gabi Guest"):
         assert f"<strong>{name}</strong>" in page.text
-    assert "Local emulator, not Microsoft" in page.text
-    assert "a guest" in page.text
+    assert "Local Entra, not Microsoft" in page.text
+    assert '<span class="chip">Guest</span>' in page.text
     assert "Operate.Admin" in page.text
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
@@ -137,7 +138,27 @@ async def test_what_came_from_outside_is_escaped_on_the_page(client: Client) -> 
 async def test_the_page_names_what_is_registered(client: Client) -> None:
     """A redirect URI that differs by a slash is found at once."""
     page = await client.authorize(redirect_uri=WEB + "/")
-    assert f"Registered are: {WEB}" in page.text
+    listed = re.findall("<li><code>(.*?)</code>", page.text)
+    assert listed[0] == WEB
+    assert listed[-1].partition("/auth")[0] != WEB.partition("/auth")[0]
+    assert "<h1>The redirect URI is not registered</h1>" in page.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "0.0.0.0"])
+async def test_whoever_opened_this_machine_by_number_is_told_its_name(client: Client, host: str) -> None:
+    """uvicorn prints 127.0.0.1, and only localhost is free in its port (Learn: reply URLs)."""
+    page = await client.authorize(redirect_uri=f"http://{host}:8001/auth/login-callback")
+    assert "Open http://localhost:8001 instead" in page.text
+    page = await client.authorize(redirect_uri=f"http://{host}:8001/elsewhere")
+    assert "localhost:8001" not in page.text
+    assert "Add this URI to the application in the directory" in page.text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1@evil.example"])
+async def test_no_foreign_address_is_recommended(client: Client, host: str) -> None:
+    """Only this machine has another name."""
+    page = await client.authorize(redirect_uri=f"http://{host}/auth/login-callback")
+    assert "instead" not in page.text
 
 
 @pytest.mark.parametrize(("tenant", "code"), [("nowhere", 90002), ("common", 50194)])

@@ -70,7 +70,7 @@ async def test_of_several_people_one_is_picked(both: Browser) -> None:
     """The page says who is signed in; the one who is picked keeps the session."""
     page = await both.open()
     assert both.shows_accounts
-    assert page.count("signed in<") == 2
+    assert page.count("Signed in<") == 2
     ada = await both.arrive(ADA)
     assert ada["session_state"] != (await both.arrive(BEN))["session_state"]
     assert ada["session_state"] == (await both.arrive(ADA))["session_state"]
@@ -257,7 +257,7 @@ async def test_a_deleted_user_has_no_session(adas: Browser, emulator: EntraEmula
     change_tenant(emulator, users=tuple(each for each in emulator.tenant.users if each.name != ADA))
     page = await adas.open()
     assert adas.shows_accounts
-    assert "signed in<" not in page
+    assert "Signed in<" not in page
 
 
 async def test_a_disabled_user_sees_the_error_page(adas: Browser, emulator: EntraEmulator) -> None:

@@ -121,7 +121,7 @@ async def test_the_page_says_of_which_tenant_somebody_is(browser: Browser, emula
     """The tenant is shown if the path names none."""
     register(emulator, ANYBODY)
     browser.client.tenant = "common"
-    assert "of Fabrikam" in await browser.open()
+    assert '<span class="chip">Fabrikam' in await browser.open()
     browser.client.tenant = CONTOSO
     assert "of Contoso Workflow" not in await browser.open()
 
