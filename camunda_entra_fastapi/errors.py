@@ -68,6 +68,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "user_required": "Only a person can be acted for; the token is an application's.",
         "verify_request_invalid": "A gateway asks the verify endpoint for something that it does not know.",
         "insufficient_claims": "A stronger or fresher sign-in is needed.",
+        "tenant_check_failed": "Whether the token's tenant is let in could not be found out.",
         "keys_unavailable": "Entra's signing keys have not been fetched yet.",
         "issuer_unexpected": "Entra's discovery document names another issuer than the settings do.",
         "local_entra": "An issuer beyond this machine is the local Entra, and no setting says it is meant.",
@@ -221,6 +222,8 @@ class SignInFailed(EntraError):
 
 class EntraUnavailable(EntraError):
     """Entra cannot be asked, or its response is wrong: never the caller's fault.
+
+    Nor can the application be, with ``tenant_check_failed``, whose function decides about tenants.
 
     ``retry_after`` is in seconds. ``refusal`` is Entra's error response, if it was one that can be read.
     """

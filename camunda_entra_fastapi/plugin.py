@@ -12,6 +12,7 @@ from camunda_entra_fastapi.downstream_api import DownstreamApi
 from camunda_entra_fastapi.remote.credentials import AssertionSource
 from camunda_entra_fastapi.runtime import build_runtime, require_credential
 from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.tenant_check import TenantAllowed, TenantFunction
 from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.web import openapi
 from camunda_entra_fastapi.web.bearer import EntraBearer
@@ -40,6 +41,8 @@ class CamundaEntra(DownstreamApi):
         clock: The time: the module ``time`` or an object with the same functions.
         scheme_name: The name of the security scheme in the OpenAPI document.
         client_assertion: Returns a signed assertion (RFC 7523) in a secret's place, perhaps as a coroutine.
+        tenant_allowed: Whether a tenant that ``CAMUNDA_ENTRA_ALLOWED_TENANTS`` lacks is let in, by its ID.
+        tenant_allowed_lifetime: Seconds for which a yes of that function counts; a no, a tenth of it.
 
     Raises:
         SettingsError: A setting is missing or wrong, or the session store's package is not installed.
@@ -59,9 +62,12 @@ class CamundaEntra(DownstreamApi):
         clock: Clock = time,
         scheme_name: str = "Entra",
         client_assertion: AssertionSource | None = None,
+        tenant_allowed: TenantAllowed | None = None,
+        tenant_allowed_lifetime: float = 300,
     ) -> None:
         self._client_assertion = client_assertion
-        runtime = build_runtime(settings or EntraSettings(), http_client, clock, client_assertion)
+        self._tenants = tenant_allowed and TenantFunction(tenant_allowed, tenant_allowed_lifetime)
+        runtime = build_runtime(settings, http_client, clock, client_assertion, self._tenants)
         self._runtimes = [runtime]
         self._login_paths: LoginPaths | None = None
         self._scheme = openapi.security_scheme_of(runtime.settings, runtime.endpoints, scheme_name)
@@ -117,10 +123,9 @@ class CamundaEntra(DownstreamApi):
         A route of the application with a scope that can be in no token is a ValueError.
         """
         check_route_scopes(app)
-        runtime = self._runtimes[-1]
         if self._login_paths is not None:
-            self._login_paths.log_redirect_uris(runtime.settings.base_url)
-        async with runtime.lifespan():
+            self._login_paths.log_redirect_uris(self.settings.base_url)
+        async with self._runtimes[-1].lifespan():
             yield
 
     def login_router(
@@ -262,6 +267,7 @@ class CamundaEntra(DownstreamApi):
             http_client or before.http_client,
             clock or before.clock,
             None if settings else self._client_assertion,
+            self._tenants,
         )
         if self._login_paths is not None:
             require_credential(override.login_context)

@@ -58,7 +58,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         f"letter. Else the client signs in at another tenant: {_CLIENT.lower()}change the authority.",
         "tenant_mismatch": "Add the tenant to CAMUNDA_ENTRA_ALLOWED_TENANTS if its people shall be let in, "
         "with "
-        "an issuer for several tenants; else sign in with an account of the right one.",
+        "an issuer for several tenants; else sign in with an account of the right one. With "
+        "CamundaEntra(tenant_allowed=...), that function decides, and a refusal is remembered for a while.",
         "audience_mismatch": f"If the audience is another API, {_CLIENT.lower()}{_SCOPE}. If it is the "
         "Application ID URI of this one (api://...), set requestedAccessTokenVersion to 2 in its Manifest, "
         "so that the audience is the client ID, or add the URI to CAMUNDA_IDENTITY_AUDIENCE.",

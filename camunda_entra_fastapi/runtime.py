@@ -8,21 +8,13 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from camunda_entra_fastapi.configured_credential import credential_of
 from camunda_entra_fastapi.downstream.app_token import AppToken, AppTokens
 from camunda_entra_fastapi.downstream.graph import GraphGroups
 from camunda_entra_fastapi.downstream.shared import SharedTokens
 from camunda_entra_fastapi.downstream.user_token import UserTokens
 from camunda_entra_fastapi.errors import SettingsError
-from camunda_entra_fastapi.remote.certificates import CertificateFile
-from camunda_entra_fastapi.remote.credentials import (
-    AssertionCallback,
-    AssertionSource,
-    Client,
-    ClientCertificate,
-    ClientSecret,
-    Credential,
-    FederatedToken,
-)
+from camunda_entra_fastapi.remote.credentials import AssertionCallback, AssertionSource, Client
 from camunda_entra_fastapi.remote.discovery import Provider
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
@@ -31,11 +23,14 @@ from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import SessionStore
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.settings.issuers import graph_resource_of, is_for_organizations
+from camunda_entra_fastapi.settings.tenant_function import settings_for
+from camunda_entra_fastapi.settings.values import FUNCTION
 from camunda_entra_fastapi.sign_in.endpoints import Endpoints, made_endpoints
 from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.sign_in.flow import SignIn
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager
 from camunda_entra_fastapi.sweeping import keep_sweeping
+from camunda_entra_fastapi.tenant_check import TenantFunction
 from camunda_entra_fastapi.token_validator import Clock, TokenValidator
 from camunda_entra_fastapi.validation.entra import is_tenant_id, v1_issuer_of
 from camunda_entra_fastapi.validation.identity import IdentitySigner
@@ -106,16 +101,19 @@ class Runtime:
 
 
 def build_runtime(
-    settings: EntraSettings,
+    settings: EntraSettings | None,
     http_client: httpx.AsyncClient | None,
     clock: Clock,
     client_assertion: AssertionSource | None = None,
+    tenant_function: TenantFunction | None = None,
 ) -> Runtime:
-    """The runtime for these settings; it sends no request to Entra yet.
+    """The runtime for these settings, or those of the environment; it sends no request to Entra yet.
 
     Raises:
-        SettingsError: The session store's package is not installed, or the certificate is unusable.
+        SettingsError: A setting is wrong, or does not fit what decides about tenants; the session store's
+            package is not installed, or the certificate is unusable.
     """
+    settings = settings_for(settings, has_function=tenant_function is not None)
     http = EntraHttp(
         timeout=settings.http_timeout,
         proxy=settings.http_proxy,
@@ -131,7 +129,13 @@ def build_runtime(
         retention=settings.key_retention,
     )
     endpoints = Endpoints(keys, made_endpoints(settings))
-    validator = TokenValidator(keys, policy_of(settings), cache_size=settings.token_cache_size, clock=clock)
+    validator = TokenValidator(
+        keys,
+        policy_of(settings),
+        cache_size=settings.token_cache_size,
+        clock=clock,
+        tenant_function=tenant_function,
+    )
     challenger = Challenger(
         realm=settings.tenant or "",
         authorization_uri=lambda: endpoints.known().authorization,
@@ -169,27 +173,8 @@ def client_of(
     settings: EntraSettings, clock: Clock, token_url: Callable[[], str], own: AssertionSource | None = None
 ) -> Client | None:
     """This application, as Entra's token endpoint, whose public URL it puts into assertions, knows it."""
-    credential = _credential(settings, clock, token_url) if own is None else AssertionCallback(own)
+    credential = credential_of(settings, clock.time, token_url) if own is None else AssertionCallback(own)
     return None if credential is None else Client(settings.client_id, credential)
-
-
-def _credential(settings: EntraSettings, clock: Clock, token_url: Callable[[], str]) -> Credential | None:
-    if settings.client_secret is not None:
-        return ClientSecret(settings.client_secret.get_secret_value())
-    if settings.federated_token_file is not None:
-        return FederatedToken(settings.federated_token_file)
-    if settings.client_certificate is None:
-        return None
-    password = settings.client_certificate_password
-    try:
-        file = CertificateFile(
-            settings.client_certificate,
-            None if password is None else password.get_secret_value(),
-            settings.client_assertion_algorithm,
-        )
-    except ValueError as error:
-        raise SettingsError([f"CAMUNDA_ENTRA_CLIENT_CERTIFICATE {error}"]) from None
-    return ClientCertificate(file, settings.client_id, token_url, clock.time)
 
 
 def provider_of(settings: EntraSettings) -> Provider:
@@ -216,7 +201,8 @@ def policy_of(settings: EntraSettings) -> Policy:
         tenant=workforce_tenant,
         v1_issuer=v1_issuer,
         accept_v1=settings.accept_v1_tokens,
-        allowed_tenants=None if allow_every_tenant else frozenset(settings.allowed_tenants),
+        allowed_tenants=None if allow_every_tenant else frozenset(settings.allowed_tenants) - {FUNCTION},
+        asks_about_tenants=settings.is_multi_tenant and FUNCTION in settings.allowed_tenants,
         organizations_only=is_for_organizations(settings.issuer),
         allowed_clients=frozenset(settings.allowed_clients),
         allow_guests=settings.allow_guests,

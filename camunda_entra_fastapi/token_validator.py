@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 from camunda_entra_fastapi.errors import EntraError, InvalidToken
 from camunda_entra_fastapi.remote.keysource import KeySource
 from camunda_entra_fastapi.telemetry import cache_hits, validation_seconds, validations
+from camunda_entra_fastapi.tenant_check import TenantCheck, TenantFunction
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import MAX_TOKEN_BYTES, UnverifiedToken, parse
 from camunda_entra_fastapi.validation.id_token import verify_id_token
@@ -34,13 +35,23 @@ class TokenValidator:
         policy: The tokens that are accepted.
         cache_size: How many verified tokens are cached at most; 0 for none.
         clock: The time.
+        tenant_function: Decides about tenants that the policy does not name; None without one.
 
     Attributes:
         has_customers: Whether the tokens are of a customers' tenant.
+        tenants: Asks that function; None where no function decides.
         monotonic: The clock that measures durations.
     """
 
-    def __init__(self, keys: KeySource, policy: Policy, *, cache_size: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        keys: KeySource,
+        policy: Policy,
+        *,
+        cache_size: int,
+        clock: Clock,
+        tenant_function: TenantFunction | None = None,
+    ) -> None:
         self._keys = keys
         self._policy = policy
         self.has_customers = policy.has_customers
@@ -50,6 +61,9 @@ class TokenValidator:
         self._time = clock.time
         self.monotonic = clock.monotonic
         self._current_keys = keys.current
+        self.tenants: TenantCheck | None = None
+        if tenant_function is not None and policy.asks_about_tenants:
+            self.tenants = TenantCheck(tenant_function, policy.allowed_tenants or frozenset(), clock.time)
 
     def cached(self, credentials: bytes) -> EntraUser | None:
         """The user of exactly these credentials, if validated before and still valid; else None."""
@@ -62,8 +76,10 @@ class TokenValidator:
         return user
 
     def sweep(self) -> None:
-        """Remove users from the cache whose tokens expired."""
+        """Remove users from the cache whose tokens expired, and answers about tenants that did."""
         self._cache.sweep(self._time())
+        if self.tenants is not None:
+            self.tenants.sweep()
 
     async def validate(self, token: bytes, credentials: bytes) -> EntraUser:
         """The user of an access token, who is then cached by the credentials.
@@ -76,7 +92,7 @@ class TokenValidator:
         Raises:
             InvalidToken: This API does not accept the token.
             AccessDenied: The settings do not let its client, or a guest, in.
-            EntraUnavailable: No keys could be fetched yet.
+            EntraUnavailable: No keys could be fetched yet, or nobody can tell whether its tenant is let in.
         """
         began = self._clock.monotonic()
         outcome = "failed"
@@ -84,8 +100,11 @@ class TokenValidator:
             unverified = parse(token)
             key, keys = self._known_key(unverified) or await self._fetch_key(unverified)
             claims = verify_access_token(unverified, key, self._policy, self._time())
+            good_until = claims["exp"] + self._policy.clock_skew
+            if self.tenants is not None:
+                good_until = min(good_until, await self.tenants.let_in_until(claims))
             user = EntraUser.from_owned_claims(claims, credentials, has_customers=self.has_customers)
-            self._cache.put(credentials, user, key, keys, claims["exp"] + self._policy.clock_skew)
+            self._cache.put(credentials, user, key, keys, good_until)
             outcome = "accepted"
         except EntraError as error:
             outcome = error.code
@@ -117,7 +136,7 @@ class TokenValidator:
         """
         unverified = parse(token)
         key, _ = self._known_key(unverified) or await self._fetch_key(unverified)
-        return verify_access_token(unverified, key, self._own_policy, self._time())
+        return await self._let_in(verify_access_token(unverified, key, self._own_policy, self._time()))
 
     async def validate_id_token(self, token: str, *, nonce: str | None, access_token: str) -> dict[str, Any]:
         """The claims of an ID token that came together with the access token.
@@ -134,9 +153,16 @@ class TokenValidator:
         """
         unverified = parse(token)
         key, _ = self._known_key(unverified) or await self._fetch_key(unverified)
-        return verify_id_token(
+        claims = verify_id_token(
             unverified, key, self._policy, self._time(), nonce=nonce, access_token=access_token
         )
+        return await self._let_in(claims)
+
+    async def _let_in(self, claims: dict[str, Any]) -> dict[str, Any]:
+        """The claims, if their tenant is let in."""
+        if self.tenants is not None:
+            await self.tenants.let_in_until(claims)
+        return claims
 
     def _known_key(self, unverified: UnverifiedToken) -> tuple[SigningKey, KeySet] | None:
         """The token's key and its key set; None when the key is unknown and Entra must be asked."""

@@ -267,7 +267,7 @@ def emulator(clock: FakeClock) -> EntraEmulator:
 
 @pytest.fixture
 async def make_site(emulator: EntraEmulator, clock: FakeClock) -> AsyncIterator[MakeSite]:
-    """Makes sites; keyword arguments are settings, those of ``install`` apart."""
+    """Makes sites; keyword arguments are settings, those of ``install`` and ``CamundaEntra`` apart."""
     made: list[Site] = []
 
     def make(
@@ -276,11 +276,13 @@ async def make_site(emulator: EntraEmulator, clock: FakeClock) -> AsyncIterator[
         app: FastAPI | None = None,
         url: str = HOME,
         entrance: Callable[[FastAPI], ASGIApp] | None = None,
+        options: dict[str, Any] | None = None,
         **settings: Any,
     ) -> Site:
         wire = Wire(emulator)
         client = httpx.AsyncClient(transport=wire)
-        entra = CamundaEntra(emulator.settings(**settings), http_client=client, clock=clock)
+        configured = emulator.settings(**settings)
+        entra = CamundaEntra(configured, http_client=client, clock=clock, **(options or {}))
         app = guarded(entra, app or FastAPI())
         entra.install(app, **(install or {}))
         made.append(Site(app, entra, emulator, wire, clock, url, entrance and entrance(app), [client]))

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from camunda_entra_fastapi.settings.urls import refuse_credentials, refuse_unsafe, split_url
-from camunda_entra_fastapi.settings.values import EXAMPLE_TENANT, is_placeholder
+from camunda_entra_fastapi.settings.values import EXAMPLE_TENANT, FUNCTION, is_placeholder
 from camunda_entra_fastapi.urls import is_usable, origin_of, segments_of
 from camunda_entra_fastapi.validation.entra import is_tenant_id
 from camunda_entra_fastapi.validation.policy import PERSONAL_TENANT
@@ -109,9 +109,11 @@ def check_tenants(tenants: tuple[str, ...], issuer: str) -> tuple[str, ...]:
     if own is None and not tenants:
         raise ValueError(
             "is not set, but CAMUNDA_IDENTITY_ISSUER is for several tenants. Set it to the IDs of those "
-            f"to let in, separated by commas, for example {EXAMPLE_TENANT}, or to * for every tenant."
+            f"to let in, separated by commas, for example {EXAMPLE_TENANT}, or to * for every tenant, or "
+            "to function where CamundaEntra(tenant_allowed=...) decides."
         )
-    if own is not None and tenants and tenants != ("*",) and is_tenant_id(own) and own not in tenants:
+    named = {*tenants} - {"*", FUNCTION}
+    if own is not None and named and is_tenant_id(own) and own not in named:
         raise ValueError(
             f"lacks the one tenant of CAMUNDA_IDENTITY_ISSUER, {own}. Leave it unset to let in that tenant, "
             f"or set the issuer to {_entra_issuer('organizations')} to let in others."

@@ -108,7 +108,8 @@ class EntraSettings(BaseSettings):
     accept_v1_tokens: Flag = False
     """Whether tokens of version 1.0, from ``https://sts.windows.net/<tenant>/``, are accepted, too."""
     allowed_tenants: Annotated[tuple[str, ...], BeforeValidator(validators.allowed_tenants)] = ()
-    """Tenant IDs in lower case, for issuers of several tenants; ``("*",)`` for every tenant."""
+    """Tenant IDs in lower case, for issuers of several tenants; ``("*",)`` for every tenant. ``function``
+    stands for those about which ``CamundaEntra(tenant_allowed=...)`` decides."""
     allowed_clients: Annotated[tuple[str, ...], BeforeValidator(values.read_clients)] = ()
     """Client IDs in lower case of which ``azp`` or ``appid`` must be one; empty: any."""
     tenant_type: Annotated[Literal["workforce", "external"], BeforeValidator(validators.tenant_type)] = ""  # type: ignore[assignment]

@@ -18,6 +18,8 @@ from camunda_entra_fastapi.validation.entra import is_tenant_id
 
 EXAMPLE_ID: Final = "22222222-3333-4444-8555-666666666666"
 EXAMPLE_TENANT: Final = "11111111-2222-4333-8444-555555555555"
+FUNCTION: Final = "function"
+"""In a tenant's place: a function of the application decides about all that are not named."""
 
 MAX_LIST_CHARACTERS: Final = 64 * 1024
 MAX_SECRET_CHARACTERS: Final = 4096
@@ -223,12 +225,13 @@ def read_scopes(value: object) -> tuple[str, ...]:
 
 
 def read_tenants(value: object) -> tuple[str, ...]:
-    """Tenant IDs in lower case, or ``*`` alone."""
+    """Tenant IDs in lower case, with ``function`` where one decides about all others; or ``*`` alone."""
     tenants = tuple(dict.fromkeys(text.lower() for text in _split(value, ",")))
-    if tenants != ("*",) and not all(map(is_tenant_id, tenants)):
+    if tenants != ("*",) and not all(one == FUNCTION or is_tenant_id(one) for one in tenants):
         raise ValueError(
             "holds something that is not a tenant ID. Give GUIDs, separated by commas, "
-            f"for example {EXAMPLE_TENANT},{EXAMPLE_ID}, or * alone to let in every tenant."
+            f"for example {EXAMPLE_TENANT},{EXAMPLE_ID}, or * alone to let in every tenant; "
+            "the word function means that CamundaEntra(tenant_allowed=...) decides."
         )
     return tenants
 

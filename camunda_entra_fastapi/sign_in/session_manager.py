@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, SignInFailed
+from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, InvalidToken, SignInFailed
 from camunda_entra_fastapi.log_records import log_fields
 from camunda_entra_fastapi.sessions.counted import CountedOperations
 from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
@@ -14,6 +14,7 @@ from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.single_flight import SingleFlight
 from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger, session_renewals
+from camunda_entra_fastapi.tenant_check import TenantCheck
 from camunda_entra_fastapi.user import EntraUser
 
 RENEWAL_TIMEOUT: Final = 1.0
@@ -35,6 +36,8 @@ class UserSession:
     session: Session
     handle: str = field(repr=False)
     user: EntraUser
+    good_until: float
+    """Until when nobody needs to look at it again: for renewal, for its end, or for its tenant."""
 
 
 class SessionManager:
@@ -82,8 +85,7 @@ class SessionManager:
         cached = self._by_handle.get(handle[-_END:])
         if cached is None or cached.handle != handle:
             return None
-        now, session = self._clock(), cached.session
-        return cached if now < session.renew_at and now < session.expires_at else None
+        return cached if self._clock() < cached.good_until else None
 
     async def find(self, handle: str) -> UserSession | None:
         """The session as it is, even if it is due for renewal; None for a handle without a session.
@@ -110,9 +112,13 @@ class SessionManager:
         """The session with valid claims; renewed where it is due. None when it is over.
 
         Raises:
-            EntraUnavailable: Its claims have expired, and Entra cannot be asked.
+            EntraUnavailable: Its claims have expired, and Entra cannot be asked; or nobody can tell whether
+                its tenant is still let in.
             SessionsUnavailable: The store cannot be asked.
         """
+        tenants = self._exchange.validator.tenants
+        if tenants is not None and not await self._is_let_in(current, tenants):
+            return None
         now = self._clock()
         session = current.session
         if now < session.renew_at:
@@ -198,13 +204,31 @@ class SessionManager:
     def _cache(self, session: Session, handle: str) -> UserSession:
         has_customers = self._exchange.validator.has_customers
         user = EntraUser.from_sign_in(session.claims, session.access_token, has_customers=has_customers)
-        cached = UserSession(session, handle, user)
+        good_until = min(session.renew_at, session.expires_at)
+        if (tenants := self._exchange.validator.tenants) is not None:
+            good_until = min(good_until, tenants.known_until(session.claims))
+        cached = UserSession(session, handle, user, good_until)
         self._evict(session.id)
         if len(self._by_id) >= self._cache_size:
             self._by_id.clear()  # rare, and active sessions fill it again
             self._by_handle.clear()
         self._by_id[session.id] = cached
         return cached
+
+    async def _is_let_in(self, current: UserSession, tenants: TenantCheck) -> bool:
+        """Whether the session's tenant is still let in; where it is not, the session ends."""
+        session = current.session
+        try:
+            until = await tenants.let_in_until(session.claims)
+        except InvalidToken as refused:
+            logger.info("A session ended, as its tenant is not let in any more: %s", refused.message)
+            await self.end(current)
+            return False
+        end = current.handle[-_END:]
+        if self._by_handle.get(end) is current:
+            good_until = min(session.renew_at, session.expires_at, until)
+            self._by_handle[end] = self._by_id[session.id] = replace(current, good_until=good_until)
+        return True
 
     def _evict(self, session_id: str) -> None:
         """Remove the session from the cache, without ending it."""

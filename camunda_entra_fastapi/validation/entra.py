@@ -214,10 +214,10 @@ def _tenant_of(claims: Claims, policy: Policy) -> str:
 
 def _check_tenant(tenant: str, policy: Policy) -> None:
     if policy.multi_tenant:
-        if policy.allowed_tenants is None:
+        is_allowed = policy.lists(tenant)
+        if policy.allowed_tenants is None or (policy.asks_about_tenants and not is_allowed):
             _check_account(tenant, policy)
             return
-        is_allowed = tenant.lower() in policy.allowed_tenants
     else:
         is_allowed = policy.tenant is None or tenant.lower() == policy.tenant
     if not is_allowed:

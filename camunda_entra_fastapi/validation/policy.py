@@ -27,6 +27,8 @@ class Policy:
     accept_v1: bool = False
     allowed_tenants: frozenset[str] | None = field(default=frozenset())
     """Lower-case GUIDs for issuers with ``{tenantid}``; None allows every tenant."""
+    asks_about_tenants: bool = False
+    """Whether the application decides about all other tenants, once these checks have passed."""
     organizations_only: bool = False
     """Whether every tenant is every organization's: personal accounts must be among ``allowed_tenants``."""
     allowed_clients: frozenset[str] = frozenset()
@@ -59,6 +61,10 @@ class Policy:
         """
         allowed_clients = self.allowed_clients and self.allowed_clients | {self.client_id.lower()}
         return replace(self, allowed_clients=allowed_clients, requires_permissions=False)
+
+    def lists(self, tenant: str) -> bool:
+        """Whether the tenant is one of those that are let in, or all are."""
+        return self.allowed_tenants is None or tenant.lower() in self.allowed_tenants
 
     def issuer_of(self, tenant: str) -> str:
         """The v2.0 issuer of that tenant's tokens."""

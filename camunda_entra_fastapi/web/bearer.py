@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from fastapi.openapi.models import SecurityBase as SecurityBaseModel
 from fastapi.security import SecurityScopes
@@ -36,6 +36,14 @@ _KNOWN_FOR: Final = 1.0
 _USUAL_SCHEME: Final = b"Bearer "
 _SCHEMES: Final = (b"bearer ", b"bearer")
 """In small letters; the second one is a header that ends there."""
+OPENID_CONFIG: Final = (
+    "This scheme has no openid_config, which is fastapi-azure-auth's. Instead of load_config(), "
+    "use lifespan=entra.lifespan: FastAPI(lifespan=entra.lifespan), or async with entra.lifespan(app): in a "
+    "lifespan of your own. The issuer is entra.settings.issuer, the authorization endpoint "
+    "entra.settings.authorization_url and the token endpoint entra.settings.token_url; signing keys are kept "
+    "by entra itself. In tests, entra_client(app, entra) takes the place of keys that were put there."
+)
+"""The way out for whoever comes from there; see docs/how-to/move/fastapi-azure-auth.md."""
 _CONTROL_CHARACTERS: Final = bytes(range(0x20)) + b"\x7f"
 
 
@@ -90,6 +98,19 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         self.scheme_name = scheme.name
         self.scheme = scheme
         self.authentication = authentication
+
+    @property
+    def openid_config(self) -> NoReturn:
+        """Refused: fastapi-azure-auth fetches Entra's documents by it, which happens elsewhere here.
+
+        Raises:
+            AttributeError: Always, with what to use instead.
+        """
+        raise AttributeError(OPENID_CONFIG)
+
+    @openid_config.setter
+    def openid_config(self, _: object) -> None:
+        """The base class sets one, which would know no issuer."""
 
     @property
     def model(self) -> SecurityBaseModel:

@@ -58,6 +58,7 @@ _STATUS_OF_CODE: Final[Mapping[str, tuple[int, str]]] = {
 FAULTS: Final = (EntraUnavailable, EntraRefused, SessionsUnavailable)
 """Errors that are no fault of the client's. Their messages are for the log alone (CWE-209)."""
 _FAULT_SENTENCES: Final[Mapping[str, str]] = {
+    "tenant_check_failed": "Whether people of this organization are let in cannot be told at the moment.",
     "keys_unavailable": "The keys that credentials are verified with could not be fetched yet.",
     "issuer_unexpected": "Microsoft Entra ID's discovery document does not fit this service's settings.",
     "local_entra": "This service's settings let it trust no such Entra as it has found.",

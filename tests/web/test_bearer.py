@@ -318,3 +318,17 @@ def _whoami(entra: CamundaEntra) -> Callable[..., Any]:
 
 def _request(authorization: bytes) -> Request:
     return Request({"type": "http", "headers": [(b"authorization", authorization)]})
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "current_user", "optional_user"])
+def test_what_is_left_over_from_fastapi_azure_auth_says_what_to_do(
+    scheme: str, emulator: EntraEmulator
+) -> None:
+    """``load_config()`` is in each of its applications' lifespans (its README, 5.3)."""
+    entra = CamundaEntra(emulator.settings())
+    with pytest.raises(AttributeError, match=r"use lifespan=entra\.lifespan") as refused:
+        getattr(entra, scheme).openid_config.load_config()
+    for here in ("entra.settings.issuer", "entra.settings.authorization_url", "entra.settings.token_url"):
+        assert here in str(refused.value)
+    assert refused.value.__context__ is None
+    assert emulator.count("/openid-configuration") == 0

@@ -265,7 +265,10 @@ FAULTS: Final[list[EntraError]] = [
     *(EntraUnavailable(code, SECRET_PLACE, 1) for code in UNAVAILABLE_CODES.values()),
     *(
         EntraUnavailable(code, SECRET_PLACE, 1)
-        for code in ("keys_unavailable", "issuer_unexpected", "id_token_invalid", "fetch_failed")
+        for code in (
+            *("keys_unavailable", "issuer_unexpected", "id_token_invalid", "tenant_check_failed"),
+            "fetch_failed",
+        )
     ),
     EntraRefused(SECRET_PLACE, Refusal("invalid_client")),
     SessionsUnavailable(SECRET_PLACE),

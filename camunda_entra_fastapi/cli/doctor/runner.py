@@ -8,6 +8,7 @@ from camunda_entra_fastapi.cli.doctor.context import DoctorContext, Step
 from camunda_entra_fastapi.cli.doctor.probe import open_probe
 from camunda_entra_fastapi.cli.findings import Finding, State
 from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.settings.values import FUNCTION
 
 STEPS: Final[tuple[tuple[str, Step], ...]] = (
     ("Looking up names", provider.dns),
@@ -28,6 +29,8 @@ STEPS: Final[tuple[tuple[str, Step], ...]] = (
 def settings_finding(settings: EntraSettings) -> Finding:
     """The finding that the settings are well-formed, with application and tenant."""
     tenant = f"the tenant {settings.tenant}" if settings.tenant else "several tenants"
+    if settings.tenant is None and FUNCTION in settings.allowed_tenants:
+        tenant += ", of which its function tenant_allowed lets in some; nobody asks it here"
     return Finding("settings", State.OK, f"the application {settings.client_id}, for {tenant}")
 
 

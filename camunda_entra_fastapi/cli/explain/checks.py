@@ -46,6 +46,10 @@ _OK_MESSAGES: Final = {
 }
 
 
+_QUESTION: Final = "tenant allowed"
+"""The check that only the service can make."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenCheckResult:
     """The result of all checks.
@@ -60,6 +64,11 @@ class TokenCheckResult:
     checks: tuple[Finding, ...]
     error: EntraError | None
     is_conclusive: bool
+
+    @property
+    def asks_about_tenant(self) -> bool:
+        """Whether a function of the service decides about the token's tenant, which nobody asked here."""
+        return any(check.name == _QUESTION for check in self.checks)
 
 
 def check_access_token(
@@ -137,6 +146,7 @@ class _TokenChecker:
         yield self._check("bearer", lambda: refuse_bound(claims))
         yield self._check("kind", lambda: check_kind(claims, policy), self._permission_values())
         yield self._check("admission", lambda: check_admission(claims, policy), self._client_values())
+        yield from self._question_about_tenant()
 
     def id_token_claims(self, nonce: str, access_token: str) -> Iterator[Finding]:
         """The checks of an ID token's claims."""
@@ -148,6 +158,18 @@ class _TokenChecker:
         yield self._check("times", lambda: check_times(claims, policy, self._now), self._time_values())
         yield self._check("nonce", lambda: check_nonce(claims, nonce))
         yield self._check("at_hash", lambda: check_at_hash(claims, access_token))
+        yield from self._question_about_tenant()
+
+    def _question_about_tenant(self) -> Iterator[Finding]:
+        """What only the service can tell: whether its function lets the tenant in."""
+        tenant = self._decoded.text("tid")
+        if self.error is None and self._policy.asks_about_tenants and not self._policy.lists(tenant):
+            yield Finding(
+                _QUESTION,
+                State.NOTE,
+                "not looked at: the service's function tenant_allowed decides, which this command cannot ask",
+                actual=printable(tenant),
+            )
 
     def _read_payload(self) -> None:
         parse_object(decode(self._token.split(".")[1].encode(), "payload"), "payload")

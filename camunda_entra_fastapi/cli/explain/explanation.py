@@ -56,7 +56,10 @@ class TokenExplanation:
             return "refused", f"The service answers it with {_status_and_code(self.result.error)}."
         if not self.result.is_conclusive:
             return "unknown", "If Entra signed it, the service accepts it; its keys were not there to tell."
-        return "accepted", "The service accepts it."
+        condition = (
+            ", if its function tenant_allowed lets in the tenant" if self.result.asks_about_tenant else ""
+        )
+        return "accepted", f"The service accepts it{condition}."
 
     def as_json(self) -> dict[str, Any]:
         """The explanation as ``--json`` prints it."""
