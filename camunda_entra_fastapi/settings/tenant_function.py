@@ -17,6 +17,9 @@ class _FunctionDecides(EntraSettings):
 
     allowed_tenants: Annotated[tuple[str, ...], BeforeValidator(validators.allowed_tenants)] = (FUNCTION,)
 
+    def __init__(self) -> None:
+        super().__init__()
+
 
 def settings_for(settings: EntraSettings | None, *, has_function: bool) -> EntraSettings:
     """The settings, or those of the environment, which say whether a function decides about tenants.

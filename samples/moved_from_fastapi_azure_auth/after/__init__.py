@@ -1,0 +1,1 @@
+"""The service with camunda_entra_fastapi."""

@@ -1,0 +1,1 @@
+"""The service with fastapi-azure-auth."""
