@@ -1,5 +1,6 @@
 """Validates tokens: from a token's text to verified claims. Every token goes this one way."""
 
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from camunda_entra_fastapi.errors import EntraError, InvalidToken
@@ -53,6 +54,8 @@ class TokenValidator:
         tenant_function: TenantFunction | None = None,
     ) -> None:
         self._keys = keys
+        if tenant_function is None:  # nobody is asked, so nobody is let in without being named
+            policy = replace(policy, asks_about_tenants=False)
         self._policy = policy
         self.has_customers = policy.has_customers
         self._own_policy = policy.for_own_sign_ins()

@@ -9,6 +9,7 @@ import functools
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Annotated, Any, Final
 
 import httpx
@@ -17,13 +18,23 @@ from fastapi import Depends, FastAPI, WebSocket
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from camunda_entra_fastapi import CamundaEntra, EntraSettings, EntraUser, SettingsError, tenant_check
+from camunda_entra_fastapi import (
+    CamundaEntra,
+    EntraSettings,
+    EntraUser,
+    InvalidToken,
+    SettingsError,
+    tenant_check,
+)
 from camunda_entra_fastapi.cli.doctor.runner import settings_finding
+from camunda_entra_fastapi.cli.doctor.service import session_store
 from camunda_entra_fastapi.cli.explain.explanation import explain_token
 from camunda_entra_fastapi.cli.findings import State
+from camunda_entra_fastapi.runtime import policy_of
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
 from camunda_entra_fastapi.testing.fixtures.app_clients import settings_for
+from camunda_entra_fastapi.token_validator import TokenValidator
 from tests.cli.explain.test_tokens import own_keys
 from tests.conftest import FakeClock
 from tests.site import ADA, HOME, MakeSite, Site, Store, emulator, guarded, make_site, session_manager_of
@@ -563,6 +574,28 @@ def test_wrong_arguments_are_refused_at_start(arguments: dict[str, Any], message
     settings = EntraSettings(type="AZUREAD", issuer=COMMON, client_id=CLIENT_ID, allowed_tenants="function")
     with pytest.raises(ValueError, match=message):
         CamundaEntra(settings, **arguments)
+
+
+async def test_without_a_function_nobody_is_let_in_who_is_not_named(
+    emulator: EntraEmulator, clock: FakeClock
+) -> None:
+    """A policy that says so, and no function: the names alone count."""
+    policy = policy_of(emulator.settings(**several(emulator) | {"allowed_tenants": ["function", TENANT]}))
+    async with emulator.http_client() as client:
+        settings = emulator.settings(**several(emulator) | {"allowed_tenants": "*"})
+        keys = CamundaEntra(settings, http_client=client, clock=clock)._runtimes[-1].keys
+        validator = TokenValidator(keys, policy, cache_size=0, clock=clock)
+        assert (await validator.validate_text(token_of(emulator, TENANT))).tid == TENANT
+        with pytest.raises(InvalidToken, match="is not let in by this API"):
+            await validator.validate_text(token_of(emulator))
+
+
+async def test_doctor_looks_at_the_session_store_all_the_same(emulator: EntraEmulator) -> None:
+    """The function is not there when it runs."""
+    settings = emulator.settings(**several(emulator))
+    context: Any = SimpleNamespace(settings=settings, probe=SimpleNamespace(client=None), clock=emulator.now)
+    (finding,) = [each async for each in session_store(context)]
+    assert (finding.state, finding.message) == (State.OK, "in the browsers' cookies")
 
 
 async def test_tests_of_the_application_keep_the_function(opened: Open, emulator: EntraEmulator) -> None:

@@ -48,3 +48,9 @@ def settings_for(settings: EntraSettings | None, *, has_function: bool) -> Entra
     if has_function and FUNCTION not in tenants:
         return settings.model_copy(update={"allowed_tenants": (*tenants, FUNCTION)})
     return settings
+
+
+def settings_without_function(settings: EntraSettings) -> EntraSettings:
+    """The settings where there is no function to ask: the tenants that are named are let in, no others."""
+    tenants = tuple(one for one in settings.allowed_tenants if one != FUNCTION)
+    return settings.model_copy(update={"allowed_tenants": tenants})

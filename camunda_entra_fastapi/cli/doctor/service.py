@@ -10,6 +10,7 @@ from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
 from camunda_entra_fastapi.runtime import build_runtime
+from camunda_entra_fastapi.settings.tenant_function import settings_without_function
 from camunda_entra_fastapi.settings.urls import masked
 from camunda_entra_fastapi.untrusted_json import parse_json
 from camunda_entra_fastapi.urls import is_loopback
@@ -32,7 +33,8 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
     """The session store answers."""
     setting = context.settings.session_store
     try:
-        runtime = build_runtime(context.settings, context.probe.client, ContextClock(context))
+        settings = settings_without_function(context.settings)  # nobody asks it here
+        runtime = build_runtime(settings, context.probe.client, ContextClock(context))
     except SettingsError as error:
         yield wrong("sessions", error.problems[0], "settings_invalid")
         return

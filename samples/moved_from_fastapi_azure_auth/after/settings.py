@@ -14,4 +14,4 @@ class Settings(BaseSettings):
     warehouse_scope: str
 
 
-settings = Settings()
+settings = Settings()  # type: ignore[call-arg]  # the environment has them
