@@ -15,6 +15,7 @@ from camunda_entra_fastapi.cli.emulator import example_directory, run_emulator
 from camunda_entra_fastapi.cli.explain.command import explain
 from camunda_entra_fastapi.cli.register.command import register
 from camunda_entra_fastapi.cli.service import CommandError
+from camunda_entra_fastapi.cli.token.command import token
 from camunda_entra_fastapi.testing.directory.file import DirectoryError
 
 PORT: Final = 8000
@@ -31,6 +32,7 @@ commands: Final = typer.Typer(
 commands.command()(doctor)
 commands.command()(explain)
 commands.command()(register)
+commands.command()(token)
 
 
 @commands.command()
@@ -92,6 +94,17 @@ def emulator(
         Path | None,
         typer.Option(metavar="FILE", help="Tenants, people and applications, in YAML or JSON."),
     ] = None,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="Write the variables there, as .env for a service that is started in the same folder.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", metavar="", help="Overwrite that file, whatever is in it.")
+    ] = False,
     example: Annotated[
         bool, typer.Option("--example", help="Print a directory file to start from, and exit.")
     ] = False,
@@ -104,7 +117,16 @@ def emulator(
         typer.echo(example_directory(), nl=False)
         return
     with _errors_on_stderr():
-        run_emulator(Console(), Console(stderr=True), host=host, port=port, tls=tls, directory_file=directory)
+        run_emulator(
+            Console(),
+            Console(stderr=True),
+            host=host,
+            port=port,
+            tls=tls,
+            directory_file=directory,
+            env_file=env_file,
+            force=force,
+        )
 
 
 @contextmanager

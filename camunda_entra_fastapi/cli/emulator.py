@@ -1,6 +1,7 @@
 """``camunda-entra emulator``: a local Entra alone, and who asks it for what."""
 
 import ipaddress
+import shlex
 import socket
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,10 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from camunda_entra_fastapi.cli.interrupts import until_interrupted, wait
+from camunda_entra_fastapi.cli.invocation import invocation
+from camunda_entra_fastapi.cli.local_variables import check_file, write_local_variables
 from camunda_entra_fastapi.cli.request_log import RequestLog, short_domain
 from camunda_entra_fastapi.cli.service import CommandError, check_port
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, Tenant, User
 from camunda_entra_fastapi.testing.directory.file import dump_directory, load_directory
+from camunda_entra_fastapi.testing.directory.matching import shortest_name
 
 _MAX_LISTED: Final = 20
 _TRUST: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CAMUNDA_ENTRA_CA_BUNDLE")
@@ -29,7 +33,15 @@ EXAMPLE_HEAD: Final = """\
 
 
 def run_emulator(
-    console: Console, warnings: Console, *, host: str, port: int, tls: bool, directory_file: Path | None
+    console: Console,
+    warnings: Console,
+    *,
+    host: str,
+    port: int,
+    tls: bool,
+    directory_file: Path | None,
+    env_file: Path | None = None,
+    force: bool = False,
 ) -> None:
     """Start it, tell how it is used, and then of each request, until Ctrl-C.
 
@@ -40,24 +52,31 @@ def run_emulator(
         port: 0 for any that is free.
         tls: Whether it speaks HTTPS.
         directory_file: Who there is; the default directory when left out.
+        env_file: Where the variables are written.
+        force: Whether the file is overwritten, whatever is in it.
 
     Raises:
         DirectoryError: The file describes no directory.
-        CommandError: It cannot listen there.
+        CommandError: It cannot listen there, or write the file.
     """
     directory = Directory.default() if directory_file is None else load_directory(directory_file)
+    if env_file is not None:
+        check_file(env_file)
     _check_host(host)
     check_port(port, "--port", (host,))
     emulator = EntraEmulator(directory=directory, on_request=RequestLog(console, directory))
     with until_interrupted(), ExitStack() as stack:
         stack.enter_context(emulator.serve(host, port, tls=tls))
+        written = None
+        if env_file is not None:
+            written = env_file, write_local_variables(env_file, _variables(emulator), force=force)
         if not _is_loopback(host):
             _print(
                 warnings,
                 f"Whoever reaches {host} is let in as anybody: the emulator asks for no password.",
                 "yellow",
             )
-        _print_instructions(console, emulator)
+        _print_instructions(console, emulator, written)
         wait()
 
 
@@ -66,7 +85,22 @@ def example_directory() -> str:
     return EXAMPLE_HEAD + dump_directory(Directory.default())
 
 
-def _print_instructions(console: Console, emulator: EntraEmulator) -> None:
+def _variables(emulator: EntraEmulator) -> dict[str, str]:
+    """The variables of a service that trusts it.
+
+    Raises:
+        CommandError: There is no application, so there are none.
+    """
+    if not emulator.tenant.applications:
+        raise CommandError(
+            f"--env-file: the tenant {emulator.tenant.name} has no application, so there are no variables to "
+            "write. Add one to the directory file."
+        )
+    trust = {_TRUST[-1]: str(emulator.ca_file)} if emulator.ca_file else {}
+    return emulator.environment() | trust
+
+
+def _print_instructions(console: Console, emulator: EntraEmulator, written: tuple[Path, bool] | None) -> None:
     tenant = emulator.tenant
     _print(console, f"\nA local Entra listens at {emulator.base_url}. It asks for no password.")
     if tenant.applications:
@@ -79,6 +113,11 @@ def _print_instructions(console: Console, emulator: EntraEmulator) -> None:
         _print(console, "\nWhat makes clients trust its certificate, as long as it runs:", "bold")
         for name in _TRUST:
             _print(console, f"{name}={emulator.ca_file}")
+    if written:
+        path, is_new = written
+        are = "were written to" if is_new else "are already in"
+        use = "A service that is started there takes them." if path.name == ".env" else ""
+        _print(console, f"\nThey {are} {path}. {use}".rstrip())
 
     tenants = emulator.directory.tenants
     people = [(tenant, user) for tenant in tenants for user in tenant.users]
@@ -94,7 +133,24 @@ def _print_instructions(console: Console, emulator: EntraEmulator) -> None:
     )
     _print(console, "\nWhere to look:", "bold")
     _print(console, f"{emulator.base_url}/{tenant.id}/v2.0/.well-known/openid-configuration")
+    if tenant.applications and tenant.users:
+        _print_token_line(console, emulator, written and written[0])
     _print(console, "\nCtrl-C ends it. What it is asked:\n")
+
+
+def _print_token_line(console: Console, emulator: EntraEmulator, env_file: Path | None) -> None:
+    """Print a line with a token for a route of one's own, as the first person."""
+    users = [(user.name, user.username) for user in emulator.tenant.users]
+    command = f"{invocation()} token --as {shlex.quote(shortest_name(users, 0))}"
+    where = ""
+    if env_file is not None:
+        command += "" if env_file == Path(".env") else f" --env-file {shlex.quote(str(env_file))}"
+    elif _variables(emulator) == EntraEmulator(base_url=emulator.base_url).environment():
+        command += f" --emulator {emulator.base_url}"
+    else:
+        where = ", with these variables in the shell"
+    _print(console, f"\nA route of your own, called by {users[0][0]}{where}:", "bold")
+    _print(console, f'curl http://localhost:8000/me -H "Authorization: Bearer $({command})"')
 
 
 def _user_row(tenant: Tenant, user: User) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +29,16 @@ class SettingsResult:
 
 
 @contextmanager
-def service_environment(env_file: Path | None, variables: Sequence[str]) -> Iterator[None]:
+def service_environment(
+    env_file: Path | None, variables: Sequence[str], own: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """Make the process's environment the service's, for as long as the block runs.
 
     Args:
         env_file: A file as ``docker run --env-file`` takes; with one, neither ``.env`` nor the shell's own
             variables of the service count.
         variables: ``NAME=VALUE`` each; they take precedence over all others.
+        own: The variables in place of a file's.
 
     Raises:
         typer.BadParameter: A variable has another form, or the file cannot be read.
@@ -46,9 +49,11 @@ def service_environment(env_file: Path | None, variables: Sequence[str]) -> Iter
     logger.addHandler(silencer)
     try:
         if env_file is not None:
+            own = _read_env_file(env_file)
+        if own is not None:
             for name in [name for name in os.environ if name.upper().startswith(_SERVICE_PREFIXES)]:
                 del os.environ[name]
-            overrides = _read_env_file(env_file) | overrides
+            overrides = {**own, **overrides}
         os.environ.update(overrides)
         yield
     finally:

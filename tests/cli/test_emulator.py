@@ -153,7 +153,7 @@ def test_it_prints_variables_people_and_applications(monkeypatch: pytest.MonkeyP
     assert "Ada Admin    ada@contoso.example          contoso    Operate.Admin," in lines
     assert any(line.startswith("Gabi Guest") and line.endswith("guest") for line in lines)
     assert f"Billing job     {BILLING}   contoso   secret" in lines
-    assert not any(len(line) > 80 for line in lines if not line.startswith(("CAMUNDA_", "http")))
+    assert not any(len(line) > 80 for line in lines if not line.startswith(("CAMUNDA_", "http", "curl ")))
 
 
 def test_long_lists_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,8 @@ def test_the_default_port_is_8400(monkeypatch: pytest.MonkeyPatch) -> None:
         "camunda_entra_fastapi.cli.commands.run_emulator", lambda *_, **options: calls.append(options)
     )
     assert CliRunner().invoke(commands, ["emulator"]).exit_code == 0
-    assert calls == [{"host": "127.0.0.1", "port": 8400, "tls": False, "directory_file": None}]
+    file = {"directory_file": None, "env_file": None, "force": False}
+    assert calls == [{"host": "127.0.0.1", "port": 8400, "tls": False, **file}]
 
 
 FAILED = RecordedRequest(

@@ -18,6 +18,17 @@ VARIABLES: Final = (
     "CAMUNDA_ENTRA_BASE_URL",
 )
 
+LOCAL_VARIABLES: Final = (
+    "CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA",
+    "CAMUNDA_ENTRA_ALLOW_HTTP",
+    "CAMUNDA_ENTRA_CA_BUNDLE",
+)
+"""Those that a local Entra may need besides."""
+LOCAL_HEAD: Final = (
+    "# The local Entra wrote this: camunda-entra emulator --env-file. The secret is an invented one.\n"
+)
+"""The first line of a file of the local Entra's, in which nothing is that could not be written again."""
+
 _PRIVATE: Final = 0o600
 _MAX_BYTES: Final = 16 * 1024
 
@@ -29,10 +40,12 @@ class EnvFile:
     Attributes:
         path: The file.
         variables: Its variables; empty where it is new or is to be overwritten.
+        head: A comment before them.
     """
 
     path: Path
     variables: Mapping[str, str] = field(repr=False, default_factory=dict)
+    head: str = ""
 
     @property
     def client_id(self) -> str:
@@ -60,6 +73,7 @@ class EnvFile:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 _keep_owner(descriptor, self.path)
+                file.write(self.head)
                 file.writelines(f"{name}={value}\n" for name, value in variables.items())
                 file.flush()
                 os.fsync(descriptor)
@@ -94,6 +108,20 @@ def open_env_file(path: Path, *, force: bool) -> EnvFile:
     Raises:
         ValueError: It cannot be written, or has other content; the message begins with the option.
     """
+    check_writable(path)
+    content = read_content(path)
+    variables = {} if content is not None and is_local(content) else _read_variables(content)
+    if variables is None and not force:
+        raise other_content(path)
+    return EnvFile(path, variables or {})
+
+
+def check_writable(path: Path) -> None:
+    """Check that a new file can take the place of whatever is there.
+
+    Raises:
+        ValueError: It cannot; the message begins with the option.
+    """
     if not path.parent.is_dir():
         raise ValueError(f"--env-file: there is no directory {path.parent}. Create it, or give another name.")
     if path.is_symlink():
@@ -107,26 +135,41 @@ def open_env_file(path: Path, *, force: bool) -> EnvFile:
         raise ValueError(
             f"--env-file: {path} may not be written by you. Give another name, in a directory of yours."
         )
-    variables = _read_variables(path) if path.exists() else {}
-    if variables is None and not force:
-        raise ValueError(
-            f"--env-file: {path} is there already, with something else in it. "
-            "Give another name, or --force to overwrite it."
-        )
-    return EnvFile(path, variables or {})
 
 
-def _read_variables(path: Path) -> dict[str, str] | None:
-    """The variables; None for a file with anything else in it."""
+def other_content(path: Path) -> ValueError:
+    """The error of a file that is to be kept."""
+    return ValueError(
+        f"--env-file: {path} is there already, with something else in it. "
+        "Give another name, or --force to overwrite it."
+    )
+
+
+def read_content(path: Path) -> str | None:
+    """The file's text; empty where there is no file, None for anything but a short text."""
+    if not path.exists():
+        return ""
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
-        text = content.decode()
+        return None if len(content) > _MAX_BYTES else content.decode()
     except (OSError, UnicodeDecodeError):
         return None
-    if len(content) > _MAX_BYTES:
+
+
+def is_local(content: str) -> bool:
+    """Whether the local Entra wrote that, and nobody added anything since."""
+    lines = content.removeprefix(LOCAL_HEAD).splitlines()
+    return content.startswith(LOCAL_HEAD) and all(
+        line.partition("=")[0] in (*VARIABLES, *LOCAL_VARIABLES) for line in lines
+    )
+
+
+def _read_variables(content: str | None) -> dict[str, str] | None:
+    """The variables that an earlier run wrote; None for anything else."""
+    if content is None:
         return None
-    pairs = [line.partition("=")[::2] for line in text.splitlines()]
+    pairs = [line.partition("=")[::2] for line in content.splitlines()]
     variables = dict(pairs)
     is_ours = not pairs or (variables.keys() <= set(VARIABLES) and "CAMUNDA_IDENTITY_CLIENT_ID" in variables)
     return variables if is_ours and len(variables) == len(pairs) else None

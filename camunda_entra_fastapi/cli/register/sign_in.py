@@ -1,29 +1,26 @@
 """Signing in to Microsoft Graph: by device code, or with the Azure CLI's token."""
 
-import re
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import httpx
 
+from camunda_entra_fastapi.cli.device_code import DeviceCodeRefused, is_token, run_device_code_grant
 from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS
 from camunda_entra_fastapi.cli.register.graph import TRANSPORT_ERRORS, read_bounded
 from camunda_entra_fastapi.errors import Refusal
-from camunda_entra_fastapi.remote.aadsts import Kind, explain, read_refusal
+from camunda_entra_fastapi.remote.aadsts import Kind, explain
 from camunda_entra_fastapi.untrusted_json import parse_object
 
 PUBLIC_CLIENT_ID: Final = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 """Microsoft Graph Command Line Tools, a public client of Microsoft's own in every tenant."""
 PERMISSIONS: Final = ("Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All", "User.Read")
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,65536}")
-"""RFC 6750, 2.1. The HTTP client would repeat anything else in its error message."""
-_MAX_INTERVAL: Final = 60
-_SLOW_DOWN: Final = 5
 _AZ_TIMEOUT: Final = 60
 
 
@@ -52,37 +49,18 @@ def device_code_token(
     Raises:
         NotSignedIn: Nobody signed in.
     """
-    scope = " ".join(f"{graph}/{name}" for name in PERMISSIONS)
-    authorization = _post(
-        client, f"{tenant_url}/oauth2/v2.0/devicecode", {"client_id": client_id, "scope": scope}
-    )
-    for name in ("device_code", "user_code", "verification_uri"):
-        if not isinstance(authorization.get(name), str):
-            raise _error_of(read_refusal(authorization))
-    address, code = (
-        printable(authorization["verification_uri"], 200),
-        printable(authorization["user_code"], 40),
-    )
-    prompt(f"To sign in, open {address} in a browser and enter the code {code}")
-    interval = _positive_seconds(authorization.get("interval"), 5)
-    form = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
-        "client_id": client_id,
-        "device_code": authorization["device_code"],
-    }
-    remaining = _positive_seconds(authorization.get("expires_in"), 900)
-    while remaining > 0:
-        sleep(interval)
-        remaining -= interval
-        response = _post(client, f"{tenant_url}/oauth2/v2.0/token", form)
-        if _is_token(token := response.get("access_token")):
-            return str(token)
-        refusal = read_refusal(response)
-        if refusal.error == "slow_down":
-            interval += _SLOW_DOWN
-        elif refusal.error != "authorization_pending":
-            raise _error_of(refusal)
-    raise _error_of(Refusal("expired_token"))
+    try:
+        return run_device_code_grant(
+            partial(_post, client),
+            f"{tenant_url}/oauth2/v2.0/devicecode",
+            f"{tenant_url}/oauth2/v2.0/token",
+            client_id=client_id,
+            scope=" ".join(f"{graph}/{name}" for name in PERMISSIONS),
+            prompt=prompt,
+            sleep=sleep,
+        )
+    except DeviceCodeRefused as error:
+        raise NotSignedIn(error.own_words or _words_of(error.refusal)) from None
 
 
 def azure_cli_token(tenant: str) -> str:
@@ -114,17 +92,13 @@ def azure_cli_token(tenant: str) -> str:
             "or sign in with --sign-in device."
         ) from None
     token = (parse_object(completed.stdout) or {}).get("accessToken")
-    if completed.returncode != 0 or not _is_token(token):
+    if completed.returncode != 0 or not is_token(token):
         for_tenant = f" for the tenant {tenant}" if tenant_option else ""
         raise NotSignedIn(
             f"The Azure CLI (az) has no token{for_tenant}. "
             f"Run {' '.join(['az login', *tenant_option])} --allow-no-subscriptions, then this again."
         )
     return str(token)
-
-
-def _is_token(value: object) -> bool:
-    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
 def _post(client: httpx.Client, url: str, form: dict[str, str]) -> dict[str, Any]:
@@ -141,22 +115,10 @@ def _post(client: httpx.Client, url: str, form: dict[str, str]) -> dict[str, Any
     return body
 
 
-def _error_of(refusal: Refusal) -> NotSignedIn:
-    messages = {
-        "authorization_declined": "The sign-in was declined. Run this again, and accept.",
-        "expired_token": "The code has expired before somebody signed in. Run this again.",
-        "bad_verification_code": "Entra does not know the code any more. Run this again.",
-    }
-    if (message := messages.get(refusal.error)) is not None:
-        return NotSignedIn(message)
+def _words_of(refusal: Refusal) -> str:
     explanation = explain(refusal)
     code = f" ({refusal.code})" if refusal.code else ""
     # Remedies about registrations name the service's variables, which do not exist yet.
     own_remedy = "Check --tenant, --cloud and --sign-in-client, or sign in with --sign-in az."
     remedy = own_remedy if explanation.kind is Kind.REGISTRATION else explanation.remedy
-    return NotSignedIn(f"{explanation.cause.removesuffix('.')}{code}. {remedy}")
-
-
-def _positive_seconds(value: object, default: int) -> int:
-    usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    return min(int(str(value)), _MAX_INTERVAL if default < _MAX_INTERVAL else 3600) if usable else default
+    return f"{explanation.cause.removesuffix('.')}{code}. {remedy}"

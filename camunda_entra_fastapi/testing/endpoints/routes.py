@@ -19,6 +19,7 @@ from camunda_entra_fastapi.testing.endpoints.device import (
 )
 from camunda_entra_fastapi.testing.endpoints.graph import graph_routes
 from camunda_entra_fastapi.testing.endpoints.interaction import AuthorizationInteraction
+from camunda_entra_fastapi.testing.endpoints.local_token import LOCAL_TOKEN_PATH, LocalTokenEndpoint
 from camunda_entra_fastapi.testing.endpoints.logout import LogoutEndpoint
 from camunda_entra_fastapi.testing.endpoints.on_behalf_of import redeem_assertion
 from camunda_entra_fastapi.testing.endpoints.responses import authorization_error_response, error_page
@@ -196,6 +197,7 @@ def build_endpoints(world: World) -> Starlette:
         ("/{tenant}/oauth2/v2.0/logout", logout.answer, both),
         ("/{tenant}/v2.0/adminconsent", admin_consent.answer, both),
         ("/{tenant}/adminconsent", admin_consent.answer, both),
+        (LOCAL_TOKEN_PATH, LocalTokenEndpoint(world).answer, post),
     ]
     routes = [Route(path, handler, methods=methods) for path, handler, methods in table]
     return Starlette(routes=[*routes, *graph_routes(world)])
