@@ -19,4 +19,7 @@ def invocation() -> str:
     if not here.exists() or (found is not None and Path(found).samefile(here)):
         return NAME
     folder = Path.cwd()
-    return shlex.quote(str(here.relative_to(folder) if here.is_relative_to(folder) else here))
+    if not here.is_relative_to(folder):
+        return shlex.quote(str(here))
+    relative = str(here.relative_to(folder))
+    return shlex.quote(relative if "/" in relative else f"./{relative}")

@@ -129,8 +129,19 @@ def _get_token(settings: EntraSettings, wish: TokenWish, errors: Console) -> str
     if wish.app:
         return app_token(http, endpoint, client, wanted)
     return person_token(
-        http, endpoint, settings.client_id, client, wanted, lambda words: print_line(errors, words, "bold")
+        http,
+        endpoint,
+        settings.client_id,
+        client,
+        wanted,
+        lambda words: print_line(errors, words, "bold"),
+        pause,
     )
+
+
+def pause(seconds: float) -> None:
+    """Wait until it is asked again whether the person has signed in."""
+    time.sleep(seconds)
 
 
 def _settings(*, dotenv: bool) -> EntraSettings:

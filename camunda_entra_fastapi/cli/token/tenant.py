@@ -1,7 +1,6 @@
 """Tokens of a tenant: the application's own, or a person's, who signs in in a browser with a code."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -51,7 +50,7 @@ def person_token(
     client: Client | None,
     scope: str,
     prompt: Callable[[str], object],
-    sleep: Callable[[float], object] = time.sleep,
+    sleep: Callable[[float], object],
 ) -> str:
     """A person's token, by device code.
 
