@@ -13,6 +13,8 @@ from camunda_entra_fastapi.cli.demo import check_demo, run_demo
 from camunda_entra_fastapi.cli.doctor.command import doctor
 from camunda_entra_fastapi.cli.emulator import example_directory, run_emulator
 from camunda_entra_fastapi.cli.explain.command import explain
+from camunda_entra_fastapi.cli.help_format import Command, Program
+from camunda_entra_fastapi.cli.invocation import NAME
 from camunda_entra_fastapi.cli.register.command import register
 from camunda_entra_fastapi.cli.service import CommandError
 from camunda_entra_fastapi.cli.token.command import token
@@ -22,24 +24,21 @@ PORT: Final = 8000
 EMULATOR_PORT: Final = 8400
 
 commands: Final = typer.Typer(
-    name="camunda-entra",
+    name=NAME,
+    cls=Program,
     help="Develop and check FastAPI services that trust Microsoft Entra ID.",
+    epilog=f"Begin with {NAME} demo, which needs no tenant. The documentation is in README.md and docs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
 
-commands.command()(doctor)
-commands.command()(explain)
-commands.command()(register)
-commands.command()(token)
-
-
-@commands.command()
+@commands.command(cls=Command)
 def demo(
     port: Annotated[
         int | None,
         typer.Option(
+            metavar="PORT",
             min=0,
             max=65535,
             show_default=str(PORT),
@@ -49,6 +48,7 @@ def demo(
     emulator_port: Annotated[
         int | None,
         typer.Option(
+            metavar="PORT",
             min=0,
             max=65535,
             show_default=str(EMULATOR_PORT),
@@ -63,9 +63,12 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """Start a local Entra and a small Operate-like API, and print curl lines to paste.
+    """Start a local Entra and a small Operate-like API, and print what to try.
 
-    Nothing leaves this machine. Ctrl-C ends it.
+    Nothing leaves this machine. Where the usual ports are in use, it takes
+    others. Ctrl-C ends it.
+
+    Exit codes: 0 done, 1 something failed, 2 wrongly called.
     """
     console = Console()
     with _errors_on_stderr():
@@ -79,13 +82,14 @@ def demo(
         )
 
 
-@commands.command()
+@commands.command(cls=Command)
 def emulator(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; whoever reaches it is let in as anybody.")
+        str,
+        typer.Option(metavar="HOST", help="Address to listen on; whoever reaches it is let in as anybody."),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 for any that is free.")
     ] = EMULATOR_PORT,
     tls: Annotated[
         bool, typer.Option("--tls", help="Speak HTTPS with a certificate made on the spot.")
@@ -102,9 +106,7 @@ def emulator(
             help="Write the variables there, as .env for a service that is started in the same folder.",
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", metavar="", help="Overwrite that file, whatever is in it.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite that file, whatever is in it.")] = False,
     example: Annotated[
         bool, typer.Option("--example", help="Print a directory file to start from, and exit.")
     ] = False,
@@ -112,6 +114,15 @@ def emulator(
     """Start a local Entra, and print a line for each request.
 
     It is for development: there are no passwords. Ctrl-C ends it.
+
+    Exit codes: 0 ended, 1 it cannot start, 2 wrongly called.
+
+    Examples:
+      camunda-entra emulator --env-file .env
+
+      camunda-entra emulator --example > directory.yaml
+
+      camunda-entra emulator --directory directory.yaml --tls
     """
     if example:
         typer.echo(example_directory(), nl=False)
@@ -127,6 +138,10 @@ def emulator(
             env_file=env_file,
             force=force,
         )
+
+
+for _command in (token, register, doctor, explain):
+    commands.command(cls=Command)(_command)
 
 
 @contextmanager

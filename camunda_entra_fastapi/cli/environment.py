@@ -118,7 +118,7 @@ def _parse_variable(variable: str) -> tuple[str, str]:
     name, separator, value = variable.partition("=")
     if not separator or not name or "\0" in variable:
         raise typer.BadParameter(
-            "Give NAME=VALUE, for example CAMUNDA_ENTRA_BASE_URL=https://operate.example.com."
+            "Give NAME=VALUE, for example CAMUNDA_ENTRA_BASE_URL=https://orders.example.com."
         )
     return name, value
 

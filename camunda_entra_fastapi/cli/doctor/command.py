@@ -23,6 +23,8 @@ from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.settings.urls import read_base_url
 
 PORT: Final = 8000
+_RULE_WIDTH: Final = 40
+"""Columns of the line above the summary."""
 
 
 def doctor(
@@ -42,7 +44,12 @@ def doctor(
     ] = False,
     port: Annotated[
         int,
-        typer.Option(min=0, max=65535, help="Port of the local page for --sign-in; 0 for any that is free."),
+        typer.Option(
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="Port of the local page for --sign-in; 0 for any that is free.",
+        ),
     ] = PORT,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Whether --sign-in opens the browser by itself.")
@@ -50,29 +57,33 @@ def doctor(
     component: Annotated[
         ComponentName | None,
         typer.Option(
-            help="Examine the configuration of this component of Camunda's instead of a service's.",
+            metavar="NAME",
+            help="Examine the configuration of a component of Camunda's instead of a service's: "
+            "orchestration, identity, optimize or operate.",
             show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the settings against the tenant, step by step, and tell what to change where.
+    r"""Check the settings against the tenant, step by step, and tell what to change where.
 
     It asks Entra for its documents and keys, for a token of the
     application's own, and whether it takes the redirect URIs; then the
-    session store, and the service where it runs. Nothing is changed
-    anywhere, and no secret and no token is printed.
+    session store, and the service where it runs. The service is yours, the
+    one that uses this package; for Camunda's own there is --component.
+    Nothing is changed anywhere, and no secret and no token is printed.
 
     Exit codes: 0 nothing is wrong, 1 something is, 2 wrongly called.
 
     Examples:
-      camunda-entra doctor --env-file operate.env
+      camunda-entra doctor --env-file orders.env
 
-      camunda-entra doctor --env-file operate.env --url https://operate.example.com
+      camunda-entra doctor --env-file orders.env \
+        --url https://orders.example.com
 
-      docker compose exec operate camunda-entra doctor --json
+      docker compose exec orders camunda-entra doctor --json
 
-      camunda-entra doctor --env-file operate.env --sign-in
+      camunda-entra doctor --env-file orders.env --sign-in
 
       camunda-entra doctor --component orchestration --env-file camunda.env
     """
@@ -114,9 +125,11 @@ def _check_service(
         return findings, {}
     base_url = base_url or settings.base_url or ""
     addresses = _addresses_to_register(settings, base_url)
-    findings += asyncio.run(
-        _show_all(console, partial(run_steps, settings, base_url, time.time), quiet=quiet)
-    )
+    registered: set[str] = set()
+    run = partial(run_steps, settings, base_url, time.time, registered=registered)
+    findings += asyncio.run(_show_all(console, run, quiet=quiet))
+    for each in addresses["redirect_uris"]:
+        each["registered"] = each["uri"] in registered
     return findings + _after_steps(
         console, settings, addresses, quiet=quiet, sign_in_page=sign_in_page
     ), addresses
@@ -182,16 +195,22 @@ def _addresses_to_register(settings: EntraSettings, base_url: str) -> dict[str, 
 
 
 def _print_addresses(console: Console, addresses: dict[str, Any]) -> None:
-    print_line(console, "\nTo be registered under Authentication, platform Web, exactly so", "bold")
-    for each in addresses["redirect_uris"]:
-        print_line(console, f"  {each['uri']}   ({each['for']})")
-    print_line(console, f"  {addresses['front_channel_logout_url']}   (front-channel logout URL)")
+    if missing := [each for each in addresses["redirect_uris"] if not each["registered"]]:
+        print_line(console, "\nTo be registered under Authentication, platform Web, exactly so", "bold")
+        for each in missing:
+            print_line(console, f"  {each['uri']}   ({each['for']})")
+    print_line(
+        console,
+        "\nTo be entered there as front-channel logout URL, which nobody can look up from here",
+        "bold",
+    )
+    print_line(console, f"  {addresses['front_channel_logout_url']}")
 
 
 def _print_summary(console: Console, findings: Sequence[Finding]) -> None:
     wrong = sum(each.state is State.WRONG for each in findings)
     notes = sum(each.state is State.NOTE for each in findings)
-    console.print()
+    print_line(console, f"\n{('-' if console.options.ascii_only else chr(0x2500)) * _RULE_WIDTH}", "dim")
     if wrong:
         things = "thing is" if wrong == 1 else "things are"
         print_line(console, f"{wrong} {things} wrong.", "bold red")

@@ -26,6 +26,7 @@ class DoctorContext:
         discovery: The discovery document, once it was fetched.
         keys: The tenant's keys, once they were fetched.
         token: The application's own access token, once there is one.
+        registered: The redirect URIs that Entra took.
     """
 
     settings: EntraSettings
@@ -36,6 +37,7 @@ class DoctorContext:
     discovery: Discovery | None = None
     keys: KeySet | None = None
     token: str = field(default="", repr=False)
+    registered: set[str] = field(default_factory=set)
 
 
 class ContextClock:

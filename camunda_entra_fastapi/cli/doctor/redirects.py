@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,6 +10,7 @@ from camunda_entra_fastapi.cli.doctor.connection_errors import Unreachable
 from camunda_entra_fastapi.cli.doctor.context import DoctorContext, refused, skipped, unreachable
 from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable
+from camunda_entra_fastapi.errors import Refusal
 from camunda_entra_fastapi.remote.aadsts import Kind, explain, read_refusal
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.sign_in.protocol import Attempt, authorization_url
@@ -42,7 +43,7 @@ def redirect_uris(settings: EntraSettings, base_url: str) -> tuple[RedirectUri, 
     base = base_url or BASE_URL_PLACEHOLDER
     uris = [
         RedirectUri(base + settings.callback_path, "signing in"),
-        RedirectUri(base + DOCS_PATH, "signing in from the docs page", is_required=False),
+        RedirectUri(base + DOCS_PATH, "signing in from Swagger UI", is_required=False),
         RedirectUri(
             f"{base}{settings.login_prefix}/admin-consent-callback", "admin consent", is_required=False
         ),
@@ -73,7 +74,10 @@ async def registered(context: DoctorContext) -> AsyncIterator[Finding]:
         return
     endpoint = context.discovery.authorization_endpoint or context.settings.authorization_url
     for redirect in redirect_uris(context.settings, context.base_url):
-        yield await check_redirect_uri(context, endpoint, redirect)
+        finding = await check_redirect_uri(context, endpoint, redirect)
+        if finding.state is State.OK:
+            context.registered.add(redirect.uri)
+        yield finding
 
 
 async def check_redirect_uri(context: DoctorContext, endpoint: str, redirect: RedirectUri) -> Finding:
@@ -92,8 +96,7 @@ async def check_redirect_uri(context: DoctorContext, endpoint: str, redirect: Re
         refusal = read_refusal({"error": "invalid_request", "error_description": description})
         if explain(refusal).kind in (Kind.SESSION, Kind.PERSON):  # it asks who somebody is
             return Finding("redirect URI", State.OK, f"{redirect.uri}: Entra shows its sign-in page")
-        state = State.WRONG if redirect.is_required else State.NOTE
-        return refused("redirect URI", refusal, state, expected=f"{redirect.uri} (for {redirect.purpose})")
+        return _finding_of_refusal(redirect, refusal)
     if response.status != 200:  # noqa: PLR2004 - OK
         return Finding(
             "redirect URI",
@@ -103,6 +106,15 @@ async def check_redirect_uri(context: DoctorContext, endpoint: str, redirect: Re
             "authorize_unclear",
         )
     return Finding("redirect URI", State.OK, f"{redirect.uri}: Entra shows its sign-in page")
+
+
+def _finding_of_refusal(redirect: RedirectUri, refusal: Refusal) -> Finding:
+    """The finding about a refused redirect URI; the URI is in it, also where people see no expected value."""
+    expected = f"{redirect.uri} (for {redirect.purpose})"
+    if redirect.is_required:
+        return refused("redirect URI", refusal, expected=expected)
+    finding = refused("redirect URI", refusal, State.NOTE, expected=expected)
+    return replace(finding, message=f"{redirect.uri}, for {redirect.purpose}: {finding.message}")
 
 
 def _finding_of_redirect(redirect: RedirectUri, response: ProbeResponse) -> Finding:

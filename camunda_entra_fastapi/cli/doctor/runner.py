@@ -39,6 +39,8 @@ async def run_steps(
     base_url: str,
     clock: Callable[[], float],
     on_step: Callable[[str], object] = len,
+    *,
+    registered: set[str],
 ) -> AsyncIterator[Finding]:
     """Run all steps; their findings. Every failure is a finding, none is raised.
 
@@ -47,10 +49,11 @@ async def run_steps(
         base_url: Where browsers reach the service; empty where that is not known.
         clock: Seconds since 1970.
         on_step: Called with each step's title before it runs.
+        registered: Gets the redirect URIs that Entra takes.
     """
     yield settings_finding(settings)
     async with open_probe(settings) as probe:
-        context = DoctorContext(settings, probe, clock, base_url)
+        context = DoctorContext(settings, probe, clock, base_url, registered=registered)
         for title, step in STEPS:
             on_step(title)
             async for finding in step(context):

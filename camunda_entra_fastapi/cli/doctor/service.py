@@ -18,10 +18,6 @@ from camunda_entra_fastapi.urls import is_loopback
 _FOUND: Final = 302
 _NOT_FOUND: Final = 404
 _UNAVAILABLE: Final = 503
-_SEALED_BY_DEFAULT: Final = (
-    "; their key is derived from the client secret, as CAMUNDA_ENTRA_SESSION_SECRET is not set: "
-    "a new client secret signs everybody out"
-)
 _PROXY_REMEDY: Final = (
     "Set CAMUNDA_ENTRA_BASE_URL to the public root. Or let the proxy send X-Forwarded-Proto and "
     "X-Forwarded-For "
@@ -41,9 +37,16 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
     if runtime.login_context is None:
         yield skipped("sessions", "there is no secret to seal them with, so nobody signs in with a browser")
         return
-    sealed = "" if context.settings.session_secret else _SEALED_BY_DEFAULT
+    if not context.settings.session_secret:
+        yield Finding(
+            "session secret",
+            State.OK,
+            "derived from the client secret, so that a new client secret signs everybody out",
+            "To keep sessions when it changes, set "
+            "CAMUNDA_ENTRA_SESSION_SECRET=<new secret>,<the client secret>.",
+        )
     if setting == "cookie":
-        yield Finding("sessions", State.OK, f"in the browsers' cookies{sealed}")
+        yield Finding("sessions", State.OK, "in the browsers' cookies")
     elif setting == "memory":
         yield Finding(
             "sessions",
@@ -67,7 +70,7 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
                 error.code,
             )
         else:
-            yield Finding("sessions", State.OK, f"in the Redis at {host}, which answers{sealed}")
+            yield Finding("sessions", State.OK, f"in the Redis at {host}, which answers")
         finally:
             await store.close()
 

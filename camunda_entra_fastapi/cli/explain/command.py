@@ -48,7 +48,9 @@ def explain(
     2 wrongly called.
 
     Examples:
-      camunda-entra explain --env-file operate.env
+      camunda-entra explain --env-file orders.env
+
+      camunda-entra token --as ben | camunda-entra explain
 
       pbpaste | camunda-entra explain -
 

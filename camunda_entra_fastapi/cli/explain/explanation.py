@@ -108,13 +108,14 @@ def explain_token(
 
 
 def print_explanation(console: Console, explanation: TokenExplanation) -> None:
-    """Print the explanation: the kind and the claims, then each check, at last the verdict."""
+    """Print the explanation: the kind and the verdict, the claims, each check, and the verdict again."""
     token_input = explanation.token_input
     for note in token_input.notes:
         print_line(console, note)
     if not token_input.opaque:
         article = "an" if explanation.kind[0] in "aeI" else "a"
         print_line(console, f"This is {article} {explanation.kind}.", "bold")
+        _print_verdict(console, explanation)
         for line in explanation.details:
             console.print(line, markup=False, highlight=False, emoji=False)
         print_members(console, "Header", redacted(explanation.decoded.header))
@@ -125,12 +126,16 @@ def print_explanation(console: Console, explanation: TokenExplanation) -> None:
             print_finding(console, check)
     for finding in explanation.findings:
         print_finding(console, finding)
-    verdict, message = explanation.verdict
-    style = {"accepted": "bold green", "refused": "bold red"}.get(verdict, "bold yellow")
     console.print()
-    console.print(message, style=style, markup=False, highlight=False, emoji=False)
+    _print_verdict(console, explanation)
     if token_input.opaque:
         console.print(token_input.remedy, markup=False, highlight=False, emoji=False)
+
+
+def _print_verdict(console: Console, explanation: TokenExplanation) -> None:
+    verdict, message = explanation.verdict
+    style = {"accepted": "bold green", "refused": "bold red"}.get(verdict, "bold yellow")
+    console.print(message, style=style, markup=False, highlight=False, emoji=False)
 
 
 def _claims_with_times(explanation: TokenExplanation) -> dict[str, Any]:

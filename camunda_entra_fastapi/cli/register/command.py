@@ -67,10 +67,19 @@ def register(
         typer.Option(metavar="URL", help="Where browsers reach the service; may be repeated."),
     ] = None,
     component: Annotated[
-        Component, typer.Option(help="Whose redirect URI belongs to the base URL.")
+        Component,
+        typer.Option(
+            metavar="NAME",
+            help="Whose redirect URI belongs to the base URL: service (one that uses this package), or "
+            "Camunda's operate, tasklist, orchestration, identity or optimize.",
+        ),
     ] = Component.SERVICE,
     docs: Annotated[
-        Docs, typer.Option(help="The platform of the docs page's redirect URI; spa for direct_docs=True.")
+        Docs,
+        typer.Option(
+            metavar="web|spa|none",
+            help="The platform of Swagger UI's redirect URI; spa for direct_docs=True.",
+        ),
     ] = Docs.WEB,
     redirect_uri: Annotated[
         list[str] | None, typer.Option(metavar="URI", help="A further redirect URI; may be repeated.")
@@ -86,7 +95,9 @@ def register(
     new_secret: Annotated[
         bool, typer.Option("--new-secret", help="Make a client secret although there is one.")
     ] = False,
-    secret_years: Annotated[int, typer.Option(min=1, max=2, help="Years that a secret is good for.")] = 1,
+    secret_years: Annotated[
+        int, typer.Option(metavar="YEARS", min=1, max=2, help="Years that a secret is good for.")
+    ] = 1,
     env_file: Annotated[
         Path | None,
         typer.Option(
@@ -94,18 +105,39 @@ def register(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file, whatever is in it.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and end.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Sign in, show the plan, and end. Without a sign-in: --print.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before doing it.")] = False,
     export_format: Annotated[
-        ExportFormat | None, typer.Option("--print", help="Print how to do it by other means, and end.")
+        ExportFormat | None,
+        typer.Option(
+            "--print",
+            metavar="FORMAT",
+            help="Print how to do it by other means, without signing in, and end: az, terraform or graph.",
+        ),
     ] = None,
     sign_in: Annotated[
-        SignIn, typer.Option(help="By a code in a browser, or as the Azure CLI is signed in.")
+        SignIn,
+        typer.Option(
+            "--sign-in-with",
+            "--sign-in",
+            metavar="device|az",
+            help="A code in a browser, or the Azure CLI as it is signed in.",
+        ),
     ] = SignIn.DEVICE,
     sign_in_client: Annotated[
-        str, typer.Option(metavar="ID", help="The public client to sign in with.")
+        str,
+        typer.Option(
+            metavar="ID",
+            help="The public client to sign in with.",
+            show_default="Microsoft Graph Command Line Tools",
+        ),
     ] = PUBLIC_CLIENT_ID,
-    cloud: Annotated[Cloud, typer.Option(help="The cloud that the tenant is in.")] = Cloud.PUBLIC,
+    cloud: Annotated[
+        Cloud,
+        typer.Option(metavar="NAME", help="The cloud that the tenant is in: public, usgov, dod or china."),
+    ] = Cloud.PUBLIC,
     emulator: Annotated[
         str, typer.Option(metavar="URL", help="A local Entra instead of Microsoft's.", show_default=False)
     ] = "",
@@ -116,7 +148,7 @@ def register(
         str, typer.Option(metavar="URL", help="Microsoft Graph's address there.", show_default=False)
     ] = "",
 ) -> None:
-    r"""Register an application in Entra: the four steps of Camunda's guide in one.
+    r"""Register an application in Entra, as Camunda's guide has it done by hand.
 
     Application, redirect URIs, tokens of version 2.0, scope, roles, service
     principal, client secret and admin consent. It shows what will be done
@@ -126,10 +158,12 @@ def register(
     Exit codes: 0 done or nothing to do, 1 something was refused, 2 wrongly called.
 
     Examples:
-      camunda-entra register Operate --tenant contoso.onmicrosoft.com \
-        --base-url https://operate.example.com --role Operate.Admin --env-file operate.env
+      camunda-entra register Orders --tenant contoso.onmicrosoft.com \
+        --base-url https://orders.example.com --role Orders.Admin \
+        --env-file orders.env
 
-      camunda-entra register Operate --tenant <ID> --base-url https://... --print terraform
+      camunda-entra register Orders --tenant contoso.onmicrosoft.com \
+        --base-url https://orders.example.com --print terraform
     """
     console = Console()
     try:

@@ -112,7 +112,7 @@ def desired_registration(
                 or not value.isprintable()
             ):
                 raise ValueError(f"{option} takes names without blanks, for example Operate.Admin.")
-    roots = [check_url("--base-url", url.rstrip("/"), "https://operate.example.com") for url in base_urls]
+    roots = [check_url("--base-url", url.rstrip("/"), "https://orders.example.com") for url in base_urls]
     uris = [root + CALLBACK_PATHS[component] for root in roots]
     spa_uris: list[str] = []
     logout_url = ""
@@ -122,7 +122,7 @@ def desired_registration(
         uris += docs_uris if docs is Docs.WEB else []
         uris += [root + ADMIN_CONSENT_PATH for root in roots]
         logout_url = f"{roots[0]}/auth/front-channel-logout"
-    example = "https://operate.example.com/auth/login-callback"
+    example = "https://orders.example.com/auth/login-callback"
     uris += [check_url("--redirect-uri", uri, example, query=True) for uri in redirect_uris]
     if not uris:
         raise ValueError("--base-url is missing. Give where browsers reach the service, or --redirect-uri.")

@@ -103,7 +103,7 @@ def _plan_uris(
                 raise PlanConflict(
                     f"{uri} is registered under the platform {label}, but belongs under "
                     f"{_PLATFORMS[platform]}. In the Entra admin center, under Authentication, remove it, "
-                    "then run this again. For the docs page, --docs chooses the platform."
+                    "then run this again. For Swagger UI, --docs chooses the platform."
                 )
     if missing:
         changes[platform] = {"redirectUris": uris[platform] + missing}

@@ -72,7 +72,7 @@ def azure_cli_token(tenant: str) -> str:
     command = shutil.which("az")
     if command is None:
         raise NotSignedIn(
-            "The Azure CLI (az) is not installed. Install it, or sign in with --sign-in device."
+            "The Azure CLI (az) is not installed. Install it, or sign in with --sign-in-with device."
         )
     tenant_option = [] if tenant == ORGANIZATIONS else ["--tenant", tenant]
     arguments = ["account", "get-access-token", "--resource-type", "ms-graph", *tenant_option, "-o", "json"]
@@ -89,7 +89,7 @@ def azure_cli_token(tenant: str) -> str:
     except OSError as error:
         raise NotSignedIn(
             f"The Azure CLI (az) cannot be run: {printable(error, 200)}. Install it anew, "
-            "or sign in with --sign-in device."
+            "or sign in with --sign-in-with device."
         ) from None
     token = (parse_object(completed.stdout) or {}).get("accessToken")
     if completed.returncode != 0 or not is_token(token):
@@ -119,6 +119,6 @@ def _words_of(refusal: Refusal) -> str:
     explanation = explain(refusal)
     code = f" ({refusal.code})" if refusal.code else ""
     # Remedies about registrations name the service's variables, which do not exist yet.
-    own_remedy = "Check --tenant, --cloud and --sign-in-client, or sign in with --sign-in az."
+    own_remedy = "Check --tenant, --cloud and --sign-in-client, or sign in with --sign-in-with az."
     remedy = own_remedy if explanation.kind is Kind.REGISTRATION else explanation.remedy
     return f"{explanation.cause.removesuffix('.')}{code}. {remedy}"

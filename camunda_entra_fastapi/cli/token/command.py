@@ -41,9 +41,7 @@ def token(
             show_default=False,
         ),
     ] = "",
-    app: Annotated[
-        bool, typer.Option("--app", metavar="", help="An application's own token, without a person.")
-    ] = False,
+    app: Annotated[bool, typer.Option("--app", help="An application's own token, without a person.")] = False,
     role: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A role instead of the directory's; may be repeated."),
@@ -52,7 +50,7 @@ def token(
         list[str] | None,
         typer.Option(metavar="NAME", help="A scope; may be repeated. Left out: all that the API exposes."),
     ] = None,
-    expired: Annotated[bool, typer.Option("--expired", metavar="", help="A token that has expired.")] = False,
+    expired: Annotated[bool, typer.Option("--expired", help="A token that has expired.")] = False,
     audience: Annotated[
         str,
         typer.Option(

@@ -36,6 +36,7 @@ def test_all_ticks_and_exit_code_0(emulator: EntraEmulator, run: Callable[..., R
         "redirect URI",
         "redirect URI",
         "redirect URI",
+        "session secret",
         "sessions",
     ]
     others = [(name, state) for name, state in steps if state != "ok"]
@@ -50,12 +51,47 @@ def test_all_ticks_and_exit_code_0(emulator: EntraEmulator, run: Callable[..., R
 
 def test_people_get_lines_and_addresses_to_copy(run: Callable[..., Ran]) -> None:
     """What must be registered stands on lines of its own, and the last line is the verdict."""
+    ran = run("doctor", CAMUNDA_ENTRA_BASE_URL="https://orders.example.com")
+    assert "  https://orders.example.com/auth/login-callback   (signing in)" in ran.output.splitlines()
     ran = run("doctor", CAMUNDA_ENTRA_BASE_URL=BASE)
     lines = ran.output.splitlines()
-    assert f"  {BASE}/auth/login-callback   (signing in)" in lines
+    assert f"  {BASE}/auth/front-channel-logout" in lines
+    assert lines[-2] == "\u2500" * 40
     assert lines[-1] == "Nothing is wrong; 1 thing to know."
     assert "The issuer is the local Entra, which asks for no password" in " ".join(ran.output.split())
     assert "\x1b" not in ran.output
+
+
+def test_only_what_is_not_registered_is_to_be_registered(
+    emulator: EntraEmulator, run: Callable[..., Ran]
+) -> None:
+    """What Entra took is not asked for again; each other one is named, with what it is for."""
+    listed = "To be registered under Authentication, platform Web, exactly so"
+    assert listed not in run("doctor", CAMUNDA_ENTRA_BASE_URL=BASE).output
+    assert listed in run("doctor").output  # where it is not known what to try
+    change_application(emulator, OPERATE, redirect_uris={f"{BASE}/auth/login-callback": "web"})
+    text = run("doctor", CAMUNDA_ENTRA_BASE_URL=BASE).output
+    rest = text[text.index(listed) :].splitlines()
+    assert rest[1:3] == [
+        f"  {BASE}/docs/oauth2-redirect   (signing in from Swagger UI)",
+        f"  {BASE}/auth/admin-consent-callback   (admin consent)",
+    ]
+    findings = " ".join(text[: text.index(listed)].split())
+    assert (
+        f"! redirect URI {BASE}/docs/oauth2-redirect, for signing in from Swagger UI: The redirect"
+        in findings
+    )
+    assert f"! redirect URI {BASE}/auth/admin-consent-callback, for admin consent: The redirect" in findings
+    found = run("doctor", "--json", CAMUNDA_ENTRA_BASE_URL=BASE).json["redirect_uris"]
+    assert [each["registered"] for each in found] == [True, False, False]
+
+
+def test_where_the_session_secret_is_from_is_told_with_what_follows(run: Callable[..., Ran]) -> None:
+    """A new client secret signs everybody out, unless the old one is kept for sessions."""
+    text = " ".join(run("doctor").output.split())
+    assert "derived from the client secret, so that a new client secret signs everybody out" in text
+    assert "CAMUNDA_ENTRA_SESSION_SECRET=<new secret>,<the client secret>." in text
+    assert "session secret" not in run("doctor", CAMUNDA_ENTRA_SESSION_SECRET="x" * 40).output
 
 
 @pytest.mark.parametrize(
@@ -154,7 +190,7 @@ def test_a_file_says_all_variables(tmp_path: Path, emulator: EntraEmulator, run:
     assert [each["setting"] for each in ran.json["findings"]] == ["CAMUNDA_IDENTITY_CLIENT_ID"]
     options = ("--env", f"CAMUNDA_IDENTITY_CLIENT_ID={OPERATE}", "--env", f"CAMUNDA_ENTRA_BASE_URL={BASE}")
     ran = run_command("doctor", "--json", "--env-file", str(path), *options)
-    assert (ran.code, len(ran.json["findings"])) == (0, 15)
+    assert (ran.code, len(ran.json["findings"])) == (0, 16)
 
 
 def test_dotenv_counts_only_without_a_file(
@@ -199,7 +235,7 @@ def test_help_has_exit_codes_and_examples(run: Callable[..., Ran]) -> None:
     for command in ("doctor", "explain"):
         text = run(command, "--help").output
         assert "Exit codes: 0" in text
-        assert f"camunda-entra {command} --env-file operate.env" in text
+        assert f"camunda-entra {command} --env-file orders.env" in text
 
 
 # What is never printed

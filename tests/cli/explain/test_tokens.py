@@ -46,6 +46,16 @@ def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
     return f"{part(header)}.{part(claims)}.c2lnbmF0dXJl"
 
 
+def test_the_verdict_is_told_first_and_last(emulator: EntraEmulator, run: Callable[..., Ran]) -> None:
+    """Below the kind of token, and again below the last of all checks."""
+    for token, verdict in (
+        (emulator.token(), "The service accepts it."),
+        (emulator.token(lifetime=-600), "The service answers it with 401 token_expired."),
+    ):
+        lines = run("explain", token).output.splitlines()
+        assert (lines[1], lines[-1]) == (verdict, verdict)
+
+
 @dataclass(frozen=True)
 class Sent:
     """One token.
