@@ -113,10 +113,11 @@ def test_a_process_serves_tells_and_ends_quietly(number: signal.Signals) -> None
         process.send_signal(number)
         rest, complaints = process.communicate(timeout=PATIENCE)
     assert (process.returncode, complaints) == (0, "")
-    fetched, granted, refused = rest.splitlines()
+    fetched, granted, refused, below = rest.splitlines()
     assert fetched[8:].split() == ["GET", "contoso/\u2026/openid-configuration", "200"]
     assert granted[8:] == "  POST     contoso/oauth2/v2.0/token         200  client credentials  Billing job"
     assert "  401  client credentials  Billing job  AADSTS7000215: The client secret is not" in refused
+    assert below == "          Send the secret's value, not its ID."
     for secret in ("hunter2", token, SECRET, "query", "\x1b"):
         assert secret not in rest
     with pytest.raises(httpx.ConnectError):
@@ -301,15 +302,59 @@ def test_what_has_no_room_on_a_terminal_is_below() -> None:
     assert lines_of(FAILED, width=80) == [
         "12:00:01  POST     contoso/oauth2/v2.0/token         401  client credentials",
         "          Billing job",
-        "          AADSTS7000215: The client secret is not one of 'Billing job'. Send the",
-        "          value, not the ID.",
+        "          AADSTS7000215: The client secret is not one of 'Billing job'.",
+        "          Send the value, not the ID.",
     ]
     assert lines_of(FAILED, width=120) == [
         "12:00:01  POST     contoso/oauth2/v2.0/token         401  client credentials  Billing job",
-        f"          {FAILED.error}",
+        "          AADSTS7000215: The client secret is not one of 'Billing job'.",
+        "          Send the value, not the ID.",
     ]
-    (line,) = lines_of(FAILED, width=40, force_terminal=False)
-    assert line.endswith(FAILED.error)
+    line, below = lines_of(FAILED, width=40, force_terminal=False)
+    assert line.endswith("  Billing job  AADSTS7000215: The client secret is not one of 'Billing job'.")
+    assert below == "          Send the value, not the ID."
+
+
+UNREGISTERED = (
+    "AADSTS50011: The redirect URI '{uri}' is not registered for the application 'Operate' "
+    "(0be7a7e0-1111-4222-8333-444455556666). Registered are: a, b."
+)
+
+
+@pytest.mark.parametrize(
+    ("uri", "hint"),
+    [
+        (
+            "http://127.0.0.1:8001/auth/login-callback",
+            "open the service as http://localhost:8001, or add the URI",
+        ),
+        (
+            "http://[::1]:8001/docs/oauth2-redirect",
+            "open the service as http://localhost:8001, or add the URI",
+        ),
+        ("http://127.0.0.1:8001/elsewhere", "Add the URI to the application in the directory"),
+        ("http://127.0.0.1/auth/login-callback", "Add the URI to the application in the directory"),
+        ("https://orders.example.com/auth/login-callback", "Add the URI to the application in the directory"),
+        ("http://[127.0.0.1:8001/auth/login-callback", "Add the URI to the application in the directory"),
+        ("", "Add the URI to the application in the directory"),
+    ],
+)
+def test_a_redirect_uri_that_is_not_registered_has_its_remedy(uri: str, hint: str) -> None:
+    """Its code is on the line, as the cause is long; below are the cause, and what can be opened instead."""
+    error = UNREGISTERED.format(uri=uri)
+    query = httpx.QueryParams({"redirect_uri": uri, "state": "hunter2"} if uri else {})
+    request = RecordedRequest(
+        *("GET", f"/{CONTOSO}/oauth2/v2.0/authorize", str(query), 200),
+        did="sign in",
+        client="Operate",
+        error=error,
+    )
+    line, cause, remedy = lines_of(request, width=40, force_terminal=False)
+    assert line.endswith("  200  sign in  Operate  AADSTS50011")
+    assert cause == f"          {error.removeprefix('AADSTS50011: ')}"
+    assert remedy.startswith("          ")
+    assert hint in remedy
+    assert not any(len(each) > 80 for each in lines_of(request, width=80))
 
 
 @pytest.mark.parametrize(
@@ -341,14 +386,15 @@ def test_paths_name_the_tenant_and_hold_nothing_harmful(path: str, printed_path:
 
 def test_what_a_request_brings_is_printed_as_it_is_and_not_endlessly() -> None:
     """A request cannot print colours, lines or pages."""
-    (line,) = lines_of(
+    line, below = lines_of(
         RecordedRequest(
-            "\x1b]0;x", "/x", "", 0, did="a\nb", client="[bold]c", user="d\x9b", error="e" * 1000
+            "\x1b]0;x", "/x", "", 0, did="a\nb", client="[bold]c", user="d\x9b", error="e\x1b" * 1000
         ),
         force_terminal=False,
     )
     assert "  ?]0;x    x " in line
-    assert line.endswith(f"  -    a?b  [bold]c  d?  {'e' * 300}...")
+    assert line.endswith("  -    a?b  [bold]c  d?")
+    assert below == f"          {'e?' * 500}..."
 
 
 def test_colours_are_for_terminals() -> None:
