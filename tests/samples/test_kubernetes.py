@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from camunda_entra_fastapi import EntraSettings
+from camunda_entra_fastapi import CamundaEntra, EntraSettings
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.samples.custom_resources import FIELDS, MESH_FIELDS, paths_of
 from tests.samples.dockerfile import Stage, stages
@@ -416,6 +417,23 @@ def test_ext_authz_sends_what_decides_and_tells_who_it_is(
     assert {name for name in told if name not in answer.headers} == set()
     assert answer.headers["X-Auth-Request-Roles"] == "Orders.Admin"
     assert service.get(f"{prefix}/reports").status_code == 401
+
+
+def test_envoy_s_question_demands_a_role_by_a_prefix_of_its_own(emulator: EntraEmulator) -> None:
+    """As the page has it: two routers side by side, and the client's own query demands nothing."""
+    entra = CamundaEntra(emulator.settings())
+    app = FastAPI(lifespan=entra.lifespan)
+    entra.install(app)
+    app.include_router(entra.forward_auth_router(prefix="/gateway"))
+    app.include_router(entra.forward_auth_router(prefix="/gateway-admins", roles=["Orders.Admin"]))
+    found = []
+    with TestClient(app) as client:
+        for roles in ([], ["Orders.Admin"]):
+            token = {"Authorization": f"Bearer {emulator.token(roles=roles)}"}
+            for prefix in ("/gateway", "/gateway-admins"):
+                url = f"{prefix}/ext-authz/admin?role=Orders.Reader"
+                found.append(client.get(url, headers=token).status_code)
+    assert found == [200, 403, 200, 200]
 
 
 def test_traefik_s_questions_are_answered(service: TestClient, emulator: EntraEmulator) -> None:
