@@ -104,7 +104,8 @@ def _with_files(files: Mapping[str, str], folder: str, page: Page) -> Page:
 
     async def page_with_files(request: Request) -> Response:
         root = request.scope.get("root_path", "").rstrip("/") if folder.startswith("/") else ""
-        html = (await _html_of(page, request)).replace(f'<link href="{_GOOGLE_FONTS}" rel="stylesheet">', "")
+        html = await _html_of(page, request)
+        html = html.replace(f'<link href="{_GOOGLE_FONTS}" rel="stylesheet">', "")
         for url, file in files.items():
             html = html.replace(f'"{url}"', f'"{escape(root + folder + file)}"')
         return HTMLResponse(html)
@@ -129,4 +130,4 @@ def _with_hint(files: Mapping[str, str], page: Page) -> Page:
 
 
 async def _html_of(page: Page, request: Request) -> str:
-    return bytes((await page(request)).body).decode()
+    return bytes((await page(request)).body).decode().replace("<html>", '<html lang="en">', 1)

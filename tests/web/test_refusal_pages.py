@@ -1,6 +1,7 @@
 """People whom a route or a gateway refuses get a page; programs get JSON, and both get the same headers."""
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from camunda_entra_fastapi.errors import (
     Refusal,
 )
 from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.web.pages import Page
 from camunda_entra_fastapi.web.pages.refusals import Visitor, refused
 from tests.site import ADA, BEN, HOME, PERSON, Browser, MakeSite, Site, code_of
 
@@ -308,27 +310,34 @@ def request_of(app: FastAPI) -> Request:
 VISITORS: Final = (Visitor("/auth/login?return_to=/x", "/x", BEN_S, "client"), Visitor(None, "/x", "", ""))
 
 
+REFUSALS: Final[list[tuple[EntraError, str | None, str]]] = [
+    (AccessDenied("guest_not_allowed", "m"), "You have no access to this", "Guests are not let in"),
+    (AccessDenied("client_not_allowed", "The message."), "You have no access to this", "The message."),
+    (AccessDenied("groups_not_listed", "CAMUNDA_X"), "You have no access to this", "in so many groups"),
+    (AccessDenied("consent_required", "m"), "You have no access to this", "somebody has to consent"),
+    (AccessDenied("access_token_unavailable", "m"), "You have no access to this", "too old for this"),
+    (
+        AccessDenied("role_missing", "m", missing=[("role", "A"), ("role", "B")]),
+        "You have no access to this",
+        "lacks the roles A and B, which this needs.",
+    ),
+    (InsufficientClaims("m", {}), "A stronger sign-in is needed", "proves more"),
+    (InvalidRequest("host_malformed", "m"), "This request cannot be understood", "m"),
+    (InvalidToken("token_expired", "m"), "This service is not set up correctly", "not accepted"),
+    (EntraRefused("m", Refusal("invalid_client")), "This service is not set up correctly", "m"),
+    (CredentialsMissing(), None, ""),
+]
+
+
+def every_refusal() -> Iterator[Page]:
+    """One of each, for those who look at pages."""
+    for error, _, _ in REFUSALS:
+        for visitor in VISITORS:
+            yield refused(error, error.message, visitor)
+
+
 @pytest.mark.parametrize("visitor", VISITORS)
-@pytest.mark.parametrize(
-    ("error", "title", "words"),
-    [
-        (AccessDenied("guest_not_allowed", "m"), "You have no access to this", "Guests are not let in"),
-        (AccessDenied("client_not_allowed", "The message."), "You have no access to this", "The message."),
-        (AccessDenied("groups_not_listed", "CAMUNDA_X"), "You have no access to this", "in so many groups"),
-        (AccessDenied("consent_required", "m"), "You have no access to this", "somebody has to consent"),
-        (AccessDenied("access_token_unavailable", "m"), "You have no access to this", "too old for this"),
-        (
-            AccessDenied("role_missing", "m", missing=[("role", "A"), ("role", "B")]),
-            "You have no access to this",
-            "lacks the roles A and B, which this needs.",
-        ),
-        (InsufficientClaims("m", {}), "A stronger sign-in is needed", "proves more"),
-        (InvalidRequest("host_malformed", "m"), "This request cannot be understood", "m"),
-        (InvalidToken("token_expired", "m"), "This service is not set up correctly", "not accepted"),
-        (EntraRefused("m", Refusal("invalid_client")), "This service is not set up correctly", "m"),
-        (CredentialsMissing(), None, ""),
-    ],
-)
+@pytest.mark.parametrize(("error", "title", "words"), REFUSALS)
 def test_there_are_words_for_every_refusal(
     error: EntraError, title: str | None, words: str, visitor: Visitor
 ) -> None:

@@ -104,7 +104,7 @@ def _accent_css(color: str) -> str:
     if (ratio := _contrast(light, _LIGHT_GROUND)) < _MIN_CONTRAST:
         better = _hex(_readable(light, _BLACK, _LIGHT_GROUND))
         raise ValueError(
-            f"accent_color {color} has a contrast of {ratio:.1f}:1 to the pages' light ground. People need "
+            f"accent_color {color} has a contrast of {ratio:.2f}:1 to the pages' light ground. People need "
             f"4.5:1 to read it (WCAG 2.2, 1.4.3), which {better} has."
         )
     dark = _readable(light, _WHITE, _DARK_GROUND)
