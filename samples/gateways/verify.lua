@@ -18,7 +18,10 @@ local TOLD = {
 }
 
 -- What a client gets to see of a refusal.
-local SHOWN = {"content-type", "www-authenticate", "location", "retry-after", "cache-control", "set-cookie"}
+local SHOWN = {
+  "content-type", "www-authenticate", "location", "retry-after", "cache-control", "set-cookie", "vary",
+  "content-security-policy", "referrer-policy", "x-content-type-options", "x-frame-options",
+}
 
 -- HAProxy's lists of a header's values begin at 0.
 local function each(list)

@@ -432,7 +432,7 @@ async def test_an_administrator_consents_for_everybody(make_site: MakeSite, emul
         "scope": f"{OPERATE}/.default",
         "redirect_uri": f"{HOME}{CONSENTED}",
     }
-    back = await browser.at_entra(answer.headers["location"], ADA)
+    back = await browser.at_entra(answer.headers["location"], f"Accept as {ADA}")
     assert query_of(back)["admin_consent"] == "True"
     copy = site.browser(browser)
     answer = await browser.open(back)
@@ -450,7 +450,7 @@ async def test_an_administrator_consents_for_everybody(make_site: MakeSite, emul
 async def test_programs_get_a_line(site: Site) -> None:
     """Where people get the page."""
     browser = site.browser()
-    answer = await browser.http.get(await consent(browser, ADA))
+    answer = await browser.http.get(await consent(browser, f"Accept as {ADA}"))
     assert (answer.status_code, answer.text) == (200, "Consent was given.")
 
 
@@ -523,7 +523,7 @@ Mangle = Callable[[str], str]
 async def test_a_consent_that_nobody_asked_for_here_says_nothing(site: Site, mangle: Mangle) -> None:
     """The state counts before everything else."""
     browser = site.browser()
-    back = mangle(await consent(browser, ADA))
+    back = mangle(await consent(browser, f"Accept as {ADA}"))
     answer = await browser.http.get(back)
     assert (answer.status_code, code_of(answer)) == (400, "login_expired")
     page = await browser.open(back)
@@ -535,7 +535,7 @@ async def test_a_consent_that_nobody_asked_for_here_says_nothing(site: Site, man
 async def test_a_consent_takes_ten_minutes_at_most(site: Site) -> None:
     """As a sign-in does."""
     browser = site.browser()
-    back = await consent(browser, ADA)
+    back = await consent(browser, f"Accept as {ADA}")
     site.clock.advance(600)
     answer = await browser.http.get(back)
     assert (answer.status_code, code_of(answer)) == (400, "login_expired")
@@ -544,7 +544,7 @@ async def test_a_consent_takes_ten_minutes_at_most(site: Site) -> None:
 async def test_consents_with_repeated_parameters_are_refused(site: Site) -> None:
     """Which of them would count?"""
     browser = site.browser()
-    answer = await browser.http.get(f"{await consent(browser, ADA)}&admin_consent=False")
+    answer = await browser.http.get(f"{await consent(browser, f'Accept as {ADA}')}&admin_consent=False")
     assert (answer.status_code, code_of(answer)) == (400, "login_request_invalid")
 
 
