@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from camunda_entra_fastapi.cli.console import print_line
-from camunda_entra_fastapi.cli.demo import check_demo, run_demo
+from camunda_entra_fastapi.cli.demo import EMULATOR_PORT, PORT, check_demo, run_demo
 from camunda_entra_fastapi.cli.doctor.command import doctor
 from camunda_entra_fastapi.cli.emulator import example_directory, run_emulator
 from camunda_entra_fastapi.cli.explain.command import explain
@@ -19,9 +19,6 @@ from camunda_entra_fastapi.cli.register.command import register
 from camunda_entra_fastapi.cli.service import CommandError
 from camunda_entra_fastapi.cli.token.command import token
 from camunda_entra_fastapi.testing.directory.file import DirectoryError
-
-PORT: Final = 8000
-EMULATOR_PORT: Final = 8400
 
 commands: Final = typer.Typer(
     name=NAME,
@@ -42,7 +39,7 @@ def demo(
             min=0,
             max=65535,
             show_default=str(PORT),
-            help="Port of the API; 0 for any that is free.",
+            help="Port of the API; 0 for any that is free. Left out, another one where that is in use.",
         ),
     ] = None,
     emulator_port: Annotated[
@@ -52,7 +49,7 @@ def demo(
             min=0,
             max=65535,
             show_default=str(EMULATOR_PORT),
-            help="Port of the local Entra; 0 for any that is free.",
+            help="Port of the local Entra; likewise.",
         ),
     ] = None,
     check: Annotated[
@@ -75,11 +72,7 @@ def demo(
         if check:
             passed = check_demo(console, port=port or 0, emulator_port=emulator_port or 0)
             raise typer.Exit(0 if passed else 1)
-        run_demo(
-            console,
-            port=PORT if port is None else port,
-            emulator_port=EMULATOR_PORT if emulator_port is None else emulator_port,
-        )
+        run_demo(console, port=port, emulator_port=emulator_port)
 
 
 @commands.command(cls=Command)

@@ -10,23 +10,42 @@ from rich.console import Console
 from camunda_entra_fastapi.cli.checks import CheckResult, run_checks
 from camunda_entra_fastapi.cli.instructions import print_instructions
 from camunda_entra_fastapi.cli.interrupts import interruptible, until_interrupted
-from camunda_entra_fastapi.cli.service import Service, check_port, serve_sample
+from camunda_entra_fastapi.cli.service import CommandError, Service, check_port, serve_sample
 from camunda_entra_fastapi.testing import EntraEmulator
 
+PORT: Final = 8000
+EMULATOR_PORT: Final = 8400
 _LOCALHOST: Final = ("127.0.0.1", "::1")
 
 
-def run_demo(console: Console, *, port: int, emulator_port: int) -> None:
+def run_demo(console: Console, *, port: int | None, emulator_port: int | None) -> None:
     """Start both, tell what can be tried, and wait for Ctrl-C.
 
+    Without a port, it is the usual one, or where that is in use any that is free.
+
     Raises:
-        CommandError: A port is taken, or the sample ended.
+        CommandError: A port that was asked for is taken, or the sample ended.
     """
     with until_interrupted(), ExitStack() as stack:
         with console.status("Starting a local Entra and the sample"):
-            emulator, service = stack.enter_context(_serve_both(port, emulator_port))
-        print_instructions(console, emulator, service.url)
+            entra_port, entra_note = _choose(emulator_port, EMULATOR_PORT, "the local Entra", _LOCALHOST[:1])
+            sample_port, sample_note = _choose(port, PORT, "the sample", _LOCALHOST)
+            emulator, service = stack.enter_context(_serve_both(sample_port, entra_port))
+        print_instructions(
+            console, emulator, service.url, [note for note in (entra_note, sample_note) if note]
+        )
         service.wait()
+
+
+def _choose(port: int | None, usual: int, what: str, addresses: tuple[str, ...]) -> tuple[int, str]:
+    """The port to listen at, 0 for any; and a note, where the usual one is in use."""
+    if port is not None:
+        return port, ""
+    try:
+        check_port(usual, "", addresses)
+    except CommandError:
+        return 0, f"Port {usual} is in use, so {what} has another one."
+    return usual, ""
 
 
 def check_demo(console: Console, *, port: int, emulator_port: int) -> bool:

@@ -10,11 +10,6 @@ READER: Final = "Ben Reader"
 APPLICATION: Final = "Billing job"
 
 
-def user_token(emulator: EntraEmulator, user: str) -> str:
-    """The user's access token for the API."""
-    return emulator.token(user=user, scopes=tuple(emulator.application.exposed))
-
-
 def other_api_token(emulator: EntraEmulator) -> str:
     """A token whose audience alone is wrong: of version 2.0, as the API's own tokens."""
     return emulator.token(user=READER, application=UNRELATED, version=2)

@@ -1,8 +1,8 @@
 """``camunda-entra demo``: what it prints is true, and it ends as it should."""
 
 import dataclasses
-import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -10,14 +10,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from camunda_entra_fastapi.cli.commands import commands
+from camunda_entra_fastapi.cli.instructions import print_instructions
 from camunda_entra_fastapi.cli.service import Service
 from camunda_entra_fastapi.testing import Directory, EntraEmulator
 from tests.waiting import PATIENCE
@@ -35,14 +39,22 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+def token_of(command: str) -> str:
+    """What the command prints, which stands in a line to paste in ``$(…)``."""
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert (ran.stdout.count("."), ran.stderr) == (2, "")
+    return ran.stdout.strip()
+
+
 def paste(line: str) -> str:
     """What the line prints when it is pasted into a shell; without curl, what curl would print."""
+    line = re.sub(r"\$\((.*)\)", lambda match: token_of(match[1]), line)
     if shutil.which("curl"):
         return subprocess.run(
             ["sh", "-c", line], capture_output=True, text=True, timeout=PATIENCE, check=True
         ).stdout
     words = iter(shlex.split(line)[1:])
-    method, url, headers, data, shows_headers = "GET", "", {}, [], False
+    method, url, headers, shows_headers = "GET", "", {}, False
     for word in words:
         match word:
             case "-i":
@@ -54,22 +66,16 @@ def paste(line: str) -> str:
             case "-H":
                 name, _, value = next(words).partition(": ")
                 headers[name] = value
-            case "-d":
-                method = "POST"
-                data.append(next(words))
             case _:
                 url = word
-    headers |= {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
-    response = httpx.request(method, url, headers=headers, content="&".join(data))
+    response = httpx.request(method, url, headers=headers)
     head = f"HTTP/1.1 {response.status_code}\n{response.headers}\n\n" if shows_headers else ""
     return f"{head}{response.text}\n"
 
 
 def try_instructions(printed: str) -> None:
     """Paste every curl line, in order, and see what the text around it promises."""
-    lists, resolves, refused, requests_token = [
-        line for line in printed.splitlines() if line.startswith("curl ")
-    ]
+    lists, resolves, refused, exports = [line for line in printed.splitlines() if line.startswith("curl ")]
     listed = paste(lists)
     assert listed.startswith("HTTP/1.1 200")
     assert "Order fulfilment" in listed
@@ -82,9 +88,8 @@ def try_instructions(printed: str) -> None:
     response = paste(refused)
     assert response.startswith("HTTP/1.1 401")
     assert '"code":"audience_mismatch"' in response
-    token = json.loads(paste(requests_token))["access_token"]
-    root = lists.split()[4].removesuffix("/incidents")
-    assert paste(f'curl -i {root}/export -H "Authorization: Bearer {token}"').startswith("HTTP/1.1 200")
+    assert paste(exports).startswith("HTTP/1.1 200")
+    assert "eyJ" not in printed
 
 
 def test_what_it_prints_works_when_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,11 +155,54 @@ def test_a_taken_port_is_reported_with_its_option(option: str, check: list[str],
 
 
 def test_the_default_ports_are_8000_and_8400(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without options, the ports are those that the documentation names."""
-    calls: list[dict[str, int]] = []
-    monkeypatch.setattr("camunda_entra_fastapi.cli.commands.run_demo", lambda _, **ports: calls.append(ports))
+    """Without options, the ports are those that the documentation names, if they are free."""
+    calls: list[tuple[int, int]] = []
+
+    @contextmanager
+    def serve_both(port: int, emulator_port: int) -> Iterator[tuple[EntraEmulator, Service]]:
+        calls.append((port, emulator_port))
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("camunda_entra_fastapi.cli.demo._serve_both", serve_both)
+    monkeypatch.setattr("camunda_entra_fastapi.cli.demo.check_port", lambda *_: None)
     assert CliRunner().invoke(commands, ["demo"]).exit_code == 0
-    assert calls == [{"port": 8000, "emulator_port": 8400}]
+    assert calls == [(8000, 8400)]
+
+
+def test_usual_ports_that_are_in_use_give_way(monkeypatch: pytest.MonkeyPatch, taken_port: int) -> None:
+    """Others are taken, and that is said first; what is printed works all the same, on one screen."""
+    monkeypatch.setattr("camunda_entra_fastapi.cli.demo.PORT", taken_port)
+    monkeypatch.setattr("camunda_entra_fastapi.cli.demo.EMULATOR_PORT", taken_port)
+    printed: list[str] = []
+
+    def interrupted(_: Service) -> None:
+        written: Any = sys.stdout.buffer
+        printed.append(written.getvalue().decode())
+        try_instructions(printed[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Service, "wait", interrupted)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert CliRunner().invoke(commands, ["demo"]).exit_code == 0
+    lines = printed[0].splitlines()
+    assert lines[:2] == [
+        f"Port {taken_port} is in use, so the local Entra has another one.",
+        f"Port {taken_port} is in use, so the sample has another one.",
+    ]
+    assert f":{taken_port}" not in printed[0]
+
+
+@pytest.mark.parametrize("command", ["camunda-entra", ".venv/bin/camunda-entra"])
+def test_it_fits_a_screen_of_thirty_rows(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 80 columns, with ports of five digits; the address to open is the last one."""
+    monkeypatch.setattr("camunda_entra_fastapi.cli.instructions.invocation", lambda: command)
+    file = StringIO()
+    emulator = EntraEmulator(base_url="http://127.0.0.1:58400")
+    print_instructions(Console(file=file, width=80), emulator, "http://localhost:58000")
+    lines = file.getvalue().splitlines()
+    assert sum(max(1, -(-len(line) // 80)) for line in lines) <= 30
+    assert lines[-2:] == ["http://localhost:58000", "Ctrl-C ends the demo."]
 
 
 def test_check_is_not_misled_by_the_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
