@@ -68,7 +68,7 @@ def blocks_of(page: Path) -> list[Block]:
         elif fence is not None and fence["marks"] == opened["marks"] and not fence["info"].strip():
             title = _TITLE.search(opened["info"])
             indent = len(opened["indent"])
-            text = "\n".join(each[indent:] for each in lines[start + 1 : number]) + "\n"
+            text = "".join(f"{each[indent:]}\n" for each in lines[start + 1 : number])
             language = opened["info"].split()[0] if opened["info"].split() else ""
             found.append(Block(name, start + 1, language, title[1] if title else "", marker, text))
             opened, marker = None, ""
