@@ -1,7 +1,6 @@
 """The documentation site can be built, finds all its pages and links, and loads nothing from elsewhere."""
 
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,22 +9,15 @@ from typing import Any
 import pytest
 
 from tests.docs.blocks.parsing import ROOT
+from tests.docs.building import build
 
-BUILDER = ROOT / ".venv-docs/bin/zensical"
 CONFIGURATION = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site."""
-    folder = tmp_path_factory.mktemp("site")
-    for name in ("docs", "camunda_entra_fastapi"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / "zensical.toml").write_bytes((ROOT / "zensical.toml").read_bytes())
-    command = [str(BUILDER), "build", "--strict", "--clean"]
-    run = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return folder / "site"
+    return build(tmp_path_factory.mktemp("site"))
 
 
 def listed(entries: list[dict[str, Any]]) -> Iterator[str]:
