@@ -29,7 +29,7 @@ PAGES: Final = [
 class Quiet(SimpleHTTPRequestHandler):
     """Serves files, and logs nothing."""
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Nobody reads it."""
 
 
