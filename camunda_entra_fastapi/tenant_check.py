@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from camunda_entra_fastapi.errors import EntraUnavailable, InvalidToken, quoted
+from camunda_entra_fastapi.errors import EntraUnavailable, InvalidToken, SettingsError, quoted
 from camunda_entra_fastapi.single_flight import SingleFlight
 from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger
@@ -36,17 +36,24 @@ class TenantFunction:
     """The application's function, and for how many seconds its answers count.
 
     Raises:
-        ValueError: The first cannot be called, or the second is no number from 0 to 86,400.
+        SettingsError: The first cannot be called with a tenant's ID, or the second is not from 0 to 86,400.
     """
 
     function: TenantAllowed
     lifetime: float
 
     def __post_init__(self) -> None:
+        problem = "tenant_allowed must be a function of a tenant ID that returns True or False."
         if not callable(self.function):
-            raise ValueError("tenant_allowed must be a function of a tenant ID that returns True or False.")
+            raise SettingsError([problem])
+        try:
+            inspect.signature(self.function).bind("tenant ID")
+        except TypeError as error:
+            raise SettingsError([f"{problem} It cannot be called with one argument: {error}."]) from None
+        except ValueError:
+            pass  # it is of C and has no signature to look at
         if not 0 <= self.lifetime <= MAX_LIFETIME:
-            raise ValueError("tenant_allowed_lifetime must be seconds, from 0 to 86400 (a day).")
+            raise SettingsError(["tenant_allowed_lifetime must be seconds, from 0 to 86400 (a day)."])
 
 
 class TenantCheck:

@@ -6,6 +6,7 @@ That it is asked after the signature is RFC 7519, 7.2: claims of an unverified t
 
 import asyncio
 import functools
+import inspect
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -514,6 +515,21 @@ async def nobody(_: str) -> bool:
     return False
 
 
+async def issuer_of(*, tid: str) -> str:
+    """An ``iss_callable`` as fastapi-azure-auth calls it, by name."""
+    return tid
+
+
+def test_a_function_without_a_signature_is_tried_when_somebody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some of C have none to look at."""
+
+    def signature(_: object) -> None:
+        raise ValueError("no signature found")
+
+    monkeypatch.setattr(inspect, "signature", signature)
+    assert tenant_check.TenantFunction(nobody, LIFETIME).function is nobody
+
+
 def test_with_a_function_no_list_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor the word; the settings say afterwards what decides."""
     environment(monkeypatch)
@@ -564,6 +580,7 @@ def test_for_a_single_tenant_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) ->
     ("arguments", "message"),
     [
         ({"tenant_allowed": "customers"}, "must be a function of a tenant ID that returns True or False"),
+        ({"tenant_allowed": issuer_of}, "cannot be called with one argument: too many positional arguments"),
         ({"tenant_allowed": nobody, "tenant_allowed_lifetime": -1}, "must be seconds, from 0 to 86400"),
         ({"tenant_allowed": nobody, "tenant_allowed_lifetime": float("nan")}, "must be seconds"),
         ({"tenant_allowed": nobody, "tenant_allowed_lifetime": 86_401}, "must be seconds"),
@@ -572,7 +589,7 @@ def test_for_a_single_tenant_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) ->
 def test_wrong_arguments_are_refused_at_start(arguments: dict[str, Any], message: str) -> None:
     """With what they should be."""
     settings = EntraSettings(type="AZUREAD", issuer=COMMON, client_id=CLIENT_ID, allowed_tenants="function")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(SettingsError, match=message):
         CamundaEntra(settings, **arguments)
 
 
