@@ -6,7 +6,7 @@ from starlette.responses import HTMLResponse
 from camunda_entra_fastapi.errors import EntraError, InsufficientClaims
 from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, encode_claims
 from camunda_entra_fastapi.web.challenges import ErrorResponse
-from camunda_entra_fastapi.web.pages import render
+from camunda_entra_fastapi.web.pages import is_safe_link, render
 from camunda_entra_fastapi.web.pages.branding import branding_of
 from camunda_entra_fastapi.web.pages.refusals import Visitor, refused
 from camunda_entra_fastapi.web.public_url import is_navigation
@@ -40,13 +40,13 @@ def refusal_page(
         error: Why it is refused.
         error_response: The response for programs.
         login_url: Where one signs in and comes back; None without login pages.
-        here: The page that was asked for.
+        here: The page that was asked for; ``/`` takes its place where browsers could read another site in it.
         client_id: The application's ID.
     """
     if login_url is not None and isinstance(error, InsufficientClaims):
         claims = encode_claims(error.claims)
         login_url += f"&claims={claims}" if len(claims) <= MAX_CLAIMS else ""
-    visitor = Visitor(login_url, here, _account_of(request), client_id)
+    visitor = Visitor(login_url, here if is_safe_link(here) else "/", _account_of(request), client_id)
     page = refused(error, error_response.detail["message"], visitor)
     html, headers = render(page, branding_of(request))
     return HTMLResponse(html, error_response.status, {**error_response.headers, **headers})

@@ -204,6 +204,44 @@ async def test_while_entra_is_away_people_are_told_to_wait(site: Site, ben: Brow
     assert (gateway.status_code, links_of(gateway)) == (503, [("/orders/7?a=1", "Try again")])
 
 
+@pytest.mark.parametrize(
+    "target", [b"//evil.example/page", b"/page?x=\\", b"/page?x=\xe4", b'/page?x="><script>', b"/page?x= y"]
+)
+async def test_no_odd_address_breaks_the_page_or_leads_elsewhere(
+    emulator: EntraEmulator, target: bytes
+) -> None:
+    """What browsers could read as another site becomes the start page."""
+    app = FastAPI()
+    entra = CamundaEntra(emulator.settings(), http_client=emulator.http_client())
+    entra.install(app)
+    path, _, query = target.partition(b"?")
+
+    @app.get("/{path:path}")
+    async def away(path: str) -> None:
+        raise EntraUnavailable("entra_unreachable", "No route.", 5)
+
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost:8000"), (b"sec-fetch-mode", b"navigate")]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path.decode(),
+        "query_string": query,
+        "headers": headers,
+    }
+    await app(scope | {"root_path": "", "scheme": "http"}, receive, send)
+    assert sent[0]["status"] == 503
+    assert b'href="/">Try again</a>' in sent[1]["body"] or b'href="/page?x=&#34;&gt;' in sent[1]["body"]
+    assert b"evil" not in sent[1]["body"]
+
+
 async def test_a_route_that_gets_no_token_for_another_service(site: Site) -> None:
     """502 or 503: a page for people as well."""
     site.wire.answer("/token", 400, json={"error": "invalid_client", "error_codes": [7000215]})
