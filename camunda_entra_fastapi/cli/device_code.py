@@ -1,8 +1,8 @@
 """The device authorization grant: a person signs in in a browser, for a program that has none (RFC 8628)."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Generator
+from typing import Any, Final, NamedTuple
 
 from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.errors import Refusal
@@ -12,9 +12,6 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,65536}")
 """RFC 6750, 2.1. The HTTP client would repeat anything else in its error message."""
 _MAX_INTERVAL: Final = 60
 _SLOW_DOWN: Final = 5
-
-Post = Callable[[str, dict[str, str]], Mapping[str, Any]]
-"""Sends a form to a URL, and gives the response's JSON object."""
 
 
 class DeviceCodeRefused(Exception):
@@ -34,33 +31,42 @@ class DeviceCodeRefused(Exception):
         }.get(self.refusal.error, "")
 
 
-def run_device_code_grant(
-    post: Post,
+class Post(NamedTuple):
+    """A form to be sent; what comes back is the JSON object of the response."""
+
+    url: str
+    form: dict[str, str]
+
+
+class Wait(NamedTuple):
+    """Seconds to be waited."""
+
+    seconds: int
+
+
+def device_code_grant(
     device_url: str,
     token_url: str,
     *,
     client_id: str,
     scope: str,
     prompt: Callable[[str], object],
-    sleep: Callable[[float], object],
-    credential: Callable[[], dict[str, str]] = dict,
-) -> str:
+) -> Generator[Post | Wait, Any, str]:
     """Have somebody sign in; the access token (Learn: device authorization grant).
 
+    It sends nothing itself: whoever drives it does, with or without asyncio.
+
     Args:
-        post: Sends a form.
         device_url: The device authorization endpoint.
         token_url: The token endpoint.
         client_id: The client.
         scope: The scope.
         prompt: Called with the sentence that has address and code.
-        sleep: Waits, a number of seconds.
-        credential: The form fields by which the client proves itself, made for each request.
 
     Raises:
         DeviceCodeRefused: There is no token.
     """
-    authorization = post(device_url, {"client_id": client_id, "scope": scope})
+    authorization = yield Post(device_url, {"client_id": client_id, "scope": scope})
     for name in ("device_code", "user_code", "verification_uri"):
         if not isinstance(authorization.get(name), str):
             raise DeviceCodeRefused(read_refusal(authorization))
@@ -77,9 +83,9 @@ def run_device_code_grant(
     }
     remaining = _positive_seconds(authorization.get("expires_in"), 900)
     while remaining > 0:
-        sleep(interval)
+        yield Wait(interval)
         remaining -= interval
-        response = post(token_url, form | credential())
+        response = yield Post(token_url, form)
         if is_token(token := response.get("access_token")):
             return str(token)
         refusal = read_refusal(response)

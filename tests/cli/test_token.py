@@ -1,5 +1,7 @@
 """``camunda-entra token``: one access token on standard output, and else words on standard error."""
 
+import asyncio
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +13,7 @@ import pytest
 from jose import jwt
 
 from camunda_entra_fastapi.cli.token.tenant import scope_of
+from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import BILLING, CONTOSO, OPERATE
 from camunda_entra_fastapi.testing.endpoints import documents
@@ -134,6 +137,24 @@ def test_other_trouble_leads_to_doctor(run: Run, emulator: EntraEmulator) -> Non
     )
 
 
+def test_a_tenant_that_cannot_be_reached_is_no_local_entra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told to start one; the shell's proxy counts on the way there."""
+    proxies: list[str | None] = []
+
+    async def unreachable(_: object, url: str) -> object:
+        proxies.append(os.environ.get("HTTPS_PROXY"))
+        raise FetchFailed(f"{url} cannot be reached: x", fault="unreachable")
+
+    monkeypatch.setattr("camunda_entra_fastapi.remote.http.EntraHttp.get_json", unreachable)
+    issuer = f"https://login.microsoftonline.com/{CONTOSO}/v2.0"
+    names = ("CAMUNDA_IDENTITY_ISSUER", "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL")
+    proxy = "http://proxy.example.com:3128"
+    words = refusal(run("token", HTTPS_PROXY=proxy, **dict.fromkeys(names, issuer)))
+    assert words.startswith(issuer)
+    assert words.endswith("cannot be reached: x. To see what is wrong, run camunda-entra doctor.")
+    assert proxies == [proxy]
+
+
 def test_trouble_after_the_document_is_told(
     run: Run, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,10 +214,10 @@ def test_a_local_entra_elsewhere_must_be_meant(run: Run) -> None:
 def test_ctrl_c_prints_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no token either."""
 
-    def interrupted(*_: object) -> None:
+    def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"{COMMAND}.local_token", interrupted)
+    monkeypatch.setattr(f"{COMMAND}._settings", interrupted)
     assert refusal(run("token")) == ""
 
 
@@ -248,9 +269,9 @@ def test_a_person_of_a_tenant_signs_in_with_a_code(
     printed: list[str] = []
     monkeypatch.setattr(f"{COMMAND}.print_line", lambda _, text, style="": printed.append(text))
 
-    def pause(_: float) -> None:
+    async def pause(_: float) -> None:
         if printed and (codes := re.findall(r"enter the code (\S+)", printed.pop())):
-            enter_code(tenant, "Ben Reader", codes[0])
+            await asyncio.to_thread(enter_code, tenant, "Ben Reader", codes[0])
 
     monkeypatch.setattr(f"{COMMAND}.pause", pause)
     home = tenant.directory.tenants[0]
@@ -267,7 +288,11 @@ def test_what_stands_in_the_way_of_a_code_is_told(
     run: Run, tenant: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A registration that allows no public clients; a code that nobody enters; a client that is not there."""
-    monkeypatch.setattr(f"{COMMAND}.pause", lambda _: None)
+
+    async def pause(_: float) -> None:
+        """Nobody signs in meanwhile."""
+
+    monkeypatch.setattr(f"{COMMAND}.pause", pause)
     words = refusal(run("token", CAMUNDA_IDENTITY_CLIENT_SECRET=None))
     assert "(AADSTS7000218). Allow public client flows under Authentication" in words
     assert words.startswith("To sign in, open http://127.0.0.1")
@@ -275,14 +300,13 @@ def test_what_stands_in_the_way_of_a_code_is_told(
     assert "(AADSTS700016)" in refusal(run("token", CAMUNDA_IDENTITY_CLIENT_ID=CONTOSO))
 
 
-def test_it_waits_between_two_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_waits_between_two_questions() -> None:
     """As long as Entra asks for."""
     from camunda_entra_fastapi.cli.token.command import pause
 
-    waited: list[float] = []
-    monkeypatch.setattr(f"{COMMAND}.time.sleep", waited.append)
-    pause(5)
-    assert waited == [5]
+    began = asyncio.get_running_loop().time()
+    await pause(0.05)
+    assert asyncio.get_running_loop().time() - began >= 0.04
 
 
 @pytest.mark.parametrize(

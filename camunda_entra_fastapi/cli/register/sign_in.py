@@ -4,12 +4,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 import httpx
 
-from camunda_entra_fastapi.cli.device_code import DeviceCodeRefused, is_token, run_device_code_grant
+from camunda_entra_fastapi.cli.device_code import DeviceCodeRefused, Post, device_code_grant, is_token
 from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS
 from camunda_entra_fastapi.cli.register.graph import TRANSPORT_ERRORS, read_bounded
@@ -49,16 +48,20 @@ def device_code_token(
     Raises:
         NotSignedIn: Nobody signed in.
     """
+    grant = device_code_grant(
+        f"{tenant_url}/oauth2/v2.0/devicecode",
+        f"{tenant_url}/oauth2/v2.0/token",
+        client_id=client_id,
+        scope=" ".join(f"{graph}/{name}" for name in PERMISSIONS),
+        prompt=prompt,
+    )
+    answer: object = None
     try:
-        return run_device_code_grant(
-            partial(_post, client),
-            f"{tenant_url}/oauth2/v2.0/devicecode",
-            f"{tenant_url}/oauth2/v2.0/token",
-            client_id=client_id,
-            scope=" ".join(f"{graph}/{name}" for name in PERMISSIONS),
-            prompt=prompt,
-            sleep=sleep,
-        )
+        while True:
+            step = grant.send(answer)
+            answer = _post(client, *step) if isinstance(step, Post) else sleep(step.seconds)
+    except StopIteration as done:
+        return str(done.value)
     except DeviceCodeRefused as error:
         raise NotSignedIn(error.own_words or _words_of(error.refusal)) from None
 

@@ -96,19 +96,22 @@ def token(
     try:
         with service_environment(env_file, env or (), own):
             settings = _settings(dotenv=env_file is None and own is None)
-            text = _get_token(settings, wish, errors)
+            asyncio.run(_print_token(settings, wish, errors))
     except (NoToken, FetchFailed, SettingsError) as error:
         print_line(errors, str(error), "red")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(1) from None
-    typer.echo(text)
 
 
-def _get_token(settings: EntraSettings, wish: TokenWish, errors: Console) -> str:
+async def _print_token(settings: EntraSettings, wish: TokenWish, errors: Console) -> None:
+    typer.echo(await _get_token(settings, wish, errors))
+
+
+async def _get_token(settings: EntraSettings, wish: TokenWish, errors: Console) -> str:
     http = _http(settings)
     try:
-        discovery = asyncio.run(fetch_discovery(http, provider_of(settings)))
+        discovery = await fetch_discovery(http, provider_of(settings))
     except FetchFailed as failure:
         raise NoToken(_words_of(failure, settings)) from None
     endpoint = discovery.token_endpoint
@@ -121,25 +124,21 @@ def _get_token(settings: EntraSettings, wish: TokenWish, errors: Console) -> str
                 "CAMUNDA_IDENTITY_CLIENT_SECRET is not set, without which the local Entra gives no token. "
                 f"Have it write the variables: {START}"
             )
-        return asyncio.run(local_token(http, endpoint, client, _for_api(wish, settings)))
+        return await local_token(http, endpoint, client, _for_api(wish, settings))
     _refuse_what_is_local(wish)
     wanted = scope_of(settings.client_id, wish.scopes)
     if wish.app:
-        return app_token(http, endpoint, client, wanted)
-    return person_token(
-        http,
-        endpoint,
-        settings.client_id,
-        client,
-        wanted,
-        lambda words: print_line(errors, words, "bold"),
-        pause,
-    )
+        return await app_token(http, endpoint, client, wanted)
+
+    def prompt(words: str) -> None:
+        print_line(errors, words, "bold")
+
+    return await person_token(http, endpoint, settings.client_id, client, wanted, prompt, pause)
 
 
-def pause(seconds: float) -> None:
+async def pause(seconds: float) -> None:
     """Wait until it is asked again whether the person has signed in."""
-    time.sleep(seconds)
+    await asyncio.sleep(seconds)
 
 
 def _settings(*, dotenv: bool) -> EntraSettings:
@@ -181,7 +180,7 @@ def _words_of(failure: FetchFailed, settings: EntraSettings) -> str:
     if failure.fault == "unreachable" and is_loopback(host):
         origin = "/".join(settings.issuer_backend_url.split("/")[:3])
         return f"The local Entra at {origin} does not answer. Start it: {START}"
-    return f"{printable(failure.message)} To see what is wrong, run camunda-entra doctor."
+    return f"{printable(failure.message).removesuffix('.')}. To see what is wrong, run camunda-entra doctor."
 
 
 def _http(settings: EntraSettings) -> EntraHttp:

@@ -1,10 +1,9 @@
 """Tokens of a tenant: the application's own, or a person's, who signs in in a browser with a code."""
 
-import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
-from camunda_entra_fastapi.cli.device_code import DeviceCodeRefused, run_device_code_grant
+from camunda_entra_fastapi.cli.device_code import DeviceCodeRefused, Wait, device_code_grant
 from camunda_entra_fastapi.cli.token.failure import NoToken
 from camunda_entra_fastapi.errors import EntraRefused
 from camunda_entra_fastapi.remote.aadsts import explain
@@ -23,7 +22,7 @@ def scope_of(client_id: str, names: tuple[str, ...]) -> str:
     return " ".join(full) or f"{client_id}/.default"
 
 
-def app_token(http: EntraHttp, token_endpoint: str, client: Client | None, scope: str) -> str:
+async def app_token(http: EntraHttp, token_endpoint: str, client: Client | None, scope: str) -> str:
     """The application's own token, by client credentials.
 
     Raises:
@@ -35,22 +34,24 @@ def app_token(http: EntraHttp, token_endpoint: str, client: Client | None, scope
             "An application's own token needs its credential. Set CAMUNDA_IDENTITY_CLIENT_SECRET, or leave "
             "--app out to sign in yourself."
         )
-    request = request_app_token(http, token_endpoint, client, scope=scope, claims=claims_parameter(None))
     try:
-        return asyncio.run(request).access_token
+        tokens = await request_app_token(
+            http, token_endpoint, client, scope=scope, claims=claims_parameter(None)
+        )
     except EntraRefused as error:
         code = f" ({error.refusal.code})" if error.refusal.code else ""
         raise NoToken(f"{error.message}{code}") from None
+    return tokens.access_token
 
 
-def person_token(
+async def person_token(
     http: EntraHttp,
     token_endpoint: str,
     client_id: str,
     client: Client | None,
     scope: str,
     prompt: Callable[[str], object],
-    sleep: Callable[[float], object],
+    pause: Callable[[float], Awaitable[object]],
 ) -> str:
     """A person's token, by device code.
 
@@ -58,24 +59,19 @@ def person_token(
         NoToken: Nobody signed in, or Entra refuses.
         FetchFailed: Entra does not answer.
     """
-
-    def post(url: str, form: dict[str, str]) -> Mapping[str, Any]:
-        return asyncio.run(http.post_form(url, form))[1]
-
-    def credential() -> dict[str, str]:
-        return {} if client is None else asyncio.run(client.form())
-
+    device_url = f"{token_endpoint.removesuffix('token')}devicecode"
+    grant = device_code_grant(device_url, token_endpoint, client_id=client_id, scope=scope, prompt=prompt)
+    answer: object = None
     try:
-        return run_device_code_grant(
-            post,
-            f"{token_endpoint.removesuffix('token')}devicecode",
-            token_endpoint,
-            client_id=client_id,
-            scope=scope,
-            prompt=prompt,
-            sleep=sleep,
-            credential=credential,
-        )
+        while True:
+            step = grant.send(answer)
+            if isinstance(step, Wait):
+                answer = await pause(step.seconds)
+            else:
+                credential = await client.form() if client and step.url == token_endpoint else {}
+                _, answer = await http.post_form(step.url, step.form | credential)
+    except StopIteration as done:
+        return str(done.value)
     except DeviceCodeRefused as error:
         raise NoToken(error.own_words or _words_of(error)) from None
 

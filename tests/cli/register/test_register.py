@@ -417,7 +417,7 @@ def test_nobody_answers(register: Callable[..., Ran]) -> None:
 def test_help_has_examples() -> None:
     """As for the other commands."""
     text = run_command("register", "--help").output
-    assert "camunda-entra register Operate --tenant contoso.onmicrosoft.com" in text
+    assert "camunda-entra register Orders --tenant contoso.onmicrosoft.com" in text
     assert "Exit codes: 0" in text
 
 
