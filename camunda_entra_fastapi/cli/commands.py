@@ -25,6 +25,7 @@ commands: Final = typer.Typer(
     cls=Program,
     help="Develop and check FastAPI services that trust Microsoft Entra ID.",
     epilog=f"Begin with {NAME} demo, which needs no tenant. The documentation is in README.md and docs.",
+    rich_markup_mode="rich",  # the default, which older versions take for none, so that lines run together
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
