@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Generator
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.errors import Refusal
@@ -31,14 +32,16 @@ class DeviceCodeRefused(Exception):
         }.get(self.refusal.error, "")
 
 
-class Post(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Post:
     """A form to be sent; what comes back is the JSON object of the response."""
 
     url: str
-    form: dict[str, str]
+    form: dict[str, str] = field(repr=False)
 
 
-class Wait(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Wait:
     """Seconds to be waited."""
 
     seconds: int

@@ -59,7 +59,7 @@ def device_code_token(
     try:
         while True:
             step = grant.send(answer)
-            answer = _post(client, *step) if isinstance(step, Post) else sleep(step.seconds)
+            answer = _post(client, step.url, step.form) if isinstance(step, Post) else sleep(step.seconds)
     except StopIteration as done:
         return str(done.value)
     except DeviceCodeRefused as error:
