@@ -113,6 +113,13 @@ def test_without_variables_the_remedies_are_told() -> None:
         assert remedy in words
 
 
+def test_a_file_with_a_mistake_is_not_taken_for_none(emulator: EntraEmulator) -> None:
+    """As that of a local Entra with TLS, whose authority is gone when it ends."""
+    lines = [f"{name}={value}\n" for name, value in emulator.environment().items()]
+    Path(".env").write_text("".join([*lines, "CAMUNDA_ENTRA_CA_BUNDLE=/nowhere/ca.pem\n"]), encoding="utf-8")
+    assert refusal(run_command("token")).startswith("CAMUNDA_ENTRA_CA_BUNDLE ")
+
+
 def test_wrong_settings_are_told_as_everywhere(run: Run) -> None:
     """All at once, one a line."""
     words = refusal(run("token", CAMUNDA_IDENTITY_TYPE="x", CAMUNDA_ENTRA_CLOCK_SKEW="x"))

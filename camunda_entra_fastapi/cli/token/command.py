@@ -145,12 +145,13 @@ def _settings(*, dotenv: bool) -> EntraSettings:
     loaded = read_settings(dotenv=dotenv)
     if loaded.settings is not None:
         return loaded.settings
-    if any(finding.code == "no_variables" for finding in loaded.findings):
+    wrong = [finding for finding in loaded.findings if finding.state is State.WRONG]
+    has_none = any(finding.code == "no_variables" for finding in loaded.findings)  # in the shell
+    if has_none and all(" is not set" in finding.message for finding in wrong):
         raise NoToken(
             "Nothing here says whose token it is to be. Run this in the folder with the .env that "
             f"{START} writes, name a file with --env-file, or a local Entra with --emulator 8400."
         )
-    wrong = [finding for finding in loaded.findings if finding.state is State.WRONG]
     raise NoToken("\n".join(f"{finding.message} {finding.remedy}".strip() for finding in wrong))
 
 
