@@ -51,6 +51,8 @@ logger.addFilter(_Printable())
 
 def printable(text: str, limit: int = MAX_LOGGED) -> str:
     """The text in one line of printable characters, cut at the limit."""
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = "".join(char if char.isprintable() else "?" for char in text[:limit])
     return shown if len(text) <= limit else f"{shown}..."
 

@@ -17,7 +17,7 @@ from camunda_entra_fastapi.errors import (
     FetchFailed,
 )
 from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
-from camunda_entra_fastapi.remote.aadsts import is_own_fault
+from camunda_entra_fastapi.remote.aadsts import code_of, is_own_fault
 from camunda_entra_fastapi.remote.claims_request import claims_parameter
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
@@ -200,7 +200,7 @@ class AppToken:
             failure.message,
             wait,
             f". {DOCTOR}" if is_own else "",
-            extra=log_fields(code=code, aadsts=failure.refusal and failure.refusal.code),
+            extra=log_fields(code=code, aadsts=code_of(failure.refusal)),
         )
 
     def _error_for(self, backoff: _Backoff) -> EntraError:

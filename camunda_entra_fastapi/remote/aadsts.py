@@ -21,6 +21,7 @@ __all__ = [
     "EXPLANATIONS",
     "Explanation",
     "Kind",
+    "code_of",
     "explain",
     "is_consent",
     "is_own_fault",
@@ -138,6 +139,11 @@ def trouble_of(refusal: Refusal) -> FetchFailed | None:
     return FetchFailed(
         f"Entra answered {answer}: {explanation.cause} {explanation.remedy}", fault=fault, refusal=refusal
     )
+
+
+def code_of(refusal: Refusal | None) -> str | None:
+    """The code as Entra writes it; None where there is no refusal, or none with a code."""
+    return None if refusal is None else refusal.code
 
 
 def is_own_fault(refusal: Refusal | None) -> bool:

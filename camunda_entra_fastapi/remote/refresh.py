@@ -25,7 +25,7 @@ from typing import Final, Generic, Never, TypeVar
 
 from camunda_entra_fastapi.errors import MISCONFIGURED, FetchFailed
 from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
-from camunda_entra_fastapi.remote.aadsts import is_own_fault
+from camunda_entra_fastapi.remote.aadsts import code_of, is_own_fault
 from camunda_entra_fastapi.single_flight import SingleFlight, outcome_of
 from camunda_entra_fastapi.telemetry import logger, refreshes
 
@@ -219,5 +219,5 @@ class RefreshedValue(Generic[T]):
             backoff,
             f". {DOCTOR}" if is_own else "",
             exc_info=unexpected if is_news else None,
-            extra=log_fields(code=failure.unavailable_code, aadsts=failure.refusal and failure.refusal.code),
+            extra=log_fields(code=failure.unavailable_code, aadsts=code_of(failure.refusal)),
         )

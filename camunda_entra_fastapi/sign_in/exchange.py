@@ -16,7 +16,7 @@ from camunda_entra_fastapi.errors import (
     SignInFailed,
 )
 from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
-from camunda_entra_fastapi.remote.aadsts import Kind, explain, is_consent, trouble_of
+from camunda_entra_fastapi.remote.aadsts import Kind, code_of, explain, is_consent, trouble_of
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.discovery import Discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
@@ -230,9 +230,7 @@ class Exchange:
 
 def entra_unavailable(failure: FetchFailed) -> EntraUnavailable:
     """The error when an exchange with Entra failed. It is logged here, as not every one reaches a client."""
-    fields = log_fields(
-        code=failure.unavailable_code, aadsts=None if failure.refusal is None else failure.refusal.code
-    )
+    fields = log_fields(code=failure.unavailable_code, aadsts=code_of(failure.refusal))
     logger.warning("Signing in is not possible: %s", failure.message, extra=fields)
     retry_after = failure.retry_after or RETRY_AFTER
     return EntraUnavailable(failure.unavailable_code, failure.message, retry_after, failure.refusal)

@@ -25,7 +25,7 @@ from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
 from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
-from camunda_entra_fastapi.web.misspelled_header import explained, missing_credentials
+from camunda_entra_fastapi.web.misspelled_header import explanation_of, missing_credentials
 from camunda_entra_fastapi.web.permissions import Permissions
 
 _AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
@@ -226,7 +226,8 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         except InvalidToken as error:
             if error.code in CODES_OF_UNREADABLE_TOKENS:  # checked here, as no other token has any
                 refuse_control_characters(token)
-                raise explained(error, token) from None
+                if message := explanation_of(token):
+                    error.message, error.args = message, (message,)
             raise
 
     async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002

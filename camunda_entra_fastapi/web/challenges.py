@@ -211,7 +211,7 @@ def _log_fault(
     """Log every word of a fault; what the client is told instead, and how to find the one by the other."""
     reference = secrets.token_hex(4)
     refusal = None if isinstance(error, SessionsUnavailable) else error.refusal
-    correlation = refusal and refusal.correlation_id
+    correlation, aadsts = (None, None) if refusal is None else (refusal.correlation_id, refusal.code)
     level = logging.ERROR if isinstance(error, EntraRefused) else logging.WARNING
     logger.log(
         level,
@@ -222,7 +222,11 @@ def _log_fault(
         error.message,
         f" Entra's correlation ID is {correlation}." if correlation else "",
         extra=log_fields(
-            code=error.code, status=status, path=path, aadsts=refusal and refusal.code, reference=reference
+            code=error.code,
+            status=status,
+            path=path,
+            aadsts=aadsts,
+            reference=reference,
         ),
     )
     sentence = _FAULT_SENTENCES.get(error.code, "This service cannot do that at the moment.")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import promql_parser
@@ -53,14 +53,18 @@ def exported() -> dict[str, Instrument]:
         if instrument.kind == "counter":
             meter.create_counter(instrument.name, **named).add(1, attributes)
         elif instrument.kind == "histogram":
-            meter.create_histogram(instrument.name, **named).record(1, attributes)
+            histogram = meter.create_histogram(
+                instrument.name, unit=instrument.unit, description=instrument.description
+            )
+            histogram.record(1, attributes)
         else:
-            create = (
+            create: Any = (
                 meter.create_observable_counter
                 if instrument.kind == "observable counter"
                 else meter.create_observable_gauge
             )
-            create(instrument.name, [lambda _, all_of=attributes: [Observation(1, all_of)]], **named)
+            observations = [Observation(1, attributes)]
+            create(instrument.name, [lambda _, same=observations: same], **named)
         for line in generate_latest(registry).decode().splitlines():
             if not line.startswith("#") and line.startswith("camunda_entra"):
                 found[re.split(r"[{ ]", line)[0]] = instrument
@@ -106,7 +110,7 @@ def test_a_query_can_be_parsed_and_has_names_of_the_code(query: str) -> None:
     found = list(selectors(query))
     assert found
     for selector in found:
-        instrument = SERIES[selector.name]
+        instrument = SERIES[str(selector.name)]
         for matcher in selector.matchers.matchers:
             assert matcher.name in {*instrument.attributes, *OF_PROMETHEUS}
             if matcher.name in instrument.attributes:
@@ -115,13 +119,13 @@ def test_a_query_can_be_parsed_and_has_names_of_the_code(query: str) -> None:
                     is_code = "code of the" in words and value in CODES
                     assert is_code or value in re.findall(r"\w+", words), value
     for labels in re.findall(r"\bby \(([^)]*)\)", query):
-        known = {name for selector in found for name in SERIES[selector.name].attributes}
+        known = {name for selector in found for name in SERIES[str(selector.name)].attributes}
         assert {label.strip() for label in labels.split(",")} <= known | OF_PROMETHEUS
 
 
 def test_the_dashboard_shows_each_instrument_and_is_of_grafanas_shape() -> None:
     """What is measured and nobody sees is measured in vain."""
-    shown = {SERIES[selector.name].name for _, query in PANELS for selector in selectors(query)}
+    shown = {SERIES[str(selector.name)].name for _, query in PANELS for selector in selectors(query)}
     assert shown == {one.name for one in INSTRUMENTS}
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
@@ -205,7 +209,7 @@ async def test_incoming_requests_traces_hold_no_code_of_a_sign_in(make_site: Mak
     assert excluded
     exporter = span_exporter()
     for telemetry, is_there in (({}, True), ({"exclude": names[excluded[1]]}, False)):
-        site = make_site(app=FastAPI(telemetry=telemetry))
+        site = make_site(app=FastAPI(telemetry=cast(Any, telemetry)))
         exporter.clear()
         browser = site.browser()
         await browser.signed_in()

@@ -4,7 +4,7 @@ import logging
 
 from camunda_entra_fastapi.errors import EntraError, Refusal, SignInFailed
 from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
-from camunda_entra_fastapi.remote.aadsts import explain, is_own_fault
+from camunda_entra_fastapi.remote.aadsts import code_of, explain, is_own_fault
 from camunda_entra_fastapi.telemetry import logger, sign_ins
 from camunda_entra_fastapi.web.challenges import FAULTS
 
@@ -20,7 +20,7 @@ def log_refused_sign_in(error: EntraError, trouble: Trouble, path: str) -> None:
         return
     refusal = error.refusal if isinstance(error, SignInFailed) else None
     is_own = is_own_fault(refusal)
-    aadsts = None if refusal is None else refusal.code
+    aadsts = code_of(refusal)
     end = f" {DOCTOR}" if is_own else f" Remedy: {error.remedy}" if error.remedy else ""
     logger.log(
         logging.ERROR if is_own and trouble.is_news(error.message) else logging.INFO,

@@ -230,6 +230,7 @@ async def test_what_changes_something_needs_a_page_of_our_own(site: Site) -> Non
 class Away:
     """A store that nobody can ask."""
 
+    kind = "away"
     server_side = True
 
     async def create(self, session: Session) -> str:
