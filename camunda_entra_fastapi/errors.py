@@ -255,10 +255,6 @@ UNAVAILABLE_CODES: Final[Mapping[Fault, str]] = MappingProxyType(
 """The code of ``EntraUnavailable`` for an exchange that failed in that way."""
 
 
-MISCONFIGURED: Final = frozenset({"issuer_unexpected", "local_entra"})
-"""The codes of failures that the settings have to end, so that the operator is told and not the caller."""
-
-
 class FetchFailed(EntraError):
     """One exchange with Entra failed; the message is for the operator's log.
 

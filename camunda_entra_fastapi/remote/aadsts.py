@@ -29,6 +29,8 @@ __all__ = [
     "trouble_of",
 ]
 
+MISCONFIGURED: Final = frozenset({"issuer_unexpected", "local_entra"})
+"""The codes of failures that the settings have to end, so that the operator is told and not the caller."""
 UNREADABLE: Final = "invalid_response"
 """The error of a response that has none, or a malformed one."""
 MAX_DESCRIPTION_CHARACTERS: Final = 4096

@@ -115,13 +115,18 @@ def _issuer_remedy(found: object, expected: str) -> str:
     domains = [segment for segment in segments_of(urlsplit(expected).path)[:1] if "." in segment]
     if domains and isinstance(found, str) and origin_of(urlsplit(found)) == origin_of(urlsplit(expected)):
         return (
-            f"{quoted(domains[0], 80)} is a domain, and tokens name the tenant by its ID: "
-            f"set CAMUNDA_IDENTITY_ISSUER to {quoted(found, 200)}."
+            f"{_bare(domains[0])} is a domain, and tokens name the tenant by its ID: "
+            f"set CAMUNDA_IDENTITY_ISSUER to {_bare(found)}."
         )
     return (
         "The two must be equal to the letter: set CAMUNDA_IDENTITY_ISSUER to the one of the document "
         "if that is your tenant, else correct CAMUNDA_IDENTITY_ISSUER_BACKEND_URL."
     )
+
+
+def _bare(value: str) -> str:
+    """The value, printable and short, without quotation marks: ``doctor`` tells sentences apart by them."""
+    return quoted(value, 200)[1:-1]
 
 
 def check_meant(document: Mapping[str, Any], provider: Provider) -> bool:

@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Never
 
-from camunda_entra_fastapi.errors import MISCONFIGURED, EntraUnavailable, FetchFailed, quoted
+from camunda_entra_fastapi.errors import EntraUnavailable, FetchFailed, quoted
+from camunda_entra_fastapi.remote.aadsts import MISCONFIGURED
 from camunda_entra_fastapi.remote.discovery import Discovery, Provider, check_meant, fetch_discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.refresh import RefreshedValue

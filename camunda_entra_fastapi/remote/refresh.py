@@ -23,9 +23,9 @@ from contextlib import suppress
 from random import SystemRandom
 from typing import Final, Generic, Never, TypeVar
 
-from camunda_entra_fastapi.errors import MISCONFIGURED, FetchFailed
+from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
-from camunda_entra_fastapi.remote.aadsts import code_of, is_own_fault
+from camunda_entra_fastapi.remote.aadsts import MISCONFIGURED, code_of, is_own_fault
 from camunda_entra_fastapi.single_flight import SingleFlight, outcome_of
 from camunda_entra_fastapi.telemetry import logger, refreshes
 

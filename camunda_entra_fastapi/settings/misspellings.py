@@ -1,4 +1,4 @@
-"""Variables that are no settings, but whose names are so near to one that it was probably meant."""
+"""Variables that are no settings, but near to one that was probably meant; and placeholders for secrets."""
 
 from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
@@ -89,3 +89,13 @@ def nearest_of(name: str, known: Iterable[str], likeness: float = _NEAR, prefix:
         default=(0.0, ""),
     )
     return best[1] if best[0] >= likeness else None
+
+
+def refuse_brackets(text: str, value: str) -> None:
+    """Refuse ``<secret>`` and the like. Other forms of placeholders may be secrets.
+
+    Raises:
+        ValueError: The text is one; ``value`` says what belongs there.
+    """
+    if text.startswith("<") and text.endswith(">"):
+        raise ValueError(f"still holds a placeholder. Put {value} there.")

@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from camunda_entra_fastapi.errors import quoted
+from camunda_entra_fastapi.settings.misspellings import refuse_brackets
 from camunda_entra_fastapi.validation.entra import is_tenant_id
 
 EXAMPLE_ID: Final = "22222222-3333-4444-8555-666666666666"
@@ -160,17 +161,11 @@ def is_placeholder(text: str) -> bool:
     return _PLACEHOLDER.fullmatch(text) is not None
 
 
-def _refuse_brackets(text: str, value: str) -> None:
-    """Refuse ``<secret>`` and the like. Other forms of placeholders may be secrets."""
-    if text.startswith("<") and text.endswith(">"):
-        raise ValueError(f"still holds a placeholder. Put {value} there.")
-
-
 def read_secret(value: object) -> SecretStr | None:
     """A client secret: one line, or None."""
     if value is None:
         return None
-    _refuse_brackets(str(value), "the secret's Value (not its Secret ID)")
+    refuse_brackets(str(value), "the secret's Value (not its Secret ID)")
     if not isinstance(value, str) or not value.isprintable() or len(value) > MAX_SECRET_CHARACTERS:
         raise ValueError(
             "is not one line of printable text. Give the secret's Value (not its Secret ID) "
@@ -183,7 +178,7 @@ def read_session_secrets(value: object) -> tuple[SecretStr, ...]:
     """Secrets for sessions, the one that encrypts first."""
     texts = _split(value, ",")
     for text in texts:
-        _refuse_brackets(text, f"a secret of {MIN_SESSION_SECRET} characters or more")
+        refuse_brackets(text, f"a secret of {MIN_SESSION_SECRET} characters or more")
     if any(len(text) < MIN_SESSION_SECRET or not text.isprintable() for text in texts):
         raise ValueError(
             f"has a secret of fewer than {MIN_SESSION_SECRET} printable characters. Separate by commas, "

@@ -132,8 +132,8 @@ def test_an_issuer_by_domain_is_refused_with_the_form_that_is_right() -> None:
     assert f"is of the issuer '{ISSUER}'" in error.message
     assert f"CAMUNDA_IDENTITY_ISSUER stands for '{by_domain}'" in error.message
     assert error.message.endswith(
-        "'contoso.onmicrosoft.com' is a domain, and tokens name the tenant by its ID: "
-        f"set CAMUNDA_IDENTITY_ISSUER to '{ISSUER}'."
+        "contoso.onmicrosoft.com is a domain, and tokens name the tenant by its ID: "
+        f"set CAMUNDA_IDENTITY_ISSUER to {ISSUER}."
     )
 
 

@@ -338,7 +338,7 @@ ENTRAS = [
         "domain in the issuer",
         "issuer_unexpected",
         "is of the issuer",
-        "equal to the letter",
+        "is a domain, and tokens name the tenant by its ID",
         {
             "CAMUNDA_IDENTITY_ISSUER": "{host}/{domain}/v2.0",
             "CAMUNDA_IDENTITY_ISSUER_BACKEND_URL": None,
