@@ -15,7 +15,7 @@ NEWEST := $(VERSIONS) $(addprefix --ignore=tests/cli/,doctor explain register)
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test check fuzz lint types unit end-to-end coverage lowest newest packaging system-packages structure aadsts advisories format pins dist bench bench-check bench-gateways clean
+.PHONY: help demo docs test check fuzz lint types unit end-to-end coverage lowest newest packaging system-packages structure reference advisories format pins dist bench bench-check bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ help: ## Show what there is
 demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
 
-docs: .venv/ready .venv-docs/ready ## Write what is generated of the documentation, and build the site into site/
+docs: reference .venv-docs/ready ## Write what is generated of the documentation, and build the site into site/
 	@$(BIN)/python -m tests.docs.files
 	@.venv-docs/bin/zensical build --strict --clean
 
@@ -68,8 +68,8 @@ system-packages:
 structure: ## Print which folders import from which: rooms, arrows, floors, circles
 	@$(PYTHON) tests/architecture/structure.py
 
-aadsts: .venv/ready ## Write docs/aadsts.md, the page of Entra's codes, from their tables
-	@$(BIN)/python -m tests.docs.aadsts_page
+reference: .venv/ready ## Write the documentation's generated pages and outputs
+	@$(BIN)/python -m tests.docs.reference
 
 advisories: .venv/ready ## Print the known vulnerabilities of what this package needs
 	@$(BIN)/python -m tests.packaging.advisories

@@ -1,7 +1,7 @@
-"""Remedies for refused tokens: for each code, where to change what; for logs and the command line.
+"""Remedies: for each code, where to change what; for logs, the command line and the documentation.
 
-Messages of errors are for whoever sent the token. These are for whoever runs the service and has access to
-the Entra admin center. Refusals of Entra itself are explained in ``remote.aadsts_table``.
+Messages of errors are for whoever sent the request. These are for whoever runs the client or the service, and
+has access to the Entra admin center. Refusals of Entra itself are explained in ``remote.aadsts_table``.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ _ENTERPRISE: Final = "In the Entra admin center, Enterprise applications > the A
 _CLIENT: Final = "In the client, "
 _SCOPE: Final = "ask for the scope <client ID of the API>/.default, or for one that the API exposes"
 _NO_BEARER: Final = f"{_CLIENT}send the access_token of Entra's answer, unchanged"
+_DOCTOR: Final = "On the service's machine, camunda-entra doctor finds the cause."
 _FRESH: Final = f"{_CLIENT}get a new token; keep tokens no longer than their expires_in"
 
 PERSONAL_ACCOUNT: Final = (
@@ -95,6 +96,59 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "the "
         "scopes in the client. Then sign in again.",
         "insufficient_claims": f"{_CLIENT}sign in again with the claims parameter of the challenge.",
+        "credentials_missing": f"{_CLIENT}send the header Authorization: Bearer <access token>. To "
+        "get a token, "
+        f"{_SCOPE}. People sign in at /auth/login.",
+        "authorization_repeated": f"{_CLIENT}send one Authorization header. If a gateway adds one, let it "
+        "replace the client's.",
+        "authorization_malformed": f"{_CLIENT}send the token without line breaks and tabs; whoever reads it "
+        "from a file strips the end of the line.",
+        "host_malformed": "Set CAMUNDA_ENTRA_BASE_URL to the public address of the service, or let the proxy "
+        "pass on one Host header, the browser's.",
+        "access_token_unavailable": "Set CAMUNDA_ENTRA_SESSION_STORE to the URL of a Redis, so that sessions "
+        "have room for their access token, or add offline_access to CAMUNDA_ENTRA_SCOPES.",
+        "user_required": f"{_CLIENT}call with the token of a person who signed in. A service that acts for "
+        "itself calls the other one with its own token: client_credentials.",
+        "verify_request_invalid": "In the gateway's configuration, write the query of /auth/verify with "
+        "parameters of the documentation alone. The original request's query does not belong there.",
+        "tenant_check_failed": "Mend the function in CamundaEntra(tenant_allowed=...), which raised or did "
+        "not end in time; the log has what it raised. The client tries again later.",
+        "keys_unavailable": f"Wait until Entra can be reached; the service fetches the keys by "
+        f"itself. {_DOCTOR}",
+        "issuer_unexpected": "Set CAMUNDA_IDENTITY_ISSUER to the issuer that the log names, and "
+        f"CAMUNDA_IDENTITY_ISSUER_BACKEND_URL to the same tenant's address. {_DOCTOR}",
+        "local_entra": "Set CAMUNDA_IDENTITY_ISSUER to your tenant's. Where the local Entra is meant, in "
+        "development alone, set CAMUNDA_ENTRA_ALLOW_LOCAL_ENTRA=true.",
+        "cross_origin": f"{_CLIENT}call from a page of the service's own origin, or send a bearer token "
+        "instead of the session cookie. If the page is of the same origin, set CAMUNDA_ENTRA_BASE_URL to the "
+        "address that browsers see.",
+        "login_expired": "Sign in again, in the same browser and within ten minutes. If it happens "
+        "each time, "
+        "the browser loses the cookie of the sign-in: see that people come to one host name, the one of "
+        "CAMUNDA_ENTRA_BASE_URL, and over https.",
+        "login_request_invalid": "Begin again at /auth/login. If a link or program made the request, send "
+        "each parameter once, and those of the documentation alone.",
+        "login_refused": "Look up the AADSTS code of the answer, which names the cause. Whoever signs in "
+        "can mend some of them, the service's operators and the tenant's administrators the others.",
+        "id_token_invalid": f"Sign in again. If it stays so, the log says which check failed. {_DOCTOR}",
+        "identity_missing": "Add profile to CAMUNDA_ENTRA_SCOPES: Entra's ID tokens have oid with it alone. "
+        "For a tenant of customers set CAMUNDA_ENTRA_TENANT_TYPE=external.",
+        "consent_required": "Let an administrator of the tenant open /auth/admin-consent, or grant "
+        "consent in "
+        "the Entra admin center, App registrations > this application > API permissions.",
+        "entra_unreachable": f"Let the service reach Entra: DNS, firewall, CAMUNDA_ENTRA_HTTP_PROXY, "
+        f"CAMUNDA_ENTRA_CA_BUNDLE. The client tries again later. {_DOCTOR}",
+        "entra_timeout": f"Try again later. If it stays so, look at the way to Entra. {_DOCTOR}",
+        "entra_throttled": "Try again after the seconds of Retry-After. If it stays so, find out "
+        "which of the "
+        "registration's clients asks for so many tokens.",
+        "entra_failed": "Try again later. If it stays so, look up the reference of the answer in the log, "
+        f"which says what Entra answered. {_DOCTOR}",
+        "sessions_unavailable": "Let the service reach the store of CAMUNDA_ENTRA_SESSION_STORE. Nobody is "
+        "signed out meanwhile; the client tries again later.",
+        "entra_refused": "Look up the reference of the answer in the log: its AADSTS code says what "
+        "to change "
+        "in this service's registration or credential.",
     }
 )
-"""Code (``errors.CODES``) to one or two sentences, for each code of a refused token."""
+"""Code (``errors.CODES``) to one or two sentences, for each code that a client may be answered with."""

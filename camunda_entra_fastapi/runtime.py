@@ -140,6 +140,7 @@ def build_runtime(
         realm=settings.tenant or "",
         authorization_uri=lambda: endpoints.known().authorization,
         client_id=settings.client_id,
+        documentation_url=settings.documentation_url,
     )
     authentication = Authentication(validator, challenger)
     client = client_of(settings, clock, lambda: endpoints.known().token, client_assertion)

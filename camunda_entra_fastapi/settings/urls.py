@@ -14,6 +14,8 @@ from camunda_entra_fastapi.urls import is_loopback
 
 MAX_URL_CHARACTERS: Final = 2048
 MAX_HOST_CHARACTERS: Final = 253
+MAX_DOCUMENTATION_URL: Final = 200
+"""Characters: an address in headers that proxies bound, behind a challenge of some hundred characters."""
 
 _CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 """RFC 3986, 2."""
@@ -101,6 +103,22 @@ def read_base_url(value: object, *, allow_http: bool) -> str | None:
     url = split_url(value, example)
     refuse_credentials(url)
     refuse_unsafe(url, example, allow_http=allow_http)
+    return str(value).rstrip("/")
+
+
+def read_documentation_url(value: object, *, allow_http: bool) -> str | None:
+    """Where the documentation is published, without a slash at its end; short, as answers have it."""
+    if value is None:
+        return None
+    example = "https://docs.example.com/camunda-entra-fastapi"
+    url = split_url(value, example)
+    refuse_credentials(url)
+    refuse_unsafe(url, example, allow_http=allow_http)
+    if len(str(value)) > MAX_DOCUMENTATION_URL:
+        raise ValueError(
+            f"is longer than {MAX_DOCUMENTATION_URL} characters, and every refusal would have it. "
+            f"Give a shorter address, for example {example}."
+        )
     return str(value).rstrip("/")
 
 

@@ -30,6 +30,11 @@ def base_url(value: object, info: ValidationInfo) -> str | None:
     return urls.read_base_url(value, allow_http=_allows_http(info))
 
 
+def documentation_url(value: object, info: ValidationInfo) -> str | None:
+    """Where this package's documentation is published."""
+    return urls.read_documentation_url(value, allow_http=_allows_http(info))
+
+
 def client_certificate(value: object, info: ValidationInfo) -> Path | None:
     """The certificate that takes the place of a secret."""
     return values.read_credential_file(value, _credentials(info, "client_secret"))

@@ -169,8 +169,17 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         level = logging.DEBUG if error.message == NO_CREDENTIALS else logging.INFO
         if logger.isEnabledFor(level):
             remedy = f" Remedy: {error.remedy or REMEDIES[error.code]}" if error.code in REMEDIES else ""
+            ending = self.authentication.challenger.log_ending(error.code)
             fields = log_fields(code=error.code, path=path, azp=error.client_id)
-            logger.log(level, "Request refused: %s: %s%s", error.code, error.message, remedy, extra=fields)
+            logger.log(
+                level,
+                "Request refused: %s: %s%s%s",
+                error.code,
+                error.message,
+                remedy,
+                ending,
+                extra=fields,
+            )
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:
         """The bearer token as the client sent it; None without one (RFC 6750, 2.1).

@@ -72,6 +72,9 @@ _FAULT_SENTENCES: Final[Mapping[str, str]] = {
 }
 """All that clients are told of a fault, by code."""
 
+CODES_PAGE: Final = "reference/codes/"
+"""The documentation's page of codes, below its root."""
+
 POLICY_VIOLATION: Final = 1008
 """The close code of RFC 6455, 7.4.1 for servers that cannot send a denial response."""
 
@@ -144,8 +147,18 @@ class Challenger:
     authorization_uri: Callable[[], str]
     client_id: str
     scheme: str = "Bearer"
+    documentation_url: str | None = None
+    """Where the documentation is published, if anywhere."""
     trouble: Trouble = field(default_factory=Trouble, repr=False)
     """What keeps people from signing in, so that it is not an error in the log for each of them."""
+
+    def error_uri(self, code: str) -> str:
+        """The page of the documentation about the code (RFC 6750, 3); empty where none is published."""
+        return f"{self.documentation_url}/{CODES_PAGE}#{code}" if self.documentation_url else ""
+
+    def log_ending(self, code: str) -> str:
+        """What a line of the log about the code ends with: that page, or nothing."""
+        return f" More: {uri}" if (uri := self.error_uri(code)) else ""
 
     def exception(self, error: EntraError, connection: HTTPConnection) -> HTTPException | WebSocketException:
         """The exception that makes FastAPI send the response, for HTTP and WebSocket alike.
@@ -174,7 +187,9 @@ class Challenger:
             path: The path of the request, for the log.
         """
         status, name = _status_of(error)
-        message = _log_fault(error, status, path) if isinstance(error, FAULTS) else error.message
+        message = error.message
+        if isinstance(error, FAULTS):
+            message = _log_fault(error, status, path, self.log_ending(error.code))
         detail: dict[str, Any] = {"error": name, "code": error.code, "message": message}
         if isinstance(error, SignInFailed | EntraUnavailable) and error.refusal is not None:
             said = {name: value for name, value in asdict(error.refusal).items() if value is not None}
@@ -196,6 +211,7 @@ class Challenger:
         }
         if not isinstance(error, CredentialsMissing):  # RFC 6750, 3.1: no error where nothing was sent
             parameters |= {"error": name, "error_description": error.message}
+            parameters["error_uri"] = self.error_uri(error.code)
         if isinstance(error, AccessDenied) and error.scopes is not None:
             # Roles and groups come with any token for this API, hence the scope for all of it.
             parameters["scope"] = " ".join(error.scopes) or f"{self.client_id}/.default"
@@ -206,7 +222,7 @@ class Challenger:
 
 
 def _log_fault(
-    error: EntraUnavailable | EntraRefused | SessionsUnavailable, status: int, path: str | None
+    error: EntraUnavailable | EntraRefused | SessionsUnavailable, status: int, path: str | None, ending: str
 ) -> str:
     """Log every word of a fault; what the client is told instead, and how to find the one by the other."""
     reference = secrets.token_hex(4)
@@ -215,12 +231,13 @@ def _log_fault(
     level = logging.ERROR if isinstance(error, EntraRefused) else logging.WARNING
     logger.log(
         level,
-        "Answered %d, reference %s: %s: %s%s",
+        "Answered %d, reference %s: %s: %s%s%s",
         status,
         reference,
         error.code,
         error.message,
         f" Entra's correlation ID is {correlation}." if correlation else "",
+        ending,
         extra=log_fields(
             code=error.code,
             status=status,

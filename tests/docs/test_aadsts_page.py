@@ -5,22 +5,22 @@ import re
 import pytest
 
 from camunda_entra_fastapi.remote.aadsts_table import B2C_EXPLANATIONS, EXPLANATIONS, Kind
-from tests.docs.aadsts_page import HEADINGS, PATH, page
-from tests.docs.test_emulator_page import raised
-
-
-def test_the_page_is_what_the_tables_make_of_it() -> None:
-    """Whoever changes a table runs ``make aadsts``."""
-    assert PATH.read_text(encoding="utf-8") == page()
+from tests.docs.reference.aadsts import HEADINGS, page
+from tests.docs.test_local_entra_page import raised
 
 
 def test_each_code_stands_on_the_page_once() -> None:
-    """Those of AADSTS and those of B2C, whose numbers overlap, in their own halves."""
+    """Those of AADSTS and those of B2C, whose numbers overlap, in their own halves; each has its anchor."""
     aadsts, _, b2c = page().partition("## AADB2C codes")
-    for half, explanations in ((aadsts, EXPLANATIONS), (b2c, B2C_EXPLANATIONS)):
-        cells = re.findall(r"^\| ([0-9, ]+) \|", half, re.MULTILINE)
-        found = [int(code) for cell in cells for code in cell.split(", ")]
-        assert sorted(found) == sorted(explanations)
+    for half, prefix, explanations in ((aadsts, "aadsts", EXPLANATIONS), (b2c, "aadb2c", B2C_EXPLANATIONS)):
+        cells = re.findall(r"^\| (<a .+?) \|", half, re.MULTILINE)
+        found = [
+            re.fullmatch(rf'<a id="{prefix}(\d+)"></a>\1', each)
+            for cell in cells
+            for each in cell.split(", ")
+        ]
+        assert sorted(int(match[1]) for match in found if match) == sorted(explanations)
+        assert None not in found
 
 
 def test_each_kind_has_its_heading() -> None:

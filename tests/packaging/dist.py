@@ -70,7 +70,7 @@ def main() -> list[Path]:
     if not repository and not epoch:
         raise SystemExit(
             "There is no git repository here: set SOURCE_DATE_EPOCH to the time of the release's commit, "
-            "in seconds since 1970, as in 1700000000. docs/releases.md tells more."
+            "in seconds since 1970, as in 1700000000. docs/reference/releases.md tells more."
         )
     if epoch and not (epoch.isdecimal() and int(epoch) < LATEST):
         raise SystemExit(

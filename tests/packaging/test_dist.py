@@ -25,7 +25,7 @@ from tests.packaging.advisories import PROJECT, demanded, lowest, pins
 from tests.packaging.sbom import bill_of_materials, metadata_in
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/releases.md").read_text("utf-8")
+PAGE = (ROOT / "docs/reference/releases.md").read_text("utf-8")
 COMMITTED = 1_790_000_000
 Bill = dict[str, Any]
 

@@ -72,6 +72,7 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
     assert {name: value for name, value in settings() if name not in ("type", "issuer", "client_id")} == {
         "allow_http": False,
         "allow_local_entra": False,
+        "documentation_url": None,
         "issuer_backend_url": ISSUER,
         "client_secret": None,
         "group_overage": None,
@@ -443,6 +444,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         ca_bundle="nowhere.pem",
         allow_lax_certificates="maybe",
         custom_signing_keys="x",
+        documentation_url="docs.example.com",
         allow_local_entra="maybe",
         client_secret="a\nb",
     )

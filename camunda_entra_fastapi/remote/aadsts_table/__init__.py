@@ -1,7 +1,8 @@
 """The codes of Entra and of Azure AD B2C: kind, cause and remedy of each, in our own words.
 
 The codes are those of Learn (Microsoft Entra authentication and authorization error codes) and of the
-public list f-bader/EntraID-ErrorCodes, with the meanings of 2025. ``docs/aadsts.md`` is made of them.
+public list f-bader/EntraID-ErrorCodes, with the meanings of 2025. ``docs/reference/aadsts.md`` is made
+of them.
 """
 
 from collections.abc import Mapping

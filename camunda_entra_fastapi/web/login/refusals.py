@@ -6,10 +6,10 @@ from camunda_entra_fastapi.errors import EntraError, Refusal, SignInFailed
 from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
 from camunda_entra_fastapi.remote.aadsts import code_of, explain, is_own_fault
 from camunda_entra_fastapi.telemetry import logger, sign_ins
-from camunda_entra_fastapi.web.challenges import FAULTS
+from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
 
 
-def log_refused_sign_in(error: EntraError, trouble: Trouble, path: str) -> None:
+def log_refused_sign_in(error: EntraError, challenger: Challenger, path: str) -> None:
     """Count a sign-in that was refused, and log it: as an error where this service is at fault.
 
     A fault that lasts would be an error for each visitor, so that the next ones are information. Faults of
@@ -23,12 +23,13 @@ def log_refused_sign_in(error: EntraError, trouble: Trouble, path: str) -> None:
     aadsts = code_of(refusal)
     end = f" {DOCTOR}" if is_own else f" Remedy: {error.remedy}" if error.remedy else ""
     logger.log(
-        logging.ERROR if is_own and trouble.is_news(error.message) else logging.INFO,
-        "Sign-in refused: %s: %s%s%s",
+        logging.ERROR if is_own and challenger.trouble.is_news(error.message) else logging.INFO,
+        "Sign-in refused: %s: %s%s%s%s",
         error.code,
         f"{aadsts}: " if aadsts else "",
         error.message,
         end,
+        challenger.log_ending(error.code),
         extra=log_fields(code=error.code, path=path, aadsts=aadsts),
     )
 

@@ -75,7 +75,7 @@ def sign_in_failed(
 ) -> Response:
     """A sign-in or sign-out that failed, and the remedy."""
     error_response = challenger.error_response(error, request.scope.get("path", ""))
-    log_refused_sign_in(error, challenger.trouble, request.scope.get("path", ""))
+    log_refused_sign_in(error, challenger, request.scope.get("path", ""))
     if isinstance(error, EntraUnavailable | SessionsUnavailable):
         page = _unavailable(error, error_response, retry_url)
     elif error.code == "login_expired":

@@ -1,13 +1,13 @@
-"""Makes docs/aadsts.md of the tables of codes: ``python -m tests.docs.aadsts_page`` writes it."""
+"""The page of Entra's codes, of their tables; each code has an anchor of its own."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from camunda_entra_fastapi.remote.aadsts import BY_ERROR
 from camunda_entra_fastapi.remote.aadsts_table import B2C_EXPLANATIONS, EXPLANATIONS, Explanation, Kind
+from tests.docs.reference.markdown import cell, coded, generated
 
-PATH: Final = Path(__file__).parents[2] / "docs/aadsts.md"
+NAME: Final = "aadsts.md"
 HEADINGS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.CONSENT: (
         "Consent",
@@ -34,9 +34,10 @@ HEADINGS: Final[Mapping[Kind, tuple[str, str]]] = {
 INTRODUCTION: Final = """\
 # What Entra's codes mean
 
-When Entra refuses, it names a code: `AADSTS` and a number, or `AADB2C` and a number where the tenant is of
-Azure AD B2C. Pages for people, answers for programs, `camunda-entra doctor` and the log explain it by the
-tables below. The statuses are those of a sign-in.
+This page says what each code of Entra's means, and what to do about it. When Entra refuses, it names a
+code: `AADSTS` and a number, or `AADB2C` and a number where the tenant is of Azure AD B2C. Pages for
+people, answers for programs, `camunda-entra doctor` and the log explain it by the tables below. The
+statuses are those of a sign-in.
 
 The meanings are those of 2025: of
 [Microsoft's reference](https://learn.microsoft.com/entra/identity-platform/reference-error-codes),
@@ -45,32 +46,30 @@ of the public list [EntraID-ErrorCodes](https://github.com/f-bader/EntraID-Error
 [B2C's reference](https://learn.microsoft.com/azure/active-directory-b2c/error-codes); causes and remedies
 are our words. Microsoft's own words for a code are at `https://login.microsoftonline.com/error?code=` and
 its number.
-
-This page is made of the tables in `camunda_entra_fastapi/remote/aadsts_table`: `make aadsts`.
 """
 
 
 def page() -> str:
     """The page."""
-    return "\n".join(lines())
+    return generated("\n".join(lines()), "the tables in camunda_entra_fastapi/remote/aadsts_table")
 
 
 def lines() -> Iterator[str]:
     """Its lines."""
     yield INTRODUCTION
     yield "## AADSTS codes\n"
-    yield from _tables(EXPLANATIONS)
+    yield from _tables(EXPLANATIONS, "aadsts")
     yield "## AADB2C codes\n"
     yield "The numbers are B2C's own: AADB2C90091 has nothing to do with AADSTS90091.\n"
-    yield from _tables(B2C_EXPLANATIONS)
+    yield from _tables(B2C_EXPLANATIONS, "aadb2c")
     yield "## Without a known code\n"
     yield "Then suberror or error decide (RFC 6749, 4.1.2.1 and 5.2).\n"
     yield from _rows("error", {f"`{error}`": explanation for error, explanation in BY_ERROR.items()})
 
 
-def _tables(explanations: Mapping[int, Explanation]) -> Iterator[str]:
+def _tables(explanations: Mapping[int, Explanation], prefix: str) -> Iterator[str]:
     for kind, (heading, text) in HEADINGS.items():
-        named = {str(code): explanations[code] for code in sorted(explanations)}
+        named = {_anchored(prefix, code): explanations[code] for code in sorted(explanations)}
         of_kind = {code: explanation for code, explanation in named.items() if explanation.kind is kind}
         if of_kind:
             yield f"### {heading}\n"
@@ -91,10 +90,11 @@ def _rows(heading: str, explanations: Mapping[str, Explanation]) -> Iterator[str
     yield ""
 
 
+def _anchored(prefix: str, code: int) -> str:
+    """The code, with an anchor that links lead to."""
+    return f'<a id="{prefix}{code}"></a>{code}'
+
+
 def _escaped(text: str) -> str:
-    """The text for a cell: what stands in angle brackets is no HTML."""
-    return text.replace("<", "&lt;").replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    PATH.write_text(page(), encoding="utf-8")
+    """The text for a cell, with settings and placeholders as code."""
+    return cell(coded(text))

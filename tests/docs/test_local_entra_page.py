@@ -1,4 +1,4 @@
-"""The emulator's page documents each code and each endpoint, and its code runs."""
+"""The page of the local Entra documents each code and each endpoint, and its code runs."""
 
 import ast
 import re
@@ -11,7 +11,8 @@ from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.endpoints.routes import build_endpoints
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/emulator.md").read_text(encoding="utf-8")
+FILE = ROOT / "docs/reference/local-entra.md"
+PAGE = FILE.read_text(encoding="utf-8")
 SOURCES = sorted((ROOT / "camunda_entra_fastapi/testing").rglob("*.py"))
 TESTS = sorted((ROOT / "tests/testing").rglob("test_*.py"))
 
@@ -54,14 +55,14 @@ def test_the_tables_have_each_endpoint() -> None:
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
 def test_its_code_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each block runs as it stands, from top to bottom."""
-    exec(compile(code, "docs/emulator.md", "exec"), {})
+    exec(compile(code, FILE.name, "exec"), {})
 
 
 def test_its_links_lead_somewhere() -> None:
     """Each link names a file of the repository or a heading of the page."""
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
         path, _, anchor = target.partition("#")
-        file = (ROOT / "docs" / (path or "emulator.md")).resolve()
+        file = (FILE.parent / (path or FILE.name)).resolve()
         assert file.is_file(), target
         assert not anchor or anchor in headings(file.read_text(encoding="utf-8")), target
 
@@ -69,4 +70,4 @@ def test_its_links_lead_somewhere() -> None:
 def headings(page: str) -> set[str]:
     """The anchors of a page's headings."""
     lines = [line.lstrip("# ").lower() for line in page.splitlines() if line.startswith("#")]
-    return {re.sub(r"[^a-z0-9 -]", "", line).replace(" ", "-") for line in lines}
+    return {re.sub(r"[^a-z0-9_ -]", "", line).replace(" ", "-") for line in lines}
