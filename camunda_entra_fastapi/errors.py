@@ -90,9 +90,6 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """All codes and their meanings, for clients and operators to rely on."""
 
-INTERNAL_CODES: Final = frozenset({"settings_invalid", "nonce_mismatch", "at_hash_mismatch", "fetch_failed"})
-"""Those that no client is answered with: other codes, or none, take their place."""
-
 
 class EntraError(Exception):
     """The base class of all errors that this package raises on purpose.

@@ -1,7 +1,9 @@
 """The documentation's generated parts are what the code says now, and nothing public is missing."""
 
 import ast
+import itertools
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 import camunda_entra_fastapi
 from camunda_entra_fastapi import EntraSettings, testing
-from camunda_entra_fastapi.errors import CODES, INTERNAL_CODES
+from camunda_entra_fastapi.errors import CODES
 from camunda_entra_fastapi.log_records import LOG_FIELDS
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.settings.groups import Group
@@ -19,6 +21,7 @@ from camunda_entra_fastapi.settings.sources import variables_of
 from camunda_entra_fastapi.telemetry import INSTRUMENTS
 from camunda_entra_fastapi.web import forward_auth, identity_headers
 from camunda_entra_fastapi.web.challenges import CODES_PAGE
+from tests.docs.blocks.parsing import blocks_of, commands_of
 from tests.docs.reference import (
     COMMAND,
     FOLDER,
@@ -134,8 +137,8 @@ def test_the_settings_that_most_readers_need_are_there() -> None:
 
 def test_each_code_has_its_heading_once() -> None:
     """``errors.CODES`` without those that reach nobody; the anchor is the code."""
-    assert sorted(headings("codes.md")) == sorted(CODES.keys() - INTERNAL_CODES)
-    assert CODES.keys() > INTERNAL_CODES
+    assert sorted(headings("codes.md")) == sorted(CODES.keys() - codes.INTERNAL)
+    assert CODES.keys() > codes.INTERNAL
 
 
 @pytest.mark.parametrize("code", codes.PUBLIC)
@@ -237,6 +240,36 @@ def test_each_command_and_option_is_on_the_page() -> None:
                 assert " ".join(parameter.help.replace("`", "").split()) in text, (name, parameter.name)
                 assert parameter.param_type_name == "argument" or parameter.opts[0] in text
     assert not re.search(r"&\w+;|&#|\.\.\. *$", page("command-line.md"), re.MULTILINE)
+
+
+EXAMPLES = [
+    command.text
+    for block in blocks_of(FOLDER / "command-line.md")
+    if block.language == "console"
+    for command in commands_of(block)
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_each_example_can_be_pasted(example: str) -> None:
+    """A shell reads it, its lines fit 80 columns, and the command has each option that it names."""
+    assert max(map(len, example.splitlines())) <= 78
+    assert shlex.split(example)
+    words = re.sub(r'[$()"\\]', " ", example).split()
+    commands = command_line.tree().commands
+    for at in [at for at, word in enumerate(words) if word.endswith("camunda-entra")]:
+        options = {
+            name for one in commands[words[at + 1]].params for name in (*one.opts, *one.secondary_opts)
+        }
+        own = list(itertools.takewhile(lambda word: word not in {"|", ">", "&"}, words[at + 2 :]))
+        assert {word for word in own if word.startswith("--")} <= options, example
+
+
+def test_there_are_examples_for_each_command_with_variables() -> None:
+    """Whoever looks for how it is called finds it."""
+    assert {"doctor", "explain", "register", "token"} <= {
+        word for example in EXAMPLES for word in re.findall(r"camunda-entra ([a-z]+)", example)
+    }
 
 
 def test_each_fixture_is_on_the_page() -> None:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import camunda_entra_fastapi
 from camunda_entra_fastapi import errors
-from camunda_entra_fastapi.errors import CODES, INTERNAL_CODES, EntraError, Refusal
+from camunda_entra_fastapi.errors import CODES, EntraError, Refusal
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
@@ -20,7 +20,9 @@ from camunda_entra_fastapi.web.permissions import Permissions
 from tests.docs.reference.markdown import bullet, coded, generated, prose
 
 NAME: Final = "codes.md"
-PUBLIC: Final = [code for code in CODES if code not in INTERNAL_CODES]
+INTERNAL: Final = frozenset({"settings_invalid", "nonce_mismatch", "at_hash_mismatch", "fetch_failed"})
+"""Codes that no client is answered with: other codes, or none, take their place."""
+PUBLIC: Final = [code for code in CODES if code not in INTERNAL]
 CLASSES: Final[Mapping[str, type[EntraError]]] = {
     name: value
     for name, value in vars(errors).items()
@@ -152,7 +154,9 @@ def _note(found: dict[str, set[str]], node: ast.AST, name: str) -> None:
     if isinstance(first := node.args[0], ast.Constant):
         found.setdefault(str(first.value), set()).add(name)
     elif isinstance(first, ast.JoinedStr):
-        parts = (re.escape(one.value) if isinstance(one, ast.Constant) else "[a-z]+" for one in first.values)
+        parts = (
+            re.escape(str(one.value)) if isinstance(one, ast.Constant) else "[a-z]+" for one in first.values
+        )
         fitting = re.compile("".join(parts))
         for code in filter(fitting.fullmatch, CODES):
             found.setdefault(code, set()).add(name)
