@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from itertools import cycle
+from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ from fastapi import Depends, WebSocket
 from starlette.routing import BaseRoute, Route
 
 from camunda_entra_fastapi import EntraUser
+from camunda_entra_fastapi.web import docs_assets
 from camunda_entra_fastapi.web.login.mount import LoginMount
 from tests.site import COOKIE, HOME, MakeSite, Site, query_of
 
@@ -98,8 +101,17 @@ class Walk:
 
 
 @pytest.fixture
-def walk(make_site: MakeSite) -> Walk:
-    """A site with docs behind sign-in, and all that there is for gateways and WebSockets."""
+def walk(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Walk:
+    """A site with docs behind sign-in, and all that there is for gateways and WebSockets.
+
+    Swagger UI's files are small ones, as each is read some hundred times.
+    """
+    (tmp_path / "static").mkdir()
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "redoc.standalone.js", "favicon.png"):
+        (tmp_path / "static" / name).write_bytes(b"small")
+    spec = ModuleSpec("fastapi_offline", None, is_package=True)
+    spec.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(docs_assets, "find_spec", lambda _: spec)
     site = make_site(install={"protect_docs": True})
     gateways = site.entra.forward_auth_router()
     site.app.include_router(gateways)

@@ -287,7 +287,8 @@ def test_signing_in_needs_a_client_secret(emulator: EntraEmulator) -> None:
         entra.install(app, protect_docs=True)
     entra.install(app)
     (mount,) = (route for route in app.routes if getattr(route, "path", "").startswith("/auth"))
-    assert [route.path for route in getattr(mount, "routes", ())] == ["/auth/health"]
+    paths = [route.path for route in getattr(mount, "routes", ())]
+    assert [path for path in paths if path.startswith("/auth")] == ["/auth/health"]
 
 
 async def test_a_test_may_swap_what_people_sign_in_to(site: Site) -> None:

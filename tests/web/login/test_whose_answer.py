@@ -115,7 +115,7 @@ async def test_consent_of_another_issuer_is_none(site: Site) -> None:
     for issuer, status in ((None, 200), (site.entra.settings.issuer, 200), ("https://evil.example", 400)):
         browser = site.browser()
         begun = await browser.open("/auth/admin-consent")
-        address = await browser.at_entra(begun.headers["location"], ADA, "Accept")
+        address = await browser.at_entra(begun.headers["location"], "Accept")
         answer = await browser.open(address + (f"&iss={quote(issuer, safe='')}" if issuer else ""))
         assert answer.status_code == status, answer.text
 
