@@ -1,5 +1,6 @@
 """Builds the documentation site."""
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -15,8 +16,8 @@ def build(folder: Path) -> Path:
     Raises:
         AssertionError: There is a dead link, or something else that the builder warns of.
     """
-    for name in ("docs", "camunda_entra_fastapi"):
-        (folder / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "docs", folder / "docs")  # which has to be within the folder, and no link
+    (folder / "camunda_entra_fastapi").symlink_to(ROOT / "camunda_entra_fastapi")
     (folder / "zensical.toml").write_bytes((ROOT / "zensical.toml").read_bytes())
     command = [str(_BUILDER), "build", "--strict", "--clean"]
     run = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=300)

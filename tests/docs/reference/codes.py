@@ -13,6 +13,7 @@ import camunda_entra_fastapi
 from camunda_entra_fastapi import errors
 from camunda_entra_fastapi.errors import CODES, EntraError, Refusal
 from camunda_entra_fastapi.remedies import REMEDIES
+from camunda_entra_fastapi.remote.aadsts import MISCONFIGURED
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.challenges import Challenger, ErrorResponse
@@ -108,9 +109,7 @@ def class_of(code: str) -> type[EntraError]:
     if found := [CLASSES[name] for name in order if name in raised]:
         return found[0]
     # What no call names is handed on from an exchange with Entra that failed.
-    assert code in {*errors.UNAVAILABLE_CODES.values(), *errors.MISCONFIGURED}, (
-        f"nothing seems to raise {code}"
-    )
+    assert code in {*errors.UNAVAILABLE_CODES.values(), *MISCONFIGURED}, f"nothing seems to raise {code}"
     return errors.EntraUnavailable
 
 
