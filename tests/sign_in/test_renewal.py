@@ -263,8 +263,12 @@ async def test_sessions_survive_entras_trouble(
     assert (answer.status_code, kept_cookies(answer)) == (200, {})
     assert site.renewals() == 1
     site.clock.advance(RENEW_BEFORE)
-    for answer in (await browser.http.get("/api"), await browser.open("/page")):
-        assert (answer.status_code, code_of(answer)) == (status, code)
+    program, person = await browser.http.get("/api"), await browser.open("/page")
+    assert code_of(program) == code
+    assert f"<dd>{code}</dd>" in person.text
+    assert "CAMUNDA_" not in person.text
+    for answer in (program, person):
+        assert answer.status_code == status
         assert "retry-after" in answer.headers
         assert not set_cookies(answer)
     site.wire.heal()

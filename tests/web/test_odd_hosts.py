@@ -152,6 +152,7 @@ async def call(
         "scheme": "http" if kind == "http" else "ws",
         "server": ("10.1.2.3", 8765),
         "root_path": "",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "extensions": {"websocket.http.response": {}},
     }
     scope |= {"method": method, "subprotocols": []}
