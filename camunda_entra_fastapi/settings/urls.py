@@ -99,7 +99,7 @@ def read_base_url(value: object, *, allow_http: bool) -> str | None:
     """The public root of this service, without a slash at its end."""
     if value is None:
         return None
-    example = "https://operate.example.com"
+    example = "https://orders.example.com"
     url = split_url(value, example)
     refuse_credentials(url)
     refuse_unsafe(url, example, allow_http=allow_http)

@@ -61,7 +61,7 @@ class GatewayIdentity:
     ) -> None:
         if not is_usable(keys_url, allow_http=allow_http):
             raise ValueError(
-                f"keys_url must be an https URL such as https://operate.example.com/auth/identity-keys, "
+                f"keys_url must be an https URL such as https://orders.example.com/auth/identity-keys, "
                 f"not {keys_url!r}. Within a network that you trust, allow_http=True lets plain http in."
             )
         if not audience:

@@ -52,7 +52,7 @@ class PublicUrl:
             raise InvalidRequest(
                 "host_malformed",
                 "The request must have one Host header with a host and, if need be, a port, such as "
-                "operate.example.com or localhost:8000 (RFC 9110, 7.2).",
+                "orders.example.com or localhost:8000 (RFC 9110, 7.2).",
             )
         return origin
 

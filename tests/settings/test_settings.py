@@ -827,7 +827,7 @@ def test_tenants_are_ids(tenants: str) -> None:
         ("audience", ["a" * 65_537], "longer than 65536 characters"),
         ("base_url", "https://operate.example.com/?x", "holds a query"),
         ("base_url", "https://u@operate.example.com", "holds a user name"),
-        ("base_url", "operate.example.com", "for example https://operate.example.com"),
+        ("base_url", "operate.example.com", "for example https://orders.example.com"),
         ("scopes", "email", "lacks openid"),
         ("scopes", "openid,email", "has an entry with commas"),
         ("session_store", "file", "is no store"),
