@@ -69,7 +69,7 @@ def leaves_this_site(address: str) -> bool:
     return (
         not read.startswith("/")
         or read.startswith("//")
-        or bool(set(read.split("?")[0].split("/")) & {".", ".."})
+        or bool(set(re.split("[?#]", read)[0].split("/")) & {".", ".."})
     )
 
 

@@ -220,7 +220,7 @@ async def test_pages_that_need_an_address_say_what_is_wrong(
     headers = [(b"host", value) for value in hosts]
     headers += [(b"sec-fetch-site", b"same-origin"), (b"cookie", f"{COOKIE}={browser.session}".encode())]
     status, sent, body = await call(site, method, path, headers)
-    assert (status, b"host_malformed" in body, b"operate.example.com" in body) == (400, True, True)
+    assert (status, b"host_malformed" in body, b"orders.example.com" in body) == (400, True, True)
     assert b"set-cookie" not in sent
     assert b'error="invalid_request"' in sent[b"www-authenticate"]
     assert await browser.status() == 200
