@@ -15,7 +15,13 @@ def requirements(which: str) -> list[str]:
     """One line for each package."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
-    named = [*project["project"]["dependencies"], *extras["emulator"], *extras["cli"], *extras["redis"]]
+    named = [
+        *project["project"]["dependencies"],
+        *extras["emulator"],
+        *extras["cli"],
+        *extras["redis"],
+        *extras["swagger-ui"],
+    ]
     running = [line for line in named if not line.startswith("camunda-entra-fastapi")]
     if which == "lowest":
         running = [line.replace(">=", "==") for line in running]

@@ -59,7 +59,7 @@ def sign_in_failed(
     """A failed sign-in. ``message`` gives the reason where Entra gave none: without a ``refusal``."""
     retry = Action("Try again", retry_url)
     if refusal is not None and refusal.aadsts is None and refusal.suberror == _CANCEL:
-        return cancelled(retry_url)
+        return cancelled(retry_url, admin_consent_url)
     if refusal is None:
         return Page(
             title=_TITLES[Kind.PERSON],
@@ -106,12 +106,17 @@ def expired(retry_url: str) -> Page:
     )
 
 
-def cancelled(retry_url: str) -> Page:
-    """Somebody has left Entra's page with *Cancel*, as Entra itself says."""
+def cancelled(retry_url: str, admin_consent_url: str | None) -> Page:
+    """Somebody has left Entra's page with *Cancel*, as Entra itself says.
+
+    Entra says the same of whoever turns back where an administrator has to approve first (AADSTS90094),
+    so the way to consent is there, without many words.
+    """
+    consent = () if admin_consent_url is None else (Action("Consent as an administrator", admin_consent_url),)
     return Page(
         title="Sign-in was cancelled",
         what="You left the sign-in with Cancel, so nobody is signed in here.",
-        actions=(Action("Sign in again", retry_url),),
+        actions=(Action("Sign in again", retry_url), *consent),
     )
 
 

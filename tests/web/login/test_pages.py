@@ -59,7 +59,7 @@ def every_page() -> Iterator[Page]:
     yield texts.unavailable("Microsoft Entra ID cannot be reached.", RETRY)
     yield texts.unavailable("Microsoft Entra ID has trouble.", RETRY, Refusal("server_error", aadsts=90033))
     yield texts.misconfigured(RETRY, CLIENT_ID)
-    yield texts.cancelled(RETRY)
+    yield texts.cancelled(RETRY, "/auth/admin-consent")
     yield refused(Refusal("access_denied", None, 90094))
     yield texts.signed_out("/auth/login")
     yield texts.confirm_sign_out("/auth/logout")
@@ -306,13 +306,16 @@ def test_a_consent_link_that_is_a_path_is_not_given_to_be_sent_on() -> None:
     assert page.link is None
 
 
-def test_who_pressed_cancel_hears_nothing_of_consent() -> None:
-    """Entra's subcode says that it was the button, so the commonest page is the shortest."""
+def test_who_pressed_cancel_hears_little_of_consent() -> None:
+    """The commonest page is the shortest; one button is for whom Entra sent to an administrator (AADSTS90094)."""
     page = refused(Refusal("access_denied", "cancel", None, TRACE, TRACE, "2026-01-02 03:04:05Z"))
     html, _ = render(page)
     assert page.title == "Sign-in was cancelled"
-    assert page.actions == (Action("Sign in again", RETRY),)
-    assert "onsent" not in html
+    assert page.actions == (
+        Action("Sign in again", RETRY),
+        Action("Consent as an administrator", CONSENT_URL),
+    )
+    assert html.count("onsent") == len(["its label", "its address"])
     assert "For support" not in html
 
 
