@@ -307,7 +307,7 @@ def test_a_consent_link_that_is_a_path_is_not_given_to_be_sent_on() -> None:
 
 
 def test_who_pressed_cancel_hears_little_of_consent() -> None:
-    """The commonest page is the shortest; one button is for whom Entra sent to an administrator (AADSTS90094)."""
+    """The commonest page is the shortest; one button is for whom Entra sent to an administrator."""
     page = refused(Refusal("access_denied", "cancel", None, TRACE, TRACE, "2026-01-02 03:04:05Z"))
     html, _ = render(page)
     assert page.title == "Sign-in was cancelled"
