@@ -26,9 +26,10 @@ docs: reference .venv-docs/ready ## Write what is generated of the documentation
 	@$(BIN)/python -m tests.docs.files
 	@.venv-docs/bin/zensical build --strict --clean
 
-test: .venv/servers system-packages ## Everything, as in CI, two by two
+# Three at a time, on two cores: browsers, servers and installations wait a third of their time.
+test: .venv/servers system-packages ## Everything, as in CI, three at a time
 	@rm -f .coverage .coverage.*
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit end-to-end lowest newest packaging lint types
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync unit end-to-end lowest newest packaging lint types
 	@$(MAKE) --no-print-directory coverage
 
 check: lint types ## Lint, types and the quick tests
