@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from camunda_entra_fastapi.downstream.delegation import DelegationEnded
     from camunda_entra_fastapi.errors import (
         AccessDenied,
         CredentialsMissing,
@@ -42,6 +43,7 @@ __all__ = [
     "CamundaEntra",
     "CredentialsMissing",
     "CrossOrigin",
+    "DelegationEnded",
     "EntraError",
     "EntraRefused",
     "EntraSettings",
@@ -58,6 +60,7 @@ __all__ = [
 
 _MODULE_OF: Final = {
     "CamundaEntra": "plugin",
+    "DelegationEnded": "downstream.delegation",
     "EntraSettings": "settings",
     "EntraUser": "user",
     "GatewayIdentity": "web.gateway_identity",

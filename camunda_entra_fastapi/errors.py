@@ -6,6 +6,7 @@
     ├── InvalidRequest        a header that counts can be read in more than one way, or not at all
     ├── InvalidToken          this API does not accept the token
     ├── AccessDenied          the token is valid, but its user may not do this
+    ├── DelegationEnded       a job can act for its person no more; it is defined in ``downstream.delegation``
     ├── InsufficientClaims    the token is valid, but a stronger or fresher sign-in is needed
     ├── CrossOrigin           another site's page made a browser send its session cookie
     ├── SignInFailed          a sign-in failed, because of the user, the browser or the registration
@@ -16,7 +17,6 @@
 
 These are errors of the domain. The response for a client (status, headers, body, close code)
 is decided in ``web.challenges`` alone.
-
 Messages say what was expected and what to change. They never hold a token, a key or a secret.
 What they quote of a verified token is short and printable (see ``quoted``). Those of ``EntraUnavailable``,
 ``EntraRefused`` and ``SessionsUnavailable`` are for the log alone, addresses and systems' errors included.
@@ -65,6 +65,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "groups_not_listed": "The user has too many groups for the token to list them.",
         "permission_missing": "The token has none of the scopes, roles and groups of which one is needed.",
         "access_token_unavailable": "The session has no access token to hand on, and none can be had.",
+        "delegation_ended": "A job can act for its person no more; the person has to come back.",
+        "delegation_unreadable": "A job holds a text that is no delegation of this service.",
         "user_required": "Only a person can be acted for; the token is an application's.",
         "verify_request_invalid": "A gateway asks the verify endpoint for something that it does not know.",
         "insufficient_claims": "A stronger or fresher sign-in is needed.",
@@ -224,7 +226,6 @@ class EntraUnavailable(EntraError):
     """Entra cannot be asked, or its response is wrong: never the caller's fault.
 
     Nor can the application be, with ``tenant_check_failed``, whose function decides about tenants.
-
     ``retry_after`` is in seconds. ``refusal`` is Entra's error response, if it was one that can be read.
     """
 
@@ -259,9 +260,8 @@ class FetchFailed(EntraError):
     """One exchange with Entra failed; the message is for the operator's log.
 
     The code is ``fetch_failed``, or ``issuer_unexpected`` or ``local_entra`` for a response that fits other
-    settings.
-    ``fault`` is the kind of failure, ``is_logged`` whether the log has it, ``retry_after`` the seconds
-    that Entra asked to wait, if it did, and ``refusal`` its error response, if that could be read.
+    settings. ``fault`` is the kind of failure, ``is_logged`` whether the log has it, ``retry_after`` the
+    seconds that Entra asked to wait, if it did, and ``refusal`` its error response, if that could be read.
     """
 
     def __init__(

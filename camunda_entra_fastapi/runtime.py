@@ -10,6 +10,7 @@ import httpx
 
 from camunda_entra_fastapi.configured_credential import credential_of
 from camunda_entra_fastapi.downstream.app_token import AppToken, AppTokens
+from camunda_entra_fastapi.downstream.delegation import Delegations
 from camunda_entra_fastapi.downstream.graph import GraphGroups
 from camunda_entra_fastapi.downstream.shared import SharedTokens
 from camunda_entra_fastapi.downstream.user_token import UserTokens
@@ -69,6 +70,8 @@ class Runtime:
     """This application's own tokens for other services; None without a credential."""
     user_tokens: UserTokens | None
     """Tokens for other services on behalf of users; None without a credential."""
+    delegations: Delegations | None
+    """Delegations of users, for jobs; None without a credential or without a secret to seal them with."""
     groups: GraphGroups | None
     """The groups of users with too many for a token; None where they are not looked up."""
 
@@ -145,13 +148,16 @@ def build_runtime(
     authentication = Authentication(validator, challenger)
     client = client_of(settings, clock, lambda: endpoints.known().token, client_assertion)
     secrets = _secrets(settings)
-    login_context = app_tokens = user_tokens = groups = None
+    login_context = app_tokens = user_tokens = delegations = groups = None
     if client is not None and secrets:
         login_context = _login_context(settings, http, endpoints, authentication, clock, client=client)
     shared = _shared_tokens(settings, login_context, clock)
     if client is not None:
         app_tokens = AppTokens(lambda scope: AppToken(http, keys, client, scope, clock.time, shared))
         user_tokens = UserTokens(http, keys, client, clock.time, shared=shared)
+        if secrets:
+            sealer = Sealer(secrets, f"delegation 1 {_deployment(settings)}")
+            delegations = Delegations(user_tokens, sealer, validator.tenants)
     if (url := settings.group_overage) is not None:
         tokens = require_credential(user_tokens, "CAMUNDA_ENTRA_GROUP_OVERAGE needs")
         groups = GraphGroups(http, tokens, url, graph_resource_of(url), clock.time)
@@ -166,6 +172,7 @@ def build_runtime(
         identity_signer=IdentitySigner(secrets, _deployment(settings)) if secrets else None,
         app_tokens=app_tokens,
         user_tokens=user_tokens,
+        delegations=delegations,
         groups=groups,
     )
 

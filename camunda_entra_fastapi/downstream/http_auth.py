@@ -1,7 +1,7 @@
 """Authentication for HTTP clients and Camunda's SDK: httpx and httpx2, synchronous and asynchronous."""
 
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -45,10 +45,14 @@ class BearerAuth(_Auth):
 
     Args:
         tokens: Returns the source of the tokens.
+        final: Errors after an API's 401 that say more than it does; with others, its 401 is the response.
     """
 
-    def __init__(self, tokens: Callable[[], TokenSource]) -> None:
+    def __init__(
+        self, tokens: Callable[[], TokenSource], *, final: tuple[type[EntraError], ...] = ()
+    ) -> None:
         self._tokens = tokens
+        self._final = final
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -80,7 +84,7 @@ class BearerAuth(_Auth):
         token = tokens.get_blocking()
         response = yield _with_token(request, token)
         if _should_retry(request, response, token, tokens):
-            with suppress(EntraError):  # then the API's 401 is the response
+            with self._keeping_response():
                 token = tokens.get_blocking()
                 yield _with_token(request, token)
 
@@ -90,9 +94,19 @@ class BearerAuth(_Auth):
         token = await tokens.get()
         response = yield _with_token(request, token)
         if _should_retry(request, response, token, tokens):
-            with suppress(EntraError):
+            with self._keeping_response():
                 token = await tokens.get()
                 yield _with_token(request, token)
+
+    @contextmanager
+    def _keeping_response(self) -> Iterator[None]:
+        """Let the API's 401 be the response where there is no other token, unless the error is final."""
+        try:
+            yield
+        except self._final:
+            raise
+        except EntraError:
+            pass
 
 
 def _with_token(request: Any, token: str) -> Any:

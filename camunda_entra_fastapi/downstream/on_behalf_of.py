@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Security
 from starlette.requests import HTTPConnection
 
+from camunda_entra_fastapi.downstream.delegation import Delegations
 from camunda_entra_fastapi.downstream.graph import GraphGroups
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
 from camunda_entra_fastapi.downstream.user_token import UserGrant, UserTokens
@@ -32,6 +33,21 @@ def on_behalf_of(
         return BearerAuth(lambda: token)
 
     return bearer_auth
+
+
+def delegation(
+    current_user: CurrentUser, delegations: Callable[[], Delegations], scope: str, lifetime: float
+) -> Callable[..., Awaitable[str]]:
+    """A dependency that gives a delegation of the user, as text."""
+
+    async def sealed(request: HTTPConnection, user: Annotated[EntraUser, Security(current_user)]) -> str:
+        try:
+            grant = await grant_of(current_user, request, user)
+            return await delegations().begin(grant, user.tid, scope, lifetime)
+        except EntraError as error:
+            raise current_user.refuse(error, request) from None
+
+    return sealed
 
 
 def group_lookup(

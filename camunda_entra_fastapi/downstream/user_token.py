@@ -24,7 +24,7 @@ from camunda_entra_fastapi.remote.claims_request import claims_parameter
 from camunda_entra_fastapi.remote.credentials import Client
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.keysource import KeySource
-from camunda_entra_fastapi.remote.token_endpoint import redeem_refresh_token, request_on_behalf_of
+from camunda_entra_fastapi.remote.token_endpoint import Tokens, redeem_refresh_token, request_on_behalf_of
 from camunda_entra_fastapi.single_flight import SingleFlight
 from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger
@@ -33,6 +33,8 @@ MAX_CACHED: Final = 1000
 """Tokens in the cache; the least recently used one is evicted."""
 RETRY_AFTER: Final = 5.0
 """Seconds to wait where Entra names none."""
+_OFFLINE: Final = "offline_access"
+"""With it Entra also gives a refresh token (Learn: on-behalf-of flow)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,53 +118,86 @@ class UserTokens:
         Raises:
             EntraError: As for ``UserToken.get``.
         """
-        name = f"user {key[0]} {key[1]}"
+        name = _shared_name(key)
         # With claims, an API has just refused the shared one.
         cached = None if shared is None or claims is not None else await shared.get(name)
-        if cached is None:
-            cached = await self._request(key, grant, claims)
-            if shared is not None:
-                await shared.put(name, cached)
+        if cached is not None:
+            self._put(key, cached)
+            return cached.token
+        tokens = await self._request(grant, key[1], claims)
+        return await self._keep(key, tokens, grant.expires_at, shared)
+
+    async def lasting(self, grant: UserGrant, scope: str, key: str, expires_at: float) -> UserGrant:
+        """A grant that outlives this one, by a refresh token of Entra's; its first access token is cached.
+
+        Args:
+            grant: Proves on whose behalf now.
+            scope: What the first token is for.
+            key: The new grant's.
+            expires_at: When the new grant shall expire, in seconds since 1970.
+
+        Raises:
+            EntraError: As for ``UserToken.get``; ``AccessDenied`` also where Entra gives no refresh token.
+        """
+        tokens = await self._request(grant, scope, None, offline=True)
+        refresh_token = tokens.refresh_token or grant.refresh_token
+        if refresh_token is None:
+            raise AccessDenied(
+                "consent_required",
+                f"Entra gives no refresh token for {scope} in your name: nobody consented to offline_access.",
+            )
+        await self._keep((key, scope), tokens, expires_at, self._shared)
+        return UserGrant(key, expires_at, refresh_token=refresh_token)
+
+    async def _keep(
+        self, key: tuple[str, str], tokens: Tokens, expires_at: float, shared: SharedTokens | None
+    ) -> str:
+        """Cache a new access token, here and for the other replicas."""
+        usable_until = min(self.clock() + usable_for(tokens), expires_at)
+        cached = CachedToken(tokens.access_token, usable_until, usable_until)
+        if shared is not None:
+            await shared.put(_shared_name(key), cached)
+        self._put(key, cached)
+        return cached.token
+
+    def _put(self, key: tuple[str, str], cached: CachedToken) -> None:
         self._cached[key] = cached
         if len(self._cached) > MAX_CACHED:
             self._cached.popitem(last=False)
-        return cached.token
 
-    async def _request(self, key: tuple[str, str], grant: UserGrant, claims: str | None) -> CachedToken:
+    async def _request(
+        self, grant: UserGrant, scope: str, claims: str | None, *, offline: bool = False
+    ) -> Tokens:
         now = self.clock()
         if now < self._throttled_until:
             raise EntraUnavailable(
                 "entra_throttled", "Entra asked to be left alone for a while.", self._throttled_until - now
             )
-        scope, claims_value = key[1], claims_parameter(claims)
+        claims_value = claims_parameter(claims)
+        requested = f"{scope} {_OFFLINE}" if offline and _OFFLINE not in scope.split() else scope
         try:
             endpoint = await self._keys.token_endpoint()
             if grant.refresh_token is not None:
-                tokens = await redeem_refresh_token(
+                return await redeem_refresh_token(
                     self._http,
                     endpoint,
                     self._client,
                     grant.refresh_token,
-                    scope=scope,
+                    scope=requested,
                     claims=claims_value,
                 )
-            else:
-                tokens = await request_on_behalf_of(
-                    self._http,
-                    endpoint,
-                    self._client,
-                    str(grant.assertion),
-                    scope=scope,
-                    claims=claims_value,
-                )
+            return await request_on_behalf_of(
+                self._http,
+                endpoint,
+                self._client,
+                str(grant.assertion),
+                scope=requested,
+                claims=claims_value,
+            )
         except EntraRefused as refused:
             raise _error_for(refused, grant, scope) from None
         except FetchFailed as failure:
             raise self._unavailable(failure, scope) from None
-        now = self.clock()
-
-        usable_until = min(now + usable_for(tokens), grant.expires_at)
-        return CachedToken(tokens.access_token, usable_until, usable_until)
 
     def _unavailable(self, failure: FetchFailed, scope: str) -> EntraUnavailable:
         wait = min(failure.retry_after or RETRY_AFTER, MAX_RETRY_AFTER)
@@ -220,6 +255,11 @@ class UserToken:
         is_first = self._claims is None
         self._claims = claims or "{}"
         return is_first
+
+
+def _shared_name(key: tuple[str, str]) -> str:
+    """The name of a token among those that replicas share."""
+    return f"user {key[0]} {key[1]}"
 
 
 def _error_for(refused: EntraRefused, grant: UserGrant, scope: str) -> EntraError:

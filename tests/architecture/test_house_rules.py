@@ -17,6 +17,7 @@ PUBLIC_NAMES = [
     "CamundaEntra",
     "CredentialsMissing",
     "CrossOrigin",
+    "DelegationEnded",
     "EntraError",
     "EntraRefused",
     "EntraSettings",
