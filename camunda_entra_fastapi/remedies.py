@@ -107,11 +107,6 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "pass on one Host header, the browser's.",
         "access_token_unavailable": "Set CAMUNDA_ENTRA_SESSION_STORE to the URL of a Redis, so that sessions "
         "have room for their access token, or add offline_access to CAMUNDA_ENTRA_SCOPES.",
-        "delegation_ended": "Let the person call or sign in again, and begin the job anew. If it ends too "
-        "soon, give entra.delegation a longer lifetime, 90 days at most.",
-        "delegation_unreadable": "Give the job the text as entra.delegation made it, and the worker the "
-        "CAMUNDA_ENTRA_SESSION_SECRET, issuer and client ID of the service. After a change of the secret, "
-        "list the old one behind the new one as long as jobs hold texts of before.",
         "user_required": f"{_CLIENT}call with the token of a person who signed in. A service that acts for "
         "itself calls the other one with its own token: client_credentials.",
         "verify_request_invalid": "In the gateway's configuration, write the query of /auth/verify with "

@@ -21,7 +21,10 @@ from camunda_entra_fastapi.web.permissions import Permissions
 from tests.docs.reference.markdown import bullet, coded, generated, prose
 
 NAME: Final = "codes.md"
-INTERNAL: Final = frozenset({"settings_invalid", "nonce_mismatch", "at_hash_mismatch", "fetch_failed"})
+INTERNAL: Final = frozenset({
+    "settings_invalid", "nonce_mismatch", "at_hash_mismatch", "fetch_failed", "delegation_ended",
+    "delegation_unreadable",
+})  # fmt: skip
 """Codes that no client is answered with: other codes, or none, take their place."""
 PUBLIC: Final = [code for code in CODES if code not in INTERNAL]
 CLASSES: Final[Mapping[str, type[EntraError]]] = {
