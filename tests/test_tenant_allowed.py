@@ -34,7 +34,7 @@ from camunda_entra_fastapi.cli.findings import State
 from camunda_entra_fastapi.runtime import policy_of
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
-from camunda_entra_fastapi.testing.fixtures.app_clients import settings_for
+from camunda_entra_fastapi.testing.fixtures.trust import settings_for
 from camunda_entra_fastapi.token_validator import TokenValidator
 from tests.cli.explain.test_tokens import own_keys
 from tests.conftest import FakeClock

@@ -15,7 +15,7 @@ import pytest
 from camunda_entra_fastapi.cli.explain.explanation import explain_token
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE
-from camunda_entra_fastapi.testing.fixtures.app_clients import settings_for
+from camunda_entra_fastapi.testing.fixtures.trust import settings_for
 from tests.cli.explain.test_tokens import own_keys
 from tests.conftest import FakeClock
 from tests.site import PERSON, MakeSite, Site, Store, query_of, texts_in

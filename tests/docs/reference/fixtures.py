@@ -76,11 +76,39 @@ async def test_people_are_known_by_name(entra_client):
         assert (await client.get("/me")).json()["name"] == "Ada Admin"
 ```
 
+A fixture of your own has a client for a class, a module or the whole run, with `entra_client_factory`:
+
+```python title="test_orders.py"
+import pytest
+from main import app, entra
+
+
+@pytest.fixture(scope="module")
+def admin(entra_client_factory):
+    with entra_client_factory() as entra_client:
+        yield entra_client(app, entra, roles=["Orders.Admin"])
+
+
+def test_an_order_is_cancelled(admin):
+    assert admin.delete("/orders/1").json() == {"cancelled": 1}
+
+
+def test_so_is_another(admin):
+    assert admin.delete("/orders/2").json() == {"cancelled": 2}
+```
+
 Tenant, registration and clock become the local Entra's. All other settings stay your application's, so a test
 meets guests or clients that they refuse as production does. Where tokens do not matter,
 `app.dependency_overrides[entra.current_user]` reaches every dependency, `require` included.
 """
 MORE: Final[Mapping[str, str]] = {
+    "entra_client_factory": "`with entra_client_factory() as entra_client:` gives the same object as the "
+    "fixture `entra_client`, until the block ends. The application is started once for all clients that "
+    "there are of it, of whichever scopes, so a test's own client ends nothing that a module's client uses. Where "
+    "one test has both, they need one local Entra: override `entra_emulator` in `conftest.py` with "
+    '`scope="session"`, and call `entra_client_factory(entra_emulator)`. Asynchronous clients belong to no '
+    "event loop, so the wider loops of pytest-asyncio and anyio may use them. A token lasts as long as one "
+    "of Entra's, so a client for a run of hours is made with `lifetime=86400`. It takes one argument:",
     "entra_emulator": "It is the object behind all others. Override the fixture in `conftest.py` for another "
     "directory or clock. These methods change what it does:",
     "entra_token": "It takes these arguments:",
@@ -141,6 +169,10 @@ def _details(name: str) -> Iterator[str]:
             method = getattr(EntraEmulator, control)
             parameters = list(inspect.signature(method).parameters)[1:]
             yield bullet(f"`{control}({', '.join(parameters)})`: {_named(docstring(method))}")
+    elif name == "entra_client_factory":
+        yield bullet(
+            "`emulator`: The local Entra, which is also `entra_client.emulator`; a new one by default."
+        )
     else:
         described = AppClients.__call__ if name == "entra_client" else EntraEmulator.token
         for argument, text in arguments_of(described).items():
