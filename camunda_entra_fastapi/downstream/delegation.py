@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from camunda_entra_fastapi.downstream.app_token import INVALIDATION_WINDOW
@@ -28,6 +29,7 @@ from camunda_entra_fastapi.tenant_check import TenantCheck
 
 MAX_LIFETIME: Final = timedelta(days=90)
 """As long as Entra's refresh tokens live."""
+_NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class DelegationEnded(EntraError):
@@ -38,10 +40,10 @@ class DelegationEnded(EntraError):
     """
 
     def __init__(
-        self, message: str, *, code: str = "delegation_ended", claims: Mapping[str, Any] | None = None
+        self, message: str, *, code: str = "delegation_ended", claims: Mapping[str, Any] = _NO_CLAIMS
     ) -> None:
         super().__init__(code, message)
-        self.claims = dict(claims or {})
+        self.claims = dict(claims)
 
 
 class Delegations:
@@ -182,7 +184,7 @@ _ENDS: Final = (AccessDenied, CredentialsMissing, InsufficientClaims, InvalidTok
 
 
 def _ended_by(error: EntraError) -> DelegationEnded:
-    claims = error.claims if isinstance(error, InsufficientClaims) else None
+    claims = error.claims if isinstance(error, InsufficientClaims) else _NO_CLAIMS
     return DelegationEnded(f"The person has to come back: {error.message}", claims=claims)
 
 

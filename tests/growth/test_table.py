@@ -35,6 +35,7 @@ INDIRECT = {"ExpiringSet": "ExpiringSet._expires_at", "SingleFlight": "SingleFli
 SHORT_LIVED = {
     "VariablesSource._orchestration": "it lives while the settings are read",
     "InsufficientClaims.claims": "it lives as long as an exception",
+    "DelegationEnded.claims": "it lives as long as an exception",
 }
 REPLACED_AS_A_WHOLE = {"KeySet.by_id", "KeySet.last_seen", "KeySet.named", "KeySet.skipped"}
 """Values that nobody can change, in the place of which others come."""
