@@ -8,6 +8,7 @@ never changes.
 
 import asyncio
 import json
+import threading
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -126,6 +127,7 @@ class DelegatedToken:
         self._expires_at = grant.expires_at
         self._tenant = tenant
         self._tenants = tenants
+        self._lock = threading.Lock()
         self._rejected: str | None = None
         self._invalidated_at = float("-inf")
 
@@ -151,7 +153,8 @@ class DelegatedToken:
             if self._tenants is not None:
                 with ThreadPoolExecutor(1) as threads:
                     threads.submit(asyncio.run, self._check_tenant()).result()
-            return self._token.get_blocking()
+            with self._lock:  # of many threads, one asks Entra
+                return self._token.get_blocking()
         except _ENDS as error:
             raise _ended_by(error) from None
 

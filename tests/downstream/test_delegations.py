@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
@@ -158,6 +159,15 @@ async def test_http_clients_take_it(site: Site, emulator: EntraEmulator, is_asyn
         with httpx.Client(transport=api, auth=auth) as client:
             header = client.get("https://archive.example.com/").json()
     assert claims_of(header)["oid"] == ADA
+
+
+async def test_threads_ask_once(site: Site, emulator: EntraEmulator) -> None:
+    """A worker's threads that share one ``auth`` share its tokens."""
+    auth = worker_of(site).delegated(await delegation_of(site, emulator))
+    with ThreadPoolExecutor(10) as threads:
+        tokens = set(threads.map(lambda _: auth.token_blocking(), range(10)))
+    assert len(tokens) == 1
+    assert [form["grant_type"] for form in site.wire.forms].count("refresh_token") == 1
 
 
 def test_a_worker_process_acts_for_the_caller(emulator: EntraEmulator) -> None:
