@@ -30,6 +30,7 @@ from camunda_entra_fastapi.sign_in.endpoints import Endpoints, made_endpoints
 from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.sign_in.flow import SignIn
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager
+from camunda_entra_fastapi.sign_in.state import States
 from camunda_entra_fastapi.sweeping import keep_sweeping
 from camunda_entra_fastapi.tenant_check import TenantFunction
 from camunda_entra_fastapi.token_validator import Clock, TokenValidator
@@ -260,6 +261,7 @@ def _login_context(
         exchange=exchange,
         session_manager=session_manager,
         sealer=Sealer(secrets, f"attempt 2 {deployment}"),
+        states=States(Sealer(secrets, f"state 1 {deployment}", compress=True), clock.time),
         clock=clock.time,
         scopes=settings.scopes,
         endpoints=endpoints,

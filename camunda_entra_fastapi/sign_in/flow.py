@@ -1,7 +1,7 @@
 """The flows for signing in, signing out and admin consent, without HTTP to browsers."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -21,6 +21,7 @@ from camunda_entra_fastapi.sign_in.protocol import (
     with_query,
 )
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager, UserSession
+from camunda_entra_fastapi.sign_in.state import MAX_URL, Beginning, States
 from camunda_entra_fastapi.telemetry import sign_ins
 
 MAX_SID: Final = 256
@@ -28,7 +29,7 @@ MAX_SID: Final = 256
 MAX_ATTEMPTS: Final = 7
 """Sign-ins that one browser may have in progress; older ones are deleted."""
 MAX_ATTEMPTS_CHARACTERS: Final = 3_500
-"""Characters of their cookies together. Seven usual ones have 3,000, which leaves room for a session."""
+"""Characters of their cookies together. Seven usual ones have 2,600, which leaves room for a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class SignIn:
         exchange: Redeems codes at Entra.
         session_manager: Creates sessions.
         sealer: Seals attempts for their cookies.
+        states: Writes and reads ``state``.
         clock: Returns seconds since 1970.
         scopes: The requested scopes.
         endpoints: Entra's endpoints for browsers.
@@ -61,6 +63,7 @@ class SignIn:
     exchange: Exchange
     session_manager: SessionManager
     sealer: Sealer
+    states: States
     clock: Callable[[], float]
     scopes: tuple[str, ...]
     endpoints: Endpoints
@@ -68,7 +71,12 @@ class SignIn:
     response_issuer: str
 
     async def begin(
-        self, redirect_uri: str, return_to: str, extra: Mapping[str, str], claims_digest: str = ""
+        self,
+        redirect_uri: str,
+        return_to: str,
+        extra: Mapping[str, str],
+        claims_digest: str = "",
+        restarts: int = 0,
     ) -> EntraRedirect:
         """Begin a sign-in.
 
@@ -77,13 +85,19 @@ class SignIn:
             return_to: The path to return to, checked before.
             extra: Further parameters for Entra, such as ``login_hint``.
             claims_digest: The digest of the claims among them.
+            restarts: How many sign-ins before this one the browser has begun anew by itself.
 
         Raises:
             EntraUnavailable: Entra was never reached, or names no authorization endpoint.
         """
         endpoint = await self.exchange.authorization_endpoint()
         attempt = Attempt.begin("login", redirect_uri, return_to, self.clock(), claims_digest)
-        url = authorization_url(endpoint, self.client_id, self.scopes, attempt, extra)
+        beginning = Beginning.of(attempt, restarts)
+        url = self._authorization_url(endpoint, attempt, beginning, extra)
+        if len(url) > MAX_URL:
+            url = self._authorization_url(endpoint, attempt, beginning.without_place(), extra)
+        else:
+            attempt = replace(attempt, return_to="")  # state has it, and cookies are scarce
         return self._redirect(url, attempt)
 
     async def finish(
@@ -148,7 +162,7 @@ class SignIn:
             "client_id": self.client_id,
             "scope": f"{self.client_id}/.default",
             "redirect_uri": redirect_uri,
-            "state": attempt.state,
+            "state": self.states.write(attempt.state, Beginning.of(attempt)),
         }
         endpoint = (await self.endpoints.get()).admin_consent
         return self._redirect(with_query(endpoint, parameters), attempt)
@@ -185,6 +199,23 @@ class SignIn:
         attempt = self._unseal(sealed)
         return attempt if attempt is not None and attempt.is_alive(self.clock()) else None
 
+    def recover(self, state: str, sealed_attempt: str | None) -> Beginning | None:
+        """What can be told of the sign-in with that state, whether or not its attempt is gone.
+
+        It says where somebody wanted to go, and never that this browser began it.
+        """
+        secret, beginning = self.states.read(state)
+        attempt = self.read_attempt(sealed_attempt)
+        if beginning is None or beginning.return_to or attempt is None or attempt.state != secret:
+            return beginning
+        return replace(beginning, return_to=attempt.return_to)
+
+    def _authorization_url(
+        self, endpoint: str, attempt: Attempt, beginning: Beginning, extra: Mapping[str, str]
+    ) -> str:
+        state = {"state": self.states.write(attempt.state, beginning)}
+        return authorization_url(endpoint, self.client_id, self.scopes, attempt, {**extra, **state})
+
     def _redirect(self, url: str, attempt: Attempt) -> EntraRedirect:
         return EntraRedirect(url, attempt.identifier(), self.sealer.seal(attempt.pack()))
 
@@ -200,8 +231,11 @@ class SignIn:
     ) -> Attempt:
         """This browser's attempt with that state, which may be used once."""
         state = parameters.get("state", "")
-        attempt = check_attempt(self._unseal(sealed_attempt_of(state)), kind, state, self.clock())
-        key = sha256(f"attempt {state}".encode()).hexdigest()
+        secret, beginning = self.states.read(state)
+        attempt = check_attempt(self._unseal(sealed_attempt_of(state)), kind, secret, self.clock())
+        if beginning is None:  # so that every character of the state counts, as the cookie has its secret alone
+            raise attempt_expired()
+        key = sha256(f"attempt {secret}".encode()).hexdigest()
         if not await self.session_manager.store.use_once(key, 2 * ATTEMPT_LIFETIME):
             raise attempt_expired()
-        return attempt
+        return replace(attempt, return_to=beginning.return_to or attempt.return_to)

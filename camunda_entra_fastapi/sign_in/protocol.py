@@ -82,8 +82,8 @@ class Attempt:
 
 
 def attempt_id(state: str) -> str:
-    """A name for the attempt with that state, of 16 characters."""
-    return sha256(state.encode()).hexdigest()[:16]
+    """A name for the attempt with that state, of 16 characters. The secret in front of the state tells it."""
+    return sha256(state.partition(".")[0].encode()).hexdigest()[:16]
 
 
 def authorization_url(

@@ -70,6 +70,7 @@ def sign_in_failed(
     error: EntraError,
     *,
     retry_url: str,
+    restart_url: str | None = None,
     consent_url: str,
     client_id: str,
 ) -> Response:
@@ -79,7 +80,7 @@ def sign_in_failed(
     if isinstance(error, EntraUnavailable | SessionsUnavailable):
         page = _unavailable(error, error_response, retry_url)
     elif error.code == "login_expired":
-        page = texts.expired(retry_url)
+        page = texts.expired(retry_url, restart_url)
     elif isinstance(error, SignInFailed) and error.remedy:
         page = texts.misconfigured(retry_url, client_id)
     else:
@@ -121,13 +122,20 @@ def consent_given(request: Request, login_url: str) -> Response:
     return _page(request, texts.consent_given(login_url), OK)
 
 
-def consent_failed(request: Request, challenger: Challenger, error: EntraError, retry_url: str) -> Response:
-    """Consent was not given, or this browser did not ask for it."""
+def consent_failed(
+    request: Request, challenger: Challenger, error: EntraError, retry_url: str, login_url: str | None
+) -> Response:
+    """Consent was not given, or this browser did not ask for it.
+
+    ``login_url`` is given where this service did ask: then the answer is an old one, as after Back.
+    """
     error_response = challenger.error_response(error)
     if isinstance(error, SignInFailed) and error.refusal is not None:
         page = texts.consent_failed(error.refusal, retry_url)
     elif isinstance(error, EntraUnavailable | SessionsUnavailable):
         page = _unavailable(error, error_response, retry_url)
+    elif login_url is not None:
+        page = texts.consent_over(login_url, retry_url)
     else:
         page = texts.expired(retry_url)
     return _page_or_json(request, page, error_response, page.remedy)

@@ -9,27 +9,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from camunda_entra_fastapi.errors import (
-    AccessDenied,
     CrossOrigin,
     EntraError,
     InvalidRequest,
     SessionsUnavailable,
 )
 from camunda_entra_fastapi.sign_in.flow import MAX_ATTEMPTS, MAX_ATTEMPTS_CHARACTERS, MAX_SID, EntraRedirect
-from camunda_entra_fastapi.sign_in.protocol import (
-    ATTEMPT_LIFETIME,
-    Attempt,
-    attempt_id,
-    safe_return_to,
-    single_valued,
-)
-from camunda_entra_fastapi.sign_in.step_up import STEP_UP_LIFETIME
+from camunda_entra_fastapi.sign_in.protocol import ATTEMPT_LIFETIME, safe_return_to, single_valued
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.bearer import read_credentials
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.login import responses
+from camunda_entra_fastapi.web.login.callbacks import Callbacks, is_signed_in
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths, Page
-from camunda_entra_fastapi.web.login.parameters import extra_parameters, step_up_claims
+from camunda_entra_fastapi.web.login.parameters import extra_parameters, restarts_of, step_up_claims
 from camunda_entra_fastapi.web.misspelled_header import missing_credentials
 from camunda_entra_fastapi.web.public_url import PublicUrl
 from camunda_entra_fastapi.web.same_origin import is_cross_site, is_same_origin
@@ -56,6 +49,7 @@ class LoginRoutes:
         self._paths = paths
         self._current_user = current_user
         self._docs_token = docs_token
+        self._callbacks = Callbacks(context, paths)
         self._has_logged_redirect_uri = False
 
     def router(self) -> APIRouter:
@@ -63,12 +57,12 @@ class LoginRoutes:
         router = APIRouter()
         for path, endpoint, methods in (
             (self._paths.of("login"), self.login, ["GET"]),
-            (self._paths.callback, self.callback, ["GET"]),
+            (self._paths.callback, self._callbacks.sign_in, ["GET"]),
             (self._paths.of("me"), self.me, ["GET"]),
             (self._paths.of("logout"), self.logout, ["GET", "POST"]),
             (self._paths.of("front-channel-logout"), self.front_channel_logout, ["GET"]),
             (self._paths.of("admin-consent"), self.admin_consent, ["GET"]),
-            (self._paths.of("admin-consent-callback"), self.admin_consent_callback, ["GET"]),
+            (self._paths.of("admin-consent-callback"), self._callbacks.admin_consent, ["GET"]),
             (self._paths.of("token"), self._docs_token, ["POST"]),
         ):
             router.add_route(path, self._refusing_odd_hosts(endpoint), methods, include_in_schema=False)
@@ -99,51 +93,23 @@ class LoginRoutes:
         redirect_uri = public_url.url(request, self._paths.callback, root)
         self._log_redirect_uri_once(redirect_uri)
         claims, claims_digest = step_up_claims(request)
+        restarts, parameters = restarts_of(request), extra_parameters(request) | claims
+        if restarts and not parameters and await is_signed_in(request, context):
+            return responses.redirect(home if return_to == "/" else return_to)  # by another tab, meanwhile
         try:
             redirect = await context.sign_in.begin(
                 redirect_uri,
                 home if return_to == "/" else return_to,
-                extra_parameters(request) | claims,
+                parameters,
                 claims_digest,
+                restarts,
             )
         except EntraError as error:
             retry_url = (
                 f"{public_url.path(request, self._paths.of('login'), root)}?return_to={quote(return_to)}"
             )
-            return self._error_page(request, context, error, retry_url, root)
+            return self._callbacks.error_page(request, context, error, retry_url, root)
         return self._redirect_to_entra(request, context, redirect)
-
-    async def callback(self, request: Request) -> Response:
-        """The redirect URI: Entra sends the browser back here."""
-        context = self._context()
-        public_url, cookies = context.sessions.public_url, context.sessions.cookies
-        root = public_url.root_of(request, self._paths.callback)
-        login_url = public_url.path(request, self._paths.of("login"), root)
-        try:
-            previous = await context.sessions.find(request)
-            if not request.scope.get("query_string"):
-                home = public_url.path(request, "/", root)
-                return responses.redirect(home) if previous else responses.signed_out(request, login_url)
-            signed_in, return_to = await context.sign_in.finish(
-                request.query_params.multi_items(),
-                lambda state: cookies.attempt(request, attempt_id(state)),
-            )
-            if previous is not None:
-                await context.sessions.manager.end(previous)
-        except EntraError as error:
-            attempt = self._find_attempt(request, context)
-            if attempt is not None:
-                login_url += f"?return_to={quote(attempt.return_to, safe='/')}"
-            response = self._error_page(request, context, error, login_url, root)
-        else:
-            response = responses.redirect(return_to, responses.SEE_OTHER)
-            responses.set_cookies(response, context.sessions.set_cookies(request, signed_in))
-            attempt = self._find_attempt(request, context)
-            if attempt is not None and attempt.claims_digest:
-                responses.set_cookies(
-                    response, [cookies.set_step_up(request, attempt.claims_digest, STEP_UP_LIFETIME)]
-                )
-        return self._delete_used_attempts(request, context, response)
 
     async def me(self, request: Request) -> Response:
         """The current user as JSON."""
@@ -210,45 +176,11 @@ class LoginRoutes:
         callback = public_url.url(request, self._paths.of("admin-consent-callback"), root)
         return self._redirect_to_entra(request, context, await context.sign_in.begin_consent(callback))
 
-    async def admin_consent_callback(self, request: Request) -> Response:
-        """Entra sends the administrator back here."""
-        context = self._context()
-        public_url, cookies = context.sessions.public_url, context.sessions.cookies
-        root = public_url.root_of(request, self._paths.of("admin-consent-callback"))
-        try:
-            await context.sign_in.finish_consent(
-                request.query_params.multi_items(),
-                lambda state: cookies.attempt(request, attempt_id(state)),
-            )
-        except EntraError as error:
-            retry_url = public_url.path(request, self._paths.of("admin-consent"), root)
-            response = responses.consent_failed(request, context.challenger, error, retry_url)
-        else:
-            response = responses.consent_given(
-                request, public_url.path(request, self._paths.of("login"), root)
-            )
-        return self._delete_used_attempts(request, context, response)
-
     def _log_redirect_uri_once(self, redirect_uri: str) -> None:
         """Log the redirect URI at the first sign-in: without a base URL only a request tells it."""
         if not self._has_logged_redirect_uri:
             self._has_logged_redirect_uri = True
             logger.info("People sign in with the redirect URI %s, which must be registered", redirect_uri)
-
-    def _error_page(
-        self, request: Request, context: LoginContext, error: EntraError, retry_url: str, root: str
-    ) -> Response:
-        if isinstance(error, AccessDenied):  # the same account would be refused again
-            retry_url += f"{'&' if '?' in retry_url else '?'}prompt=select_account"
-        consent_url = context.sessions.public_url.link(request, self._paths.of("admin-consent"), root)
-        return responses.sign_in_failed(
-            request,
-            context.challenger,
-            error,
-            retry_url=retry_url,
-            consent_url=consent_url,
-            client_id=context.sign_in.client_id,
-        )
 
     def _redirect_to_entra(
         self, request: Request, context: LoginContext, redirect: EntraRedirect
@@ -272,20 +204,6 @@ class LoginRoutes:
                 cookies.set_attempt(request, redirect.attempt_id, redirect.sealed, ATTEMPT_LIFETIME),
             ],
         )
-        return response
-
-    def _find_attempt(self, request: Request, context: LoginContext) -> Attempt | None:
-        """The attempt of the response's state, whether or not it was used."""
-        states = request.query_params.getlist("state")
-        name = attempt_id(states[0]) if states else ""
-        return context.sign_in.read_attempt(context.sessions.cookies.attempt(request, name))
-
-    def _delete_used_attempts(self, request: Request, context: LoginContext, response: Response) -> Response:
-        """Delete the attempts of the response's state: each may be used once, successfully or not."""
-        cookies = context.sessions.cookies
-        names = dict.fromkeys(map(attempt_id, request.query_params.getlist("state")[:MAX_ATTEMPTS]))
-        used = [name for name in names if cookies.attempt(request, name) is not None]
-        responses.set_cookies(response, [cookies.delete_attempt(request, name) for name in used])
         return response
 
 

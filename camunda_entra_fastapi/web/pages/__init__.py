@@ -42,7 +42,7 @@ class Page:
     """The content of one page.
 
     Raises:
-        ValueError: ``link`` is neither an http(s) URL nor a path of this site.
+        ValueError: ``link`` is neither an http(s) URL nor a path of this site, or ``onward`` is no such path.
     """
 
     title: str
@@ -60,10 +60,14 @@ class Page:
     """Success or failure; None for a question."""
     link: str | None = None
     """A link for somebody else, whom the reader sends it to. It stands below the facts."""
+    onward: str | None = None
+    """A path of this site that the browser goes on to by itself."""
 
     def __post_init__(self) -> None:
         if self.link is not None and not is_safe_link(self.link):
             raise ValueError("link must be an http(s) URL or a path that begins with a single /.")
+        if self.onward is not None and not (self.onward.startswith("/") and is_safe_link(self.onward)):
+            raise ValueError("onward must be a path that begins with a single /.")
 
 
 def render(

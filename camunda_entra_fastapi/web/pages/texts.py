@@ -93,8 +93,11 @@ def sign_in_failed(
     )
 
 
-def expired(retry_url: str) -> Page:
-    """A callback that belongs to no sign-in of this browser: late, repeated, or begun elsewhere."""
+def expired(retry_url: str, restart_url: str | None = None) -> Page:
+    """A callback that belongs to no sign-in of this browser: late, repeated, or begun elsewhere.
+
+    The browser goes on to ``restart_url`` by itself, if there is one.
+    """
     return Page(
         title=_TITLES[Kind.SESSION],
         what="This sign-in took too long, was begun in another browser, or is over already. "
@@ -103,6 +106,7 @@ def expired(retry_url: str) -> Page:
         "of this site.",
         actions=(Action("Sign in again", retry_url),),
         good=False,
+        onward=restart_url,
     )
 
 
@@ -179,6 +183,17 @@ def consent_given(login_url: str) -> Page:
         "being asked for consent.",
         actions=(Action("Sign in", login_url),),
         good=True,
+    )
+
+
+def consent_over(login_url: str, retry_url: str) -> Page:
+    """An answer about consent that was read before, or came late: Back, for example, brings it once more."""
+    return Page(
+        title="Nothing is left to do here",
+        what="Entra's answer about this consent was read before, or it came late. What was accepted at Entra "
+        "is granted all the same, and opening this page again changes nothing.",
+        remedy="If you do not know whether you accepted, ask again: it does no harm.",
+        actions=(Action("Sign in", login_url), Action("Ask for consent again", retry_url)),
     )
 
 
