@@ -233,7 +233,7 @@ class SignIn:
         state = parameters.get("state", "")
         secret, beginning = self.states.read(state)
         attempt = check_attempt(self._unseal(sealed_attempt_of(state)), kind, secret, self.clock())
-        if beginning is None:  # so that every character of the state counts, as the cookie has its secret alone
+        if beginning is None:  # every character of the state counts, though the cookie has its secret alone
             raise attempt_expired()
         key = sha256(f"attempt {secret}".encode()).hexdigest()
         if not await self.session_manager.store.use_once(key, 2 * ATTEMPT_LIFETIME):

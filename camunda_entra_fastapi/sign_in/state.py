@@ -13,17 +13,18 @@ from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sign_in.protocol import Attempt
 
 MAX_URL: Final = 2_048
-"""Characters of an authorization request with a place to return to in its ``state``; else the cookie keeps it.
+"""Characters of an authorization request with a place to return to in ``state``; else the cookie has it.
 
-Microsoft documents no length of ``state``. It documents AADSTS90015, "QueryStringTooLong", and embedded browsers
-that cut addresses at 2,083 characters, so that the state that comes back is another one (Learn: Understanding
-StateMismatchError). Others were refused for states from 1,800 characters on (aspnet/Security, issue 978).
-Compressed, most places of 2,000 characters fit in: Cyrillic ones, as percent-encoded as they are, too.
+Microsoft documents no length of ``state``. It documents AADSTS90015, "QueryStringTooLong", and embedded
+browsers that cut addresses at 2,083 characters, so that another state comes back (Learn: Understanding
+StateMismatchError). Others were refused for states of 1,800 characters (aspnet/Security, issue 978).
+Compressed, most places of 2,000 characters fit in, and so do Cyrillic ones, percent-encoded as they are.
 """
 BEGINNING_LIFETIME: Final = 7 * 24 * 3600
 """Seconds for which the place is told: tabs wait at Entra's page for longer than an attempt lives."""
 MAX_RESTARTS: Final = 3
 """Sign-ins that a browser begins anew by itself, one after another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Beginning:

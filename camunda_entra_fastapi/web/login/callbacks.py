@@ -1,11 +1,14 @@
 """Where Entra sends browsers back to, and where people go on whose answer belongs to no sign-in any more.
 
-Browsers bring such answers without anybody's fault: after Back, Entra's page sends the old ``state`` once more;
-a browser that was restored comes back with more sign-ins than it has cookies for; a page of Entra's waited
-overnight. None of these answers signs anybody in, and no code of theirs is redeemed. A person who is signed in
-goes on to where that sign-in was to lead. For everybody else it begins anew: as a page that goes on by itself
-rather than by a redirect, so that its status says to everybody else that the answer was refused, the person has
-a link where browsers do not go on, and Back does not lead to it.
+Browsers bring such answers without anybody's fault. After Back, Entra's page sends the old ``state`` once
+more; a browser that was restored comes back with more sign-ins than it has cookies for; a page of Entra's
+waited overnight. None of these answers signs anybody in, and no code of theirs is redeemed.
+
+A person who is signed in goes on to where that sign-in was to lead. For others it begins anew by itself, so
+that twenty restored tabs come back without a click where Entra still knows who it is. A link to the login
+page, which anybody may put anywhere, does no less: this lets nobody do more. It is a page that goes on (by
+``refresh``) and no redirect, as its status says that the answer was refused, it has a link for browsers that
+do not go on, and it leaves no entry in the history for the next Back.
 """
 
 from collections.abc import Callable
@@ -97,6 +100,7 @@ class Callbacks:
         error: EntraError,
         retry_url: str,
         root: str,
+        *,
         restart_url: str | None = None,
     ) -> Response:
         """A sign-in that failed. The browser goes on to ``restart_url`` by itself, if there is one."""
@@ -142,11 +146,11 @@ class Callbacks:
         if (
             is_late
             and beginning is not None
-            and "code" in request.query_params  # whoever left Entra's page with Cancel is not sent there again
+            and "code" in request.query_params  # whoever left Entra's page with Cancel is not sent there
             and beginning.restarts < _restarts_at_most(request, context)
         ):
             restart_url = f"{retry_url}{'&' if place else '?'}again={beginning.restarts + 1}"
-        return self.error_page(request, context, error, retry_url, root, restart_url)
+        return self.error_page(request, context, error, retry_url, root, restart_url=restart_url)
 
 
 async def is_signed_in(request: Request, context: LoginContext) -> bool:
