@@ -29,6 +29,7 @@ from camunda_entra_fastapi.settings.values import FUNCTION
 from camunda_entra_fastapi.sign_in.endpoints import Endpoints, made_endpoints
 from camunda_entra_fastapi.sign_in.exchange import Exchange
 from camunda_entra_fastapi.sign_in.flow import SignIn
+from camunda_entra_fastapi.sign_in.return_to import ReturnHosts
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager
 from camunda_entra_fastapi.sign_in.state import States
 from camunda_entra_fastapi.sweeping import keep_sweeping
@@ -256,7 +257,8 @@ def _login_context(
     session_manager = SessionManager(
         store, exchange, clock.time, cache_size=max(1, settings.token_cache_size)
     )
-    public_url = PublicUrl(settings.base_url)
+    hosts = ReturnHosts(settings.base_url, settings.cookie_domain, frozenset(settings.return_to_hosts))
+    public_url = PublicUrl(settings.base_url, hosts)
     sign_in = SignIn(
         exchange=exchange,
         session_manager=session_manager,

@@ -14,7 +14,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from camunda_entra_fastapi.errors import SettingsError
-from camunda_entra_fastapi.settings import urls, validators, values
+from camunda_entra_fastapi.settings import hosts, urls, validators, values
 from camunda_entra_fastapi.settings.derived import DerivedSettings
 from camunda_entra_fastapi.settings.groups import Group
 from camunda_entra_fastapi.settings.problems import problems_of
@@ -152,6 +152,13 @@ class EntraSettings(DerivedSettings, BaseSettings):
     """The path that Entra sends people to after signing out. Without it: the callback path.
 
     The whole address must be a registered redirect URI.
+    """
+    return_to_hosts: Annotated[
+        tuple[str, ...], BeforeValidator(hosts.read_return_to_hosts), Group.SIGN_IN
+    ] = ()
+    """Further hosts that people may return to after signing in, by exact names, separated by commas.
+
+    Those of the cookie domain need no entry. Links to the login page have a whole address in `return_to`.
     """
     clock_skew: Annotated[int, BeforeValidator(values.whole_seconds(0, 300, 60)), Group.LET_IN] = 60
     """Seconds of leeway on the claims `exp`, `nbf` and `iat`."""

@@ -1,17 +1,17 @@
 """The authorization request and its response, as plain values. Pure but for the random numbers."""
 
 import json
-import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from hashlib import sha256
 from hmac import compare_digest
 from secrets import token_urlsafe
 from typing import Final, Literal
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from camunda_entra_fastapi.errors import SignInFailed, quoted
+from camunda_entra_fastapi.sign_in.return_to import percent_encoded, readable
 from camunda_entra_fastapi.validation.entra import is_tenant_id
 from camunda_entra_fastapi.validation.policy import TENANT_PLACEHOLDER
 
@@ -20,12 +20,6 @@ ATTEMPT_LIFETIME: Final = 600
 MAX_PARAMETER: Final = 8192
 """Characters. Entra's codes have 1 to 2 thousand."""
 MAX_PARAMETERS: Final = 32
-MAX_RETURN_TO: Final = 1024
-
-# The characters of a path and its query (RFC 3986, 3.3 and 3.4), without the backslash, which browsers
-# read as a slash, and without an authority, which a second slash at the beginning would start.
-_RETURN_TO: Final = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/?#\[\]|{}^-]*")
-_DOTS: Final = {".", ".."}
 
 _EXPIRED: Final = (
     "This sign-in was not begun in this browser, took longer than ten minutes, or is over already. "
@@ -64,13 +58,15 @@ class Attempt:
         return cls(kind, state, nonce, verifier, redirect_uri, return_to, now, claims_digest)
 
     def pack(self) -> bytes:
-        """The attempt as JSON."""
-        return json.dumps(astuple(self)).encode()
+        """The attempt as JSON. Letters beyond ASCII take less room than their percent-encoding."""
+        packed = astuple(replace(self, return_to=readable(self.return_to)))
+        return json.dumps(packed, ensure_ascii=False).encode()
 
     @classmethod
     def unpack(cls, data: bytes) -> "Attempt":
         """The attempt from the JSON of ``pack``, which was authenticated before."""
-        return cls(*json.loads(data))
+        packed = cls(*json.loads(data))
+        return replace(packed, return_to=percent_encoded(packed.return_to))
 
     def is_alive(self, now: float) -> bool:
         """Whether it has not expired."""
@@ -187,21 +183,3 @@ def _is_issuer(actual: str, issuer: str) -> bool:
         return actual == issuer
     tenant = actual.removeprefix(before).removesuffix(after)
     return is_tenant_id(tenant) and actual == before + tenant + after
-
-
-def safe_return_to(value: str, forbidden: str) -> str:
-    """The path to return to after signing in; ``/`` for anything that might lead elsewhere.
-
-    Args:
-        value: The requested path; non-ASCII characters are percent-encoded.
-        forbidden: The path of the login pages, which are not returned to.
-    """
-    encoded = quote(value[: MAX_RETURN_TO + 1], safe="/%?#[]@!$&'()*+,;=:|{}^~\\\t\r\n\x00")
-    if len(encoded) > MAX_RETURN_TO or not _RETURN_TO.fullmatch(encoded):
-        return "/"
-    path = unquote(encoded.partition("?")[0].partition("#")[0])
-    if "\\" in path or "//" in path or not path.isprintable() or _DOTS & set(path.split("/")):
-        return "/"
-    if path == forbidden or path.startswith(f"{forbidden}/"):
-        return "/"
-    return encoded

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
-from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -22,24 +21,23 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
     quoted,
 )
-from camunda_entra_fastapi.sign_in.protocol import safe_return_to
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.scope_names import check_scope_names
+from camunda_entra_fastapi.web.asked_url import URI_HEADERS, asked_origin, sign_in_url
 from camunda_entra_fastapi.web.bearer import read_bearer_token, read_credentials
-from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser, word_for_session
+from camunda_entra_fastapi.web.current_user import CurrentUser, word_for_session
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
 from camunda_entra_fastapi.web.misspelled_header import missing_credentials
 from camunda_entra_fastapi.web.permissions import Permissions
-from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl, is_navigation
+from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
 from camunda_entra_fastapi.web.refusal_pages import is_for_people, refusal_page
-from camunda_entra_fastapi.web.same_origin import require_same_origin
+from camunda_entra_fastapi.web.same_origin import OWN_ORIGIN, require_same_origin
 from camunda_entra_fastapi.web.sessions import PENDING_COOKIES
 from camunda_entra_fastapi.web.signed_identity import IDENTITY, SignedIdentities
 
 _METHOD_HEADERS: Final = ("x-forwarded-method", "x-original-method")
-_URI_HEADERS: Final = ("x-forwarded-uri", "x-original-uri", "x-original-url")
-"""Traefik and Caddy send the first of each, nginx what its configuration says."""
+"""Traefik and Caddy send the first, nginx what its configuration says."""
 _EXT_AUTHZ_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _LISTS: Final = ("scope", "role", "group", "any_scope", "any_role", "any_group")
 _SINGLE: Final = {
@@ -163,7 +161,7 @@ class ForwardAuth:
     async def verify(self, request: Request) -> Response:
         """For gateways that send a request of their own: the query has the options."""
         methods = [method for name in _METHOD_HEADERS for method in request.headers.getlist(name)]
-        uris = [uri for name in _URI_HEADERS for uri in request.headers.getlist(name)]
+        uris = [uri for name in URI_HEADERS for uri in request.headers.getlist(name)]
         return await self._respond(request, request, methods, uris[0] if uris else "/")
 
     async def ext_authz(self, request: Request) -> Response:
@@ -178,6 +176,7 @@ class ForwardAuth:
         has_middleware = PENDING_COOKIES in request.scope
         cookies: dict[str, list[str]] = request.scope.setdefault(PENDING_COOKIES, {})
         options = self._demand
+        self._note_origin(request, repeats_host=query_request is None)
         try:
             if query_request is not None:
                 options = options.with_query(query_request)
@@ -194,6 +193,13 @@ class ForwardAuth:
             if not has_middleware:
                 response.headers.append("Set-Cookie", value)
         return response
+
+    def _note_origin(self, request: Request, *, repeats_host: bool) -> None:
+        """Judge the request by the host that was asked for, if it is not this service's own."""
+        browser_login = self._current_user.browser_login
+        if browser_login is not None:
+            public_url = browser_login.sessions.public_url
+            request.scope[OWN_ORIGIN] = asked_origin(request, public_url, repeats_host=repeats_host)
 
     async def _headers(self, request: Request, options: VerifyOptions, methods: list[str]) -> dict[str, str]:
         user = await self._current_user.authenticate(request)
@@ -219,10 +225,12 @@ class ForwardAuth:
     ) -> Response:
         browser_login = self._current_user.browser_login
         login_url, here = None, "/"
-        if browser_login is not None:
-            login_url, here = _login_url(request, browser_login, methods, uri)
-            is_missing = isinstance(error, CredentialsMissing)
-            if options.redirect and is_missing and is_navigation(request.headers):
+        if browser_login is not None and is_navigation(request.headers):
+            redirects = options.redirect and isinstance(error, CredentialsMissing)
+            original = methods, uri, request.scope[OWN_ORIGIN]
+            public_url, login_path = browser_login.sessions.public_url, browser_login.login_path
+            login_url, here = sign_in_url(request, public_url, login_path, original, log=redirects)
+            if redirects:
                 response = RedirectResponse("", headers=_NO_STORE, status_code=302)
                 response.headers["Location"] = login_url
                 return response
@@ -236,33 +244,6 @@ class ForwardAuth:
                 request, error, refused, login_url=login_url, here=here, client_id=challenger.client_id
             )
         return JSONResponse({"detail": refused.detail}, refused.status, refused.headers | _NO_STORE)
-
-
-def _login_url(
-    request: Request, browser_login: BrowserLogin, methods: list[str], uri: str
-) -> tuple[str, str]:
-    """Where a browser signs in, and where it returns to; with an unsafe method, to the page before."""
-    public_url = browser_login.sessions.public_url
-    if any(method.upper() not in SAFE_METHODS for method in methods):
-        uri = request.headers.get("referer", "/")
-    return_to = safe_return_to(_path_of(request, public_url, uri), browser_login.login_path)
-    # Without a base URL only the gateway knows its address; a browser resolves a path against that.
-    where = public_url.path if public_url.base_url is None else public_url.url
-    login_url = where(request, browser_login.login_path)
-    return f"{login_url}?return_to={quote(return_to, safe='/')}", return_to
-
-
-def _path_of(request: Request, public_url: PublicUrl, uri: str) -> str:
-    """Path and query of a URI of this service, absolute or not; ``/`` for any other."""
-    if uri.startswith("/"):
-        return uri
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return "/"
-    if f"{parts.scheme}://{parts.netloc}".lower() != public_url.origin_if_known(request):
-        return "/"
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _is_unsafe(request: Request, methods: list[str]) -> bool:

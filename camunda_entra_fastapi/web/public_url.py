@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from camunda_entra_fastapi.errors import InvalidRequest
+from camunda_entra_fastapi.sign_in.return_to import NO_OTHER_HOSTS, ReturnHosts
 
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """Methods that change nothing (RFC 9110, 9.2.1)."""
@@ -29,9 +30,11 @@ class PublicUrl:
 
     Attributes:
         base_url: Its root, without a slash at the end; None to take it from each request.
+        hosts: Further hosts, whose pages people may return to.
     """
 
     base_url: str | None
+    hosts: ReturnHosts = NO_OTHER_HOSTS
     _origin: str | None = field(init=False, default=None)
     _root: str = field(init=False, default="")
 

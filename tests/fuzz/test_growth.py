@@ -19,7 +19,8 @@ from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.token_endpoint import read_tokens
 from camunda_entra_fastapi.sessions.cookie import CookieStore
 from camunda_entra_fastapi.settings import EntraSettings
-from camunda_entra_fastapi.sign_in.protocol import safe_return_to, single_valued
+from camunda_entra_fastapi.sign_in.protocol import single_valued
+from camunda_entra_fastapi.sign_in.return_to import ReturnHosts, safe_return_to
 from camunda_entra_fastapi.sign_in.step_up import decode_claims
 from camunda_entra_fastapi.validation.compact import parse, parse_object
 from camunda_entra_fastapi.validation.entra import scopes_of
@@ -204,7 +205,7 @@ WORKS: Final[dict[str, Work]] = {
     ),
     "claims in addresses": quietly(decode_claims),
     "cookies": quietly(read_cookies),
-    "return_to": quietly(lambda text: safe_return_to(text, "/auth")),
+    "return_to": quietly(lambda text: safe_return_to(text, "/auth", ReturnHosts(None, "apps.example.com"))),
     "callback parameters": quietly(lambda text: single_valued([(each, each) for each in text.split("&")])),
     "verify queries": quietly(lambda text: VerifyOptions().with_query(request_with(text))),
     "signed identities": quietly(parse_identity),

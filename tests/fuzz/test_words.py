@@ -16,7 +16,7 @@ from camunda_entra_fastapi.cli.explain.explanation import explain_token, print_e
 from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.runtime import build_runtime
 from camunda_entra_fastapi.settings import EntraSettings
-from camunda_entra_fastapi.sign_in.protocol import safe_return_to
+from camunda_entra_fastapi.sign_in.return_to import ReturnHosts, safe_return_to
 from camunda_entra_fastapi.validation.keys import parse_keys
 from tests.conftest import FakeClock
 from tests.fuzz.engine import Fuzzer
@@ -51,6 +51,7 @@ OTHERS: Final = {
     "CAMUNDA_ENTRA_HTTP_TIMEOUT": "5",
     "CAMUNDA_ENTRA_COOKIE_NAME": "entra_session",
     "CAMUNDA_ENTRA_COOKIE_DOMAIN": "example.com",
+    "CAMUNDA_ENTRA_RETURN_TO_HOSTS": "shop.example.net, reports.example.com",
     "CAMUNDA_ENTRA_GROUP_OVERAGE": "graph",
     "CAMUNDA_ENTRA_TENANT_TYPE": "external",
     "CAMUNDA_ENTRA_ALLOW_HTTP": "false",
@@ -105,6 +106,35 @@ def test_return_to(fuzzer: Fuzzer) -> None:
         "javascript:x",
     )
     fuzzer.run_with_mutants(st.one_of(mutated_text(*valid, *others), st.text(max_size=30)), judge)
+
+
+def test_return_to_other_hosts(fuzzer: Fuzzer) -> None:
+    """However it is written, the host is in the domain or on the list, as Python and browsers read it."""
+    hosts = ReturnHosts(
+        "https://login.apps.example.com:8443", "apps.example.com", frozenset({"shop.example.net"})
+    )
+
+    def judge(value: str) -> None:
+        found = safe_return_to(value, "/auth", hosts)
+        assert found.isascii()
+        assert found.isprintable()
+        assert "\\" not in found
+        match = re.fullmatch(r"https://([a-z0-9._-]+)(?::(?:443|8443))?(/.*)", found)
+        host, path = (match[1], match[2]) if match else ("apps.example.com", found)
+        assert host == "shop.example.net" or f".{host}".endswith(".apps.example.com"), (value, found)
+        assert not leaves_this_site(path), (value, found)
+        assert not unquote(path).startswith("/auth/")
+
+    valid = (
+        "https://orders.apps.example.com/board?x=1#y",
+        "https://orders.apps.example.com:8443/",
+        "https://shop.example.net/x",
+        "https://evil.example/.apps.example.com",
+        "https://apps.example.com.evil.example/",
+        "https://a@orders.apps.example.com:443/%2e%2e/auth/login",
+        "https:\\\\xn--a.apps.example.com\t",
+    )
+    fuzzer.run_with_mutants(mutated_text(*valid), judge)
 
 
 def test_settings(fuzzer: Fuzzer, tmp_path: Path) -> None:

@@ -1,202 +1,29 @@
-"""The pure part: where people may be sent, and what is sent to Entra and read from it."""
+"""The pure part: what is sent to Entra and read from it."""
 
 import base64
 import hashlib
 import re
 from dataclasses import replace
 from typing import Literal
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from camunda_entra_fastapi.errors import SignInFailed
 from camunda_entra_fastapi.sign_in.protocol import (
     ATTEMPT_LIFETIME,
     MAX_PARAMETER,
     MAX_PARAMETERS,
-    MAX_RETURN_TO,
     Attempt,
     attempt_id,
     authorization_url,
     check_attempt,
-    safe_return_to,
     single_valued,
     with_query,
 )
 
 SITE = "https://site.example"
 NOW = 1_795_000_000.0
-
-ELSEWHERE = [
-    "",
-    "x",
-    "page",
-    "evil.example",
-    ".",
-    "..",
-    "?next=/",
-    "#top",
-    "https://evil.example",
-    "https:evil.example",
-    "https:/evil.example",
-    "https:///evil.example",
-    "http://site.example@evil.example/",
-    "https://site.example.evil.example/",
-    "https://site.example",
-    "HTTPS://EVIL.EXAMPLE",
-    "ftp://evil.example",
-    "javascript:alert(1)",
-    "JaVaScRiPt:alert(1)",
-    "java\nscript:alert(1)",
-    "\x01javascript:alert(1)",
-    "data:text/html,<script>alert(1)</script>",
-    "vbscript:msgbox(1)",
-    "blob:https://site.example/1",
-    "mailto:ada@evil.example",
-    "view-source:https://evil.example",
-    "//evil.example",
-    "//evil.example/%2f..",
-    "//evil.example\\@site.example",
-    "//site.example@evil.example",
-    "//evil%E3%80%82example",
-    "///evil.example",
-    "////evil.example",
-    "//",
-    "///",
-    "/\\evil.example",
-    "\\/evil.example",
-    "\\\\evil.example",
-    "\\evil.example",
-    "/\\/evil.example",
-    "/\\\\evil.example",
-    "/page\\..\\..\\evil.example",
-    "/page?next=\\evil",
-    "/%5cevil.example",
-    "/%5C%5Cevil.example",
-    "/%2fevil.example",
-    "/%2F%2Fevil.example",
-    "/page//evil.example",
-    "/page/%2f%2fevil.example",
-    "/.//evil.example",
-    "/..//evil.example",
-    "/./evil.example",
-    "/../evil.example",
-    "/page/..//evil.example",
-    "/page/../../evil.example",
-    "/%2e%2e//evil.example",
-    "/%2e%2e/evil.example",
-    "/%2e/evil.example",
-    "/.%2e/evil.example",
-    "/page/%2e%2e%2f%2fevil.example",
-    "/\t/evil.example",
-    "/\n/evil.example",
-    "/\r/evil.example",
-    "/\r\n/evil.example",
-    "/\x00/evil.example",
-    "\t//evil.example",
-    " //evil.example",
-    "\n/evil.example",
-    "/%09/evil.example",
-    "/%0a/evil.example",
-    "/%0d%0aLocation:%20https://evil.example",
-    "/page\r\nSet-Cookie: entra_session=x",
-    "/page\nX: y",
-    "/%00/evil.example",
-    "/%7f",
-    "/page%E2%80%A8x",
-    "/auth",
-    "/auth/",
-    "/auth/login",
-    "/auth/logout",
-    "/auth/login-callback?code=1&state=2",
-    "/auth?x",
-    "/auth#x",
-    "/auth/login?return_to=//evil.example",
-    "/%61uth/logout",
-    "/a%75th%2flogout",
-    "/" + "a" * MAX_RETURN_TO,
-    "/" + "ü" * (MAX_RETURN_TO // 6 + 1),
-]
-
-HERE = [
-    "/",
-    "/page",
-    "/page/",
-    "/incidents/7?tab=history",
-    "/incidents/7?tab=history#log",
-    "/search?q=a%20b&sort=-date&page=2",
-    "/search?q=https://evil.example/",
-    "/search?q=//evil.example",
-    "/search?next=../x",
-    "/page#//evil.example",
-    "/files/report%20of%20may.pdf",
-    "/a/b.c/d_e-f~g",
-    "/matrix;v=1,2/(x)!*'",
-    "/people/ada@contoso.example",
-    "/time/12:30",
-    "/list?ids[]=1&ids[]=2&f={a|b}^c",
-    "/...",
-    "/..page",
-    "/.well-known/thing",
-    "/authors",
-    "/authentic/login",
-    "/page?%00=%0d%0a",
-    "/$metadata",
-    "/" + "a" * (MAX_RETURN_TO - 1),
-]
-
-
-@pytest.mark.parametrize("value", ELSEWHERE)
-def test_what_might_lead_elsewhere_leads_home(value: str) -> None:
-    """Other sites, ambiguous paths and the login pages themselves are replaced by the root."""
-    assert safe_return_to(value, "/auth") == "/"
-
-
-@pytest.mark.parametrize("value", HERE)
-def test_paths_of_this_site_are_returned_to_as_they_are(value: str) -> None:
-    """Query, fragment and escapes come back to the letter."""
-    assert safe_return_to(value, "/auth") == value
-
-
-@pytest.mark.parametrize(
-    ("value", "encoded"),
-    [
-        ("/übersicht?q=grün", "/%C3%BCbersicht?q=gr%C3%BCn"),
-        ("/a b", "/a%20b"),
-        ('/a"b<c>`', "/a%22b%3Cc%3E%60"),
-        ("/日本", "/%E6%97%A5%E6%9C%AC"),
-        ("/page<script>", "/page%3Cscript%3E"),
-    ],
-)
-def test_what_no_address_may_hold_is_percent_encoded(value: str, encoded: str) -> None:
-    """People's links have letters of all languages; headers have ASCII."""
-    assert safe_return_to(value, "/auth") == encoded
-
-
-def as_a_browser_reads(value: str) -> str:
-    """WHATWG URL, 4.4: blanks at the ends go, tabs and line ends go anywhere, backslashes are slashes."""
-    trimmed = re.sub(r"^[\x00-\x20]+|[\x00-\x20]+$", "", value)
-    return re.sub(r"[\t\n\r]", "", trimmed).replace("\\", "/")
-
-
-TRICKY = st.text(st.sampled_from("/\\.:@?#%2fF5cCeE09aAdD\t\r\n\x00 evil;é"), max_size=40)
-
-
-@given(st.one_of(TRICKY, TRICKY.map("/".__add__), st.text(max_size=60), st.sampled_from(ELSEWHERE)))
-@example("/page/%2f/evil.example")
-def test_whatever_is_asked_for_stays_on_this_site(value: str) -> None:
-    """Read by Python or by a browser, escaped or unescaped by one who should not, it leads nowhere else."""
-    target = safe_return_to(value, "/auth")
-    assert re.fullmatch(r"/[!-~]*", target)
-    assert "\\" not in target
-    for read in (target, as_a_browser_reads(target)):
-        there = urlsplit(urljoin(f"{SITE}/auth/login-callback", read))
-        assert f"{there.scheme}://{there.netloc}" == SITE
-        assert not there.path.startswith("//")
-        assert not there.path.startswith("/auth/")
-    assert safe_return_to(target, "/auth") == target
 
 
 def test_parameters_are_read_by_name() -> None:

@@ -15,7 +15,8 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
 )
 from camunda_entra_fastapi.sign_in.flow import MAX_ATTEMPTS, MAX_ATTEMPTS_CHARACTERS, MAX_SID, EntraRedirect
-from camunda_entra_fastapi.sign_in.protocol import ATTEMPT_LIFETIME, safe_return_to, single_valued
+from camunda_entra_fastapi.sign_in.protocol import ATTEMPT_LIFETIME, single_valued
+from camunda_entra_fastapi.sign_in.return_to import find_return_to
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.bearer import read_credentials
 from camunda_entra_fastapi.web.current_user import CurrentUser
@@ -89,7 +90,7 @@ class LoginRoutes:
         home = public_url.path(request, "/", root)
         values = request.query_params.getlist("return_to")
         forbidden = public_url.path(request, self._paths.prefix, root)
-        return_to = safe_return_to(values[0], forbidden) if len(values) == 1 else "/"
+        return_to = find_return_to(values[0], forbidden, public_url.hosts) if len(values) == 1 else "/"
         redirect_uri = public_url.url(request, self._paths.callback, root)
         self._log_redirect_uri_once(redirect_uri)
         claims, claims_digest = step_up_claims(request)
