@@ -48,7 +48,7 @@ FLOORS: dict[str, list[set[str]]] = {
             "public_url",
             "signed_identity",
         },
-        {"bearer", "cookies", "gateway_identity", "refusal_pages", "same_origin"},
+        {"asked_url", "bearer", "cookies", "gateway_identity", "refusal_pages", "same_origin"},
         {"exception_handlers", "health", "openapi", "sessions"},
         {"current_user", "docs_assets"},
         {"forward_auth", "login", "permission_guard"},

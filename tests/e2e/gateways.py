@@ -152,10 +152,15 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def nginx(
-    addresses: Addresses, folder: Path, rate: str = RATE, program: Path | None = None
+    addresses: Addresses,
+    folder: Path,
+    rate: str = RATE,
+    program: Path | None = None,
+    listen: str | None = None,
 ) -> Iterator[None]:
-    """nginx with its recipe, another limit if there is one, and files of its own in that folder."""
+    """nginx with its recipe, perhaps another limit and ``listen``, and files of its own in that folder."""
     recipe = addresses.into((RECIPES / "nginx.conf").read_text(), "listen 8080;")
+    recipe = recipe.replace(f"listen {addresses.port};", listen or f"listen {addresses.port};")
     assert RATE in recipe
     recipe = recipe.replace(RATE, rate)
     own = [

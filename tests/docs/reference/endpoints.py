@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from camunda_entra_fastapi import CamundaEntra
 from camunda_entra_fastapi.testing import EntraEmulator
-from camunda_entra_fastapi.web import forward_auth, identity_headers, signed_identity
+from camunda_entra_fastapi.web import asked_url, forward_auth, identity_headers, signed_identity
 from camunda_entra_fastapi.web.login.docs_token import MAX_FORM_BYTES
 from camunda_entra_fastapi.web.login.parameters import MAX_LOGIN_HINT
 from tests.docs.reference.markdown import docstring, generated, prose, table
@@ -27,7 +27,8 @@ refused is refused with [a code](codes.md).
 """
 QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "/auth/login": {
-        "return_to": "where to go afterwards, a path of this service; anything else becomes `/`",
+        "return_to": "where to go afterwards: a path of this service, or the address of a page of [an allowed "
+        "host](../how-to/run/sibling-hosts.md#links-to-the-login-page); anything else becomes `/`",
         "prompt": "`login`, `select_account` or `consent`, for Entra; others are left out",
         "login_hint": f"who is expected to sign in, at most {MAX_LOGIN_HINT} characters",
         "claims": "what the token must have, as the challenge of `insufficient_claims` has it",
@@ -96,6 +97,9 @@ and commas within a member of a list: split at commas, then percent-decode. A te
 ORIGINAL: Final = """
 Of the gateway's request, {methods} say which method the original request had, and {uris} say where it
 went. They can make an answer stricter, or say where to return to after signing in. They never open a door.
+With a cookie domain, `X-Forwarded-Host` says which host was asked for, and `X-Forwarded-Port` its port, as
+far as the host is in that domain. Its own pages are of the same origin then, and
+[people return to it](../how-to/run/sibling-hosts.md).
 """
 MANY: Final = 2
 _FOR_GATEWAYS: Final = {"verify", "ext-authz", "identity-keys", "health"}
@@ -145,7 +149,7 @@ def _endpoint(path: str, route: Route) -> Iterator[str]:
 
 
 def _verify() -> Iterator[str]:
-    methods, uris = map(_named, (forward_auth._METHOD_HEADERS, forward_auth._URI_HEADERS))
+    methods, uris = map(_named, (forward_auth._METHOD_HEADERS, asked_url.URI_HEADERS))
     yield f"{prose(ORIGINAL.format(methods=methods, uris=uris))}\n"
     yield "An answer of 200 has these headers:\n"
     yield table(["header", "holds"], _rows(ANSWERS)) + "\n"

@@ -63,6 +63,8 @@ MORE: Final[Mapping[str, tuple[str, str]]] = {
     "client_certificate": ("Certificates", "../how-to/entra/certificates.md"),
     "federated_token_file": ("Workload identity", "../how-to/entra/workload-identity.md"),
     "base_url": ("Behind a proxy", "../how-to/run/proxy.md"),
+    "cookie_domain": ("One login host for sibling hosts", "../how-to/run/sibling-hosts.md"),
+    "return_to_hosts": ("One login host for sibling hosts", "../how-to/run/sibling-hosts.md"),
     "session_store": ("Redis and replicas", "../how-to/run/redis.md"),
     "session_secret": ("Rotate secrets", "../how-to/run/rotate-secrets.md"),
     "allowed_tenants": ("Several tenants", "../how-to/entra/several-tenants.md"),
