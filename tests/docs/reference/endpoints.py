@@ -27,8 +27,8 @@ refused is refused with [a code](codes.md).
 """
 QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "/auth/login": {
-        "return_to": "where to go afterwards: a path of this service, or the address of a page of [an allowed "
-        "host](../how-to/run/sibling-hosts.md#links-to-the-login-page); anything else becomes `/`",
+        "return_to": "where to go afterwards: a path of this service, or the address of a page of [an "
+        "allowed host](../how-to/run/sibling-hosts.md#links-to-the-login-page); anything else becomes `/`",
         "prompt": "`login`, `select_account` or `consent`, for Entra; others are left out",
         "login_hint": f"who is expected to sign in, at most {MAX_LOGIN_HINT} characters",
         "claims": "what the token must have, as the challenge of `insufficient_claims` has it",
