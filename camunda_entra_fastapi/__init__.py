@@ -67,6 +67,7 @@ _MODULE_OF: Final = {
 }
 """Where a public name is defined; those that are not here are in ``errors``."""
 _SUBMODULES: Final = (
+    "application_api",
     "downstream",
     "downstream_api",
     "errors",

@@ -3,11 +3,10 @@
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 import httpx
-from fastapi import APIRouter, FastAPI
 
+from camunda_entra_fastapi.application_api import ApplicationApi
 from camunda_entra_fastapi.downstream_api import DownstreamApi
 from camunda_entra_fastapi.remote.credentials import AssertionSource
 from camunda_entra_fastapi.runtime import build_runtime, require_credential
@@ -16,21 +15,14 @@ from camunda_entra_fastapi.tenant_check import TenantAllowed, TenantFunction
 from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.web import openapi
 from camunda_entra_fastapi.web.bearer import EntraBearer
-from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser, access_token_of
-from camunda_entra_fastapi.web.forward_auth import ForwardAuth, VerifyOptions
-from camunda_entra_fastapi.web.health import Health
-from camunda_entra_fastapi.web.installation import Installation, InstallOptions
-from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
-from camunda_entra_fastapi.web.login.docs_token import DocsTokenEndpoint
-from camunda_entra_fastapi.web.login.router import LoginRoutes
-from camunda_entra_fastapi.web.pages.branding import read_branding
+from camunda_entra_fastapi.web.current_user import CurrentUser, access_token_of
+from camunda_entra_fastapi.web.login.context import LoginPaths
 from camunda_entra_fastapi.web.permission_guard import UserDependency, require, require_any
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.route_scopes import check_route_scopes
-from camunda_entra_fastapi.web.signed_identity import SignedIdentities
 
 
-class CamundaEntra(DownstreamApi):
+class CamundaEntra(ApplicationApi, DownstreamApi):
     """Makes a FastAPI service trust one Entra application registration.
 
     One application may have several of them; give each a ``scheme_name`` of its own.
@@ -128,117 +120,6 @@ class CamundaEntra(DownstreamApi):
         async with self._runtimes[-1].lifespan():
             yield
 
-    def login_router(
-        self,
-        *,
-        prefix: str | None = None,
-        callback_path: str | None = None,
-        docs_redirect_path: str = "/docs/oauth2-redirect",
-    ) -> APIRouter:
-        """The pages for signing in and out with a browser. From now on, session cookies authenticate.
-
-        ``install`` includes it, and adds renewed cookies to every response. The prefix is an argument here.
-
-        Args:
-            prefix: Where the pages are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
-            callback_path: The redirect URI's path; ``CAMUNDA_ENTRA_CALLBACK_PATH`` when left out.
-            docs_redirect_path: Where Swagger UI receives codes.
-
-        Raises:
-            SettingsError: There is no client secret.
-            ValueError: A path is not one.
-        """
-        self._login_context()
-        self._login_paths = LoginPaths(*self.settings.login_paths(prefix, callback_path), docs_redirect_path)
-        self._apply_runtime()
-        docs = DocsTokenEndpoint(self._login_context, self._login_paths)
-        router = LoginRoutes(self._login_context, self._login_paths, self.current_user, docs.token).router()
-        self._add_health(router, self._login_paths.prefix)
-        return router
-
-    def forward_auth_router(
-        self,
-        *,
-        prefix: str | None = None,
-        scopes: Iterable[str] = (),
-        roles: Iterable[str] = (),
-        groups: Iterable[str] = (),
-        redirect: bool = False,
-        token: bool = False,
-        authorization: bool = False,
-        identity: str | None = None,
-    ) -> APIRouter:
-        """``/auth/verify``, where gateways ask whether to let a request through, and ``/auth/health``.
-
-        The arguments hold for every request. The query of ``/auth/verify`` adds to them; Envoy's does not.
-
-        Args:
-            prefix: Where the endpoints are; ``CAMUNDA_ENTRA_LOGIN_PREFIX`` when left out, which is ``/auth``.
-            scopes: Delegated permissions that every user needs.
-            roles: Application roles that every user needs.
-            groups: Object IDs of groups that every user must be in.
-            redirect: Whether browsers are sent to sign in; needs the login pages.
-            token: Whether the response has the access token.
-            authorization: Whether it also has it as ``Authorization``, for gateways that only copy headers.
-            identity: The backend that the signed identity in the response is for.
-
-        Raises:
-            ValueError: The prefix is not a path, or a scope can be in no token.
-        """
-        prefix, _, _ = self.settings.login_paths(prefix, None)
-        permissions = Permissions.from_names(scopes, roles, groups)
-        options = VerifyOptions(permissions, Permissions(), redirect, token, authorization, identity)
-        identities = SignedIdentities(lambda: self._runtimes[-1])
-        router = ForwardAuth(self.current_user, identities, options, prefix).router()
-        self._add_health(router, prefix)
-        return router
-
-    def install(
-        self,
-        app: FastAPI,
-        *,
-        protect_docs: bool = False,
-        direct_docs: bool = False,
-        prefix: str | None = None,
-        callback_path: str | None = None,
-        docs_assets: str | None = "auto",
-        logo: str | Path | None = None,
-        accent_color: str | None = None,
-    ) -> None:
-        """Add the login pages and ``/auth/health``, let Swagger UI sign in, and document 401 and 403.
-
-        Without a client secret there are no login pages, and Swagger UI asks Entra itself. People whom a
-        route refuses get pages with the application's title, unless it has exception handlers of its own.
-
-        Args:
-            app: The application.
-            protect_docs: Whether Swagger UI, ReDoc and the OpenAPI document need a sign-in.
-            direct_docs: Whether Swagger UI asks Entra itself, as a *Single-page application*.
-            prefix: As for ``login_router``.
-            callback_path: As for ``login_router``.
-            docs_assets: Where Swagger UI's and ReDoc's scripts come from: ``auto`` is this service, where the
-                extra ``swagger-ui`` is installed. Or the URL or path of a folder; None leaves FastAPI's CDN.
-            logo: An SVG, PNG, WebP or JPEG file of at most 64 KiB for the pages.
-            accent_color: The colour of their buttons and links, as ``#1d5fa8``, readable on white.
-
-        Raises:
-            SettingsError: ``protect_docs`` is set, and there is no client secret to sign in with.
-            ValueError: A path is not one, the logo cannot be used, or the colour cannot be read.
-        """
-        options = InstallOptions(protect_docs, direct_docs, docs_assets, read_branding(logo, accent_color))
-        if protect_docs:
-            self._login_context()  # without login pages, nobody could open them
-        where, _, _ = self.settings.login_paths(prefix, callback_path)
-        router = APIRouter()
-        if self._runtimes[-1].login_context is None:
-            self._add_health(router, where)
-        else:
-            docs = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
-            router = self.login_router(prefix=prefix, callback_path=callback_path, docs_redirect_path=docs)
-        context, paths = self._login_context, self._login_paths
-        installation = Installation(self._scheme, self.current_user, self._bearers, context, paths)
-        installation.add_to(app, where, router.routes, options)
-
     @contextmanager
     def overridden(
         self,
@@ -284,13 +165,4 @@ class CamundaEntra(DownstreamApi):
         for bearer in self._bearers:
             bearer.authentication = runtime.authentication
         self.current_user.look_up_groups = self._group_lookup() if runtime.groups else None
-        if self._login_paths is not None:
-            browser_login = BrowserLogin(self._login_context().sessions, self._login_paths.of("login"))
-            self.current_user.browser_login = self.optional_user.browser_login = browser_login
-
-    def _add_health(self, router: APIRouter, prefix: str) -> None:
-        health = Health(lambda: self._runtimes[-1]).health
-        router.add_route(f"{prefix}/health", health, include_in_schema=False)
-
-    def _login_context(self) -> LoginContext:
-        return require_credential(self._runtimes[-1].login_context)
+        self._apply_login()

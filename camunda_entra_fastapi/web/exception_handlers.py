@@ -41,10 +41,10 @@ def add_exception_handlers(
     handlers.setdefault(EntraUnavailable, send_error)
     handlers.setdefault(EntraRefused, send_error)
     if handlers.get(HTTPException) is http_exception_handler:
-        handlers[HTTPException] = _send_refusal
+        handlers[HTTPException] = send_refusal
 
 
-async def _send_refusal(request: Request, error: Exception) -> Response:
+async def send_refusal(request: Request, error: Exception) -> Response:
     """FastAPI's own response, but a page where we refuse a person."""
     assert isinstance(error, HTTPException)  # noqa: S101 - for type checkers; Starlette knows
     if not isinstance(error, RefusedRequest) or not is_for_people(request):
