@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 
 from camunda_entra_fastapi.sign_in.return_to import find_return_to, safe_return_to
+from camunda_entra_fastapi.web.page_requests import htmx_page_url
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl
 
 URI_HEADERS: Final = ("x-forwarded-uri", "x-original-uri", "x-original-url")
@@ -74,8 +75,11 @@ def sign_in_url(
         log: Whether a line says so where people cannot return to where they were.
     """
     methods, uri, origin = original
-    if any(method.upper() not in SAFE_METHODS for method in methods):
+    is_safe = all(method.upper() in SAFE_METHODS for method in methods)
+    if not is_safe:
         uri = request.headers.get("referer", "/")
+    if (page := htmx_page_url(request.headers, is_safe=is_safe)) is not None:
+        uri = page
     own = public_url.origin_if_known(request)
     # Without a base URL only the gateway knows its address; a browser resolves a path against that.
     there = origin if origin is not None and public_url.base_url is not None and origin != own else ""

@@ -13,14 +13,13 @@ from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, digest_of_claims, 
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer, SecurityScheme
 from camunda_entra_fastapi.web.challenges import RefusedRequest
+from camunda_entra_fastapi.web.page_requests import HX_REDIRECT, htmx_page, is_htmx
 from camunda_entra_fastapi.web.permissions import PermissionCheck
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
 from camunda_entra_fastapi.web.sessions import Sessions
 
 GroupLookup = Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]
 
-
-_MENDED_BY_SIGNING_IN: Final = (CredentialsMissing, InsufficientClaims)
 _SEE_OTHER: Final = 303
 _FOUND: Final = 302
 
@@ -44,21 +43,30 @@ class BrowserLogin:
             request: The navigation.
             claims: The claims that the sign-in must ask for, encoded.
         """
-        location = self.login_url(request) + (f"&claims={claims}" if claims else "")
         return HTTPException(
             _FOUND if request.scope["method"] in SAFE_METHODS else _SEE_OTHER,
             {"error": "unauthorized", "code": "credentials_missing", "message": "Sign in first."},
-            {"Location": location, "Cache-Control": "no-store"},
+            {"Location": self.login_url(request, claims), "Cache-Control": "no-store"},
         )
 
-    def login_url(self, request: HTTPConnection) -> str:
-        """The address of the login page, from which one returns to where the request belongs."""
+    def login_url(self, request: HTTPConnection, claims: str = "") -> str:
+        """The address of the login page, from which one returns to where the request belongs.
+
+        Args:
+            request: The request.
+            claims: The claims that the sign-in must ask for, encoded.
+        """
         link = self.sessions.public_url.link(request, self.login_path)
-        return f"{link}?return_to={quote(self.return_to(request), safe='/')}"
+        return_to = quote(self.return_to(request), safe="/")
+        return f"{link}?return_to={return_to}" + (f"&claims={claims}" if claims else "")
 
     def return_to(self, request: HTTPConnection) -> str:
-        """Where one returns to: the requested path; with an unsafe method, that of the page before."""
-        return self.sessions.public_url.return_to(request)
+        """Where one returns to: the requested path; with an unsafe method, that of the page before.
+
+        htmx asks for parts of pages, and says which page it is on.
+        """
+        public_url = self.sessions.public_url
+        return htmx_page(request, public_url) or public_url.return_to(request)
 
 
 class CurrentUser(EntraBearer):
@@ -124,26 +132,36 @@ class CurrentUser(EntraBearer):
         return user_with_token.access_token
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
-        """As for bearer tokens; but a navigation is redirected to sign in, or to sign in again."""
+        """As for bearer tokens; but a navigation is redirected to sign in, or to sign in again.
+
+        htmx gets 401 with the address of the login page, where it leads the browser.
+        """
         word_for_session(error, request)
-        if (
-            self.browser_login is not None
-            and isinstance(error, _MENDED_BY_SIGNING_IN)
-            and request.scope["type"] == "http"
-            and is_navigation(request.headers)
-        ):
-            if isinstance(error, CredentialsMissing):
-                return self.browser_login.redirect_to_login(request)
-            if isinstance(error, InsufficientClaims) and "authorization" not in request.headers:
-                claims = encode_claims(error.claims)
-                # A user who has just signed in so, and still lacks the claims, would be redirected in a loop.
-                is_new = self.browser_login.sessions.cookies.step_up(request) != digest_of_claims(claims)
-                if is_new and len(claims) <= MAX_CLAIMS:
-                    return self.browser_login.redirect_to_login(request, claims)
+        login = self.browser_login
+        claims = None if login is None else self._claims_to_sign_in_with(login, error, request)
+        if login is not None and claims is not None and is_navigation(request.headers):
+            return login.redirect_to_login(request, claims)
         refused = super().refuse(error, request)
-        if self.browser_login is not None and isinstance(refused, RefusedRequest):
-            refused.links = self.browser_login
+        if login is not None and isinstance(refused, RefusedRequest):
+            refused.links = login
+            if claims is not None and is_htmx(request.headers):
+                refused.headers |= {HX_REDIRECT: login.login_url(request, claims), "Vary": "HX-Request"}
         return refused
+
+    def _claims_to_sign_in_with(
+        self, login: BrowserLogin, error: EntraError, request: HTTPConnection
+    ) -> str | None:
+        """What a sign-in must ask for to mend the error, encoded; None where no sign-in mends it."""
+        if request.scope["type"] != "http":
+            return None
+        if isinstance(error, CredentialsMissing):
+            return ""
+        if not isinstance(error, InsufficientClaims) or "authorization" in request.headers:
+            return None
+        claims = encode_claims(error.claims)
+        # A user who has just signed in so, and still lacks the claims, would be redirected in a loop.
+        is_new = login.sessions.cookies.step_up(request) != digest_of_claims(claims)
+        return claims if is_new and len(claims) <= MAX_CLAIMS else None
 
 
 def word_for_session(error: EntraError, request: HTTPConnection) -> None:

@@ -29,6 +29,7 @@ from camunda_entra_fastapi.web.bearer import read_bearer_token, read_credentials
 from camunda_entra_fastapi.web.current_user import CurrentUser, word_for_session
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
 from camunda_entra_fastapi.web.misspelled_header import missing_credentials
+from camunda_entra_fastapi.web.page_requests import HX_REDIRECT, is_htmx
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
 from camunda_entra_fastapi.web.refusal_pages import is_for_people, refusal_page
@@ -225,8 +226,9 @@ class ForwardAuth:
     ) -> Response:
         browser_login = self._current_user.browser_login
         login_url, here = None, "/"
-        if browser_login is not None and is_navigation(request.headers):
-            redirects = options.redirect and isinstance(error, CredentialsMissing)
+        is_sent = options.redirect and isinstance(error, CredentialsMissing)
+        if browser_login is not None:
+            redirects = is_sent and is_navigation(request.headers)
             original = methods, uri, request.scope[OWN_ORIGIN]
             public_url, login_path = browser_login.sessions.public_url, browser_login.login_path
             login_url, here = sign_in_url(request, public_url, login_path, original, log=redirects)
@@ -239,6 +241,8 @@ class ForwardAuth:
         self._current_user.log(error, path)
         challenger = self._current_user.authentication.challenger
         refused = challenger.error_response(error, path)
+        if login_url and is_sent and is_htmx(request.headers):
+            refused.headers[HX_REDIRECT] = login_url
         if is_for_people(request):
             return refusal_page(
                 request, error, refused, login_url=login_url, here=here, client_id=challenger.client_id

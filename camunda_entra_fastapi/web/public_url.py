@@ -129,7 +129,8 @@ def is_navigation(headers: Mapping[str, str]) -> bool:
     mode = headers.get("sec-fetch-mode")
     if mode is not None:
         return mode == "navigate"
-    return "text/html" in headers.get("accept", "").lower() and "x-requested-with" not in headers
+    is_of_script = "x-requested-with" in headers or "hx-request" in headers
+    return "text/html" in headers.get("accept", "").lower() and not is_of_script
 
 
 def _outer_root_path(scope: Scope) -> str:

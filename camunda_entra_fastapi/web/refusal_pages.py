@@ -6,6 +6,7 @@ from starlette.responses import HTMLResponse
 from camunda_entra_fastapi.errors import EntraError, InsufficientClaims
 from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, encode_claims
 from camunda_entra_fastapi.web.challenges import ErrorResponse
+from camunda_entra_fastapi.web.page_requests import is_refetched_navigation
 from camunda_entra_fastapi.web.pages import is_safe_link, render
 from camunda_entra_fastapi.web.pages.branding import branding_of
 from camunda_entra_fastapi.web.pages.refusals import Visitor, refused
@@ -15,11 +16,13 @@ from camunda_entra_fastapi.web.public_url import is_navigation
 def is_for_people(request: HTTPConnection) -> bool:
     """Whether a person reads the response: a browser navigates, and no program says who it is.
 
+    A service worker may ask in the browser's place.
+
     Browsers send no bearer token with a navigation, so whoever sends ``Authorization`` is a program.
     """
     return (
         request.scope["type"] == "http"
-        and is_navigation(request.headers)
+        and (is_navigation(request.headers) or is_refetched_navigation(request.headers))
         and "authorization" not in request.headers
     )
 

@@ -32,7 +32,7 @@ TOKEN_FILE: Final = "/var/run/secrets/azure/tokens/azure-identity-token"
 CLOSED: Final = "127.0.0.1:9"
 INSIDE: Final = (
     "inside.example",
-    "8443",
+    ":8443",
     "Errno",
     "Name or service",
     "Error",

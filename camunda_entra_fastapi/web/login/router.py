@@ -24,6 +24,7 @@ from camunda_entra_fastapi.web.login import responses
 from camunda_entra_fastapi.web.login.callbacks import Callbacks, is_signed_in
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths, Page
 from camunda_entra_fastapi.web.login.parameters import extra_parameters, restarts_of, step_up_claims
+from camunda_entra_fastapi.web.login.service_workers import for_service_worker
 from camunda_entra_fastapi.web.misspelled_header import missing_credentials
 from camunda_entra_fastapi.web.public_url import PublicUrl
 from camunda_entra_fastapi.web.same_origin import is_cross_site, is_same_origin
@@ -75,7 +76,7 @@ class LoginRoutes:
         @wraps(page)
         async def answer(request: Request) -> Response:
             try:
-                return await page(request)
+                return for_service_worker(request, await page(request))
             except InvalidRequest as error:
                 self._current_user.log(error, request.scope.get("path", ""))
                 return responses.refused(request, self._context().challenger, error)

@@ -215,6 +215,11 @@ def consent_failed(refusal: Refusal, retry_url: str) -> Page:
     )
 
 
+def go_on(url: str) -> Page:
+    """In a redirect's place, where a service worker asked instead of the browser."""
+    return Page(title="One moment", what="Your browser goes on by itself.", actions=(Action("Go on", url),))
+
+
 def _consent_title(refusal: Refusal) -> str:
     if refusal.aadsts == _DECLINED:
         return "Consent was declined"
