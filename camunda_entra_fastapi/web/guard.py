@@ -6,6 +6,7 @@ from typing import Any, Final
 from fastapi import HTTPException, WebSocketException
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection, Request
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -40,6 +41,11 @@ class Guard:
         self._current_user = current_user
         self._admit = PermissionGuard(current_user, permissions.check)
         self._with_cookies = SessionCookieMiddleware(self._not_installed)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Those of the application behind it: ``url_for`` begins at the outermost router."""
+        return getattr(self._app, "routes", [])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it. What is no request, such as a lifespan, passes."""

@@ -370,6 +370,22 @@ def entra_site(site: Site) -> CamundaEntra:
     return site.entra
 
 
+async def test_names_of_routes_inside_are_found(make_site: MakeSite) -> None:
+    """Templates of admin pages ask ``url_for``, which begins at the outermost router."""
+
+    async def links(request: Request) -> JSONResponse:
+        return JSONResponse([str(request.url_for("links")), str(request.url_for("static", path="a.css"))])
+
+    site = make_site()
+    routes = [Route("/links", links, name="links"), Mount("/static", INSIDE, name="static")]
+    site.app.mount("/admin", site.entra.guard(Starlette(routes=routes)))
+    ada = await site.browser().signed_in()
+    assert (await ada.http.get("/admin/links")).json() == [
+        f"{HOME}/admin/links",
+        f"{HOME}/admin/static/a.css",
+    ]
+
+
 async def test_what_fails_inside_is_not_the_guards(site: Site) -> None:
     """Its errors, and what it sends, go on unchanged."""
 
