@@ -116,7 +116,7 @@ def test_the_callback_is_reloaded_opened_twice_and_restored(service: Restored) -
 
 
 def test_twenty_tabs_come_back_to_their_own_addresses(service: Restored) -> None:
-    """First Entra asks in each of them; then the service's session is over and Entra's is not: no click at all.
+    """First Entra asks in each of them; then the service's session is over, Entra's is not, and nobody clicks.
 
     The tab whose attempt was pushed out first is the first one in which somebody signs in.
     """
@@ -125,7 +125,7 @@ def test_twenty_tabs_come_back_to_their_own_addresses(service: Restored) -> None
     for page in pages:
         page.get_by_role("button", name=ADA).wait_for()
     for page in pages:
-        page.get_by_role("button", name=ADA).click()
+        page.get_by_role("button", name=ADA).evaluate("button => button.click()")
     check_all_are_back(service, pages)
     forget_service(service, context)
     for page in pages:
