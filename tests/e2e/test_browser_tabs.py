@@ -116,7 +116,7 @@ def test_the_callback_is_reloaded_opened_twice_and_restored(service: Restored) -
 
 
 def test_twenty_tabs_come_back_to_their_own_addresses(service: Restored) -> None:
-    """First Entra asks in each of them; then the service's session is over, Entra's is not, and nobody clicks.
+    """First Entra asks in each of them; then the service's session is over, Entra's not, and nobody clicks.
 
     The tab whose attempt was pushed out first is the first one in which somebody signs in.
     """

@@ -26,6 +26,7 @@ from camunda_entra_fastapi.sign_in.state import MAX_RESTARTS, Beginning
 from camunda_entra_fastapi.sign_in.step_up import STEP_UP_LIFETIME
 from camunda_entra_fastapi.web.login import responses
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
+from camunda_entra_fastapi.web.pages import is_safe_link
 from camunda_entra_fastapi.web.public_url import is_navigation
 
 
@@ -127,6 +128,7 @@ class Callbacks:
     ) -> Response:
         """The way on for somebody whose answer was not accepted."""
         public_url = context.sessions.public_url
+        home = public_url.path(request, "/", root)
         beginning = _recover(request, context)
         if beginning is not None and beginning.kind != "login":
             beginning = None
@@ -137,11 +139,14 @@ class Callbacks:
             and is_navigation(request.headers)
             and not _is_before(session, beginning, context)
         )
-        if is_late and await is_signed_in(request, context):
-            return responses.redirect(place or public_url.path(request, "/", root), responses.SEE_OTHER)
         retry_url = public_url.path(request, self._paths.of("login"), root)
         if place:
             retry_url += f"?return_to={quote(place, safe='/')}"
+        if is_late and await is_signed_in(request, context):
+            # The settings may have changed since, so the login page judges what is no path of this service.
+            is_path = place.startswith("/") and is_safe_link(place)
+            onward = place if is_path else f"{retry_url}&again=1" if place else home
+            return responses.redirect(onward, responses.SEE_OTHER)
         restart_url = None
         if (
             is_late

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from camunda_entra_fastapi import CamundaEntra
+from camunda_entra_fastapi.sign_in.state import MAX_RESTARTS
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.web import asked_url, forward_auth, identity_headers, signed_identity
 from camunda_entra_fastapi.web.login.docs_token import MAX_FORM_BYTES
@@ -32,6 +33,8 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
         "prompt": "`login`, `select_account` or `consent`, for Entra; others are left out",
         "login_hint": f"who is expected to sign in, at most {MAX_LOGIN_HINT} characters",
         "claims": "what the token must have, as the challenge of `insufficient_claims` has it",
+        "again": f"1 to {MAX_RESTARTS}, where the browser begins a sign-in anew by itself: whoever is signed "
+        "in meanwhile is sent on to `return_to`",
     },
     "/auth/front-channel-logout": {
         "sid": "the sign-in that is over",
@@ -60,7 +63,9 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
 REMARKS: Final[Mapping[str, str]] = {
     "/auth/login": "It answers 302: authorization code flow with PKCE (S256), `state` and `nonce`.",
     "/auth/login-callback": "Everything is checked, a new session starts, and 303 leads to where the person "
-    "wanted to go. Without any parameter it says that one is signed out.",
+    "wanted to go. Where the sign-in of an answer is gone, a person who is signed in goes on to where it was "
+    "to lead, by 303. For others the page begins a sign-in anew, with the status 400 `login_expired`, which is "
+    "what programs get, too. Without any parameter it says that one is signed out.",
     "/auth/me": "The answer has the names, IDs, roles and scopes of the user. Without a user it is 401.",
     "/auth/logout": "It answers 302 to Entra's sign-out. A request of another site is asked about first.",
     "/auth/front-channel-logout": "Register it as *Front-channel logout URL*. With sessions in a cookie it "

@@ -15,7 +15,7 @@ from fastapi import Depends
 
 from camunda_entra_fastapi import EntraUser
 from camunda_entra_fastapi.sign_in.flow import MAX_ATTEMPTS, MAX_ATTEMPTS_CHARACTERS
-from camunda_entra_fastapi.sign_in.state import MAX_RESTARTS, MAX_URL
+from camunda_entra_fastapi.sign_in.state import MAX_RESTARTS, MAX_URL, Beginning
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE, OptionalClaims
 from tests.site import (
@@ -261,6 +261,18 @@ async def test_twenty_tabs_come_back_to_their_own_addresses(
             address,
         )
     assert await browser.status() == 200
+
+
+@pytest.mark.parametrize("place", ["https://evil.example/x", "//evil.example/x", "/\\evil.example/x"])
+async def test_a_place_beyond_this_service_is_judged_anew(site: Site, place: str) -> None:
+    """Settings change, and a place that they allowed is told for a week: the login page has the last word."""
+    browser = await site.browser().signed_in()
+    login_context = site.entra._runtimes[-1].login_context
+    assert login_context is not None
+    beginning = Beginning("login", int(site.clock.time()), place)
+    state = login_context.sign_in.states.write("secret", beginning)
+    tab = Tab(browser, f"{CALLBACK}?code=x&state={state}")
+    assert (await tab.stop()).request.url == f"{HOME}/"
 
 
 async def test_a_tab_that_begins_anew_finds_another_one_signed_in(site: Site) -> None:
