@@ -64,7 +64,7 @@ REMARKS: Final[Mapping[str, str]] = {
     "/auth/login": "It answers 302: authorization code flow with PKCE (S256), `state` and `nonce`.",
     "/auth/login-callback": "Everything is checked, a new session starts, and 303 leads to where the person "
     "wanted to go. Where the sign-in of an answer is gone, a person who is signed in goes on to where it was "
-    "to lead, by 303. For others the page begins a sign-in anew, with the status 400 `login_expired`, which is "
+    "to lead, by 303. For others the page begins a sign-in anew, with 400 `login_expired`, which is "
     "what programs get, too. Without any parameter it says that one is signed out.",
     "/auth/me": "The answer has the names, IDs, roles and scopes of the user. Without a user it is 401.",
     "/auth/logout": "It answers 302 to Entra's sign-out. A request of another site is asked about first.",
