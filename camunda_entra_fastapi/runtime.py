@@ -40,7 +40,7 @@ from camunda_entra_fastapi.validation.identity import IdentitySigner
 from camunda_entra_fastapi.validation.policy import Policy
 from camunda_entra_fastapi.web.bearer import Authentication
 from camunda_entra_fastapi.web.challenges import Challenger
-from camunda_entra_fastapi.web.cookies import Cookies
+from camunda_entra_fastapi.web.framed_cookies import cookies_for
 from camunda_entra_fastapi.web.login.context import LoginContext
 from camunda_entra_fastapi.web.public_url import PublicUrl
 from camunda_entra_fastapi.web.sessions import Sessions
@@ -270,7 +270,7 @@ def _login_context(
         issuer=settings.issuer,
         response_issuer=settings.issuer_template,
     )
-    cookies = Cookies(settings.cookie_name, settings.cookie_domain, public_url)
+    cookies = cookies_for(settings, public_url)
     return LoginContext(sign_in, Sessions(session_manager, cookies, public_url), authentication.challenger)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from camunda_entra_fastapi.sessions.local import LocalStore
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import MAX_HANDLE_CHARACTERS, Session, pack, unpack
+from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
 from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger
 
@@ -32,6 +33,7 @@ class CookieStore(LocalStore):
     def __init__(self, sealer: Sealer, clock: Callable[[], float]) -> None:
         super().__init__(clock)
         self._sealer = sealer
+        self._unreadable = UnreadableHandles()
         self._cache: dict[str, Session] = {}
         self._handles: dict[str, str] = {}
         """The cached handle of each session, by its ID: a renewed one takes its former one's place."""
@@ -77,7 +79,10 @@ class CookieStore(LocalStore):
             self._handles.pop(session_id, None)
 
     def _unseal(self, handle: str) -> Session | None:
-        if len(handle) > MAX_HANDLE_CHARACTERS or (data := self._sealer.open(handle)) is None:
+        if len(handle) > MAX_HANDLE_CHARACTERS:
+            return None
+        if (data := self._sealer.open(handle)) is None:
+            self._unreadable.note(handle)
             return None
         session = unpack(data)
         if session is not None:

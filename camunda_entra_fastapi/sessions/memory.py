@@ -14,6 +14,7 @@ from typing import Any, Final
 from camunda_entra_fastapi.sessions.local import LocalStore
 from camunda_entra_fastapi.sessions.shares import Person, Shares
 from camunda_entra_fastapi.sessions.store import Session
+from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
 from camunda_entra_fastapi.telemetry import logger
 
 LIMIT: Final = 10_000
@@ -70,6 +71,7 @@ class MemoryStore(LocalStore):
         self._numbers = count()
         self._sweep_at = clock() + SWEEP_EVERY
         self._has_warned = False
+        self._unreadable = UnreadableHandles()
         self._lock = Lock()  # several event loops of several threads may share a store
 
     async def create(self, session: Session) -> str:
@@ -119,6 +121,7 @@ class MemoryStore(LocalStore):
 
     def _find(self, handle: str) -> _Record | None:
         if not _HANDLE.fullmatch(handle):
+            self._unreadable.note(handle)
             return None
         record = self._sessions.get(_key(handle))
         return record if record is not None and self._clock() < record.session.expires_at else None

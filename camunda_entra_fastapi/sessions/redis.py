@@ -21,6 +21,7 @@ from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient, connect
 from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
+from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
 
 T = TypeVar("T")
 
@@ -73,6 +74,7 @@ class RedisStore:
         self._timeout = timeout
         self._lock_lifetime = lock_lifetime
         self._lock_wait = lock_wait
+        self._unreadable = UnreadableHandles()
         self._cached_unseal = lru_cache(MAX_CACHED)(self._unseal)
         self._clients: dict[asyncio.AbstractEventLoop, ConnectedClient] = {}
 
@@ -94,10 +96,13 @@ class RedisStore:
         """The session as any replica stored it last."""
         match = _HANDLE.fullmatch(handle)
         if match is None:
+            self._unreadable.note(handle)
             return None
         name, key = match.groups()
         sealed = await self._get(self._key("session", name))
         session = None if sealed is None else self._cached_unseal(sealed, key)
+        if sealed is not None and session is None:
+            self._unreadable.note(handle)
         return session if session is not None and self._clock() < session.expires_at else None
 
     async def replace(self, handle: str, session: Session) -> str | None:

@@ -14,7 +14,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from camunda_entra_fastapi.errors import SettingsError
-from camunda_entra_fastapi.settings import hosts, urls, validators, values
+from camunda_entra_fastapi.settings import cookies, hosts, urls, validators, values
 from camunda_entra_fastapi.settings.derived import DerivedSettings
 from camunda_entra_fastapi.settings.groups import Group
 from camunda_entra_fastapi.settings.problems import problems_of
@@ -137,13 +137,32 @@ class EntraSettings(DerivedSettings, BaseSettings):
         hours=8
     )
     """How long after signing in people must sign in again, however often the session was renewed."""
-    cookie_name: Annotated[str, BeforeValidator(values.read_cookie_name), Group.SESSIONS] = "entra_session"
+    cookie_name: Annotated[str, BeforeValidator(cookies.read_cookie_name), Group.SESSIONS] = ""
     """The session cookie's name. On https, `__Host-` is put before it.
 
+    Without it: `entra_session_` and eight characters that follow from issuer and client ID, so that services
+    on one host do not end each other's sign-ins. Names of sign-ins in progress begin with it, too.
     With a cookie domain, `__Secure-` takes the place of `__Host-`.
     """
-    cookie_domain: Annotated[str | None, BeforeValidator(urls.read_cookie_domain), Group.SESSIONS] = None
-    """A domain whose hosts share the sign-in. Without it, the cookie is for this host alone."""
+    cookie_domain: Annotated[str | None, BeforeValidator(cookies.read_cookie_domain), Group.SESSIONS] = None
+    """A domain whose hosts share the sign-in. Without it, the cookie is for this host alone.
+
+    The base URL's host must be in it.
+    """
+    cookie_same_site: Annotated[
+        Literal["lax", "none"], BeforeValidator(cookies.read_cookie_same_site), Group.SESSIONS
+    ] = "lax"
+    """`none` where pages of other sites show this service in a frame: then cookies are `Partitioned`, too.
+
+    They need https.
+    """
+    frame_ancestors: Annotated[
+        tuple[str, ...], BeforeValidator(cookies.read_frame_ancestors), Group.SIGN_IN
+    ] = ()
+    """Origins whose pages may show the login and error pages in a frame, separated by commas.
+
+    People in a frame then sign in in a window of its own. Without it, no page may.
+    """
     login_prefix: Annotated[str, BeforeValidator(urls.read_path), Group.SIGN_IN] = "/auth"
     """The path that the pages for signing in and out are under."""
     callback_path: Annotated[str, BeforeValidator(validators.callback_path), Group.SIGN_IN] = ""

@@ -132,19 +132,6 @@ def read_path(value: object) -> str:
     return value
 
 
-def read_cookie_domain(value: object) -> str | None:
-    """The domain of the cookies (RFC 6265, 4.1.2.3)."""
-    if value is None:
-        return None
-    domain = value.lower().removeprefix(".") if isinstance(value, str) else ""
-    if len(domain) > MAX_HOST_CHARACTERS or "." not in domain or not _HOST.fullmatch(domain):
-        raise ValueError(
-            "is not a domain. Give one that all hosts which share the sign-in are in, "
-            "for example apps.example.com, or leave it unset for this host alone."
-        )
-    return domain
-
-
 def read_proxy(value: object) -> str | None:
     """The URL of an HTTP proxy, with user name and password if it needs them."""
     if value is None:

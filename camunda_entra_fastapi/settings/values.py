@@ -187,16 +187,6 @@ def read_session_secrets(value: object) -> tuple[SecretStr, ...]:
     return tuple(map(SecretStr, texts))
 
 
-def read_cookie_name(value: object) -> str:
-    """The name of a cookie (RFC 6265, 4.1.1)."""
-    if not isinstance(value, str) or not re.fullmatch("(?!__)[A-Za-z0-9_-]{1,40}", value):
-        raise ValueError(
-            "is not a cookie's name. Give up to 40 letters, digits, hyphens and underscores, "
-            "for example entra_session; __Host- is put before it on https."
-        )
-    return value
-
-
 def read_audiences(value: object) -> tuple[str, ...]:
     """The accepted values of ``aud``."""
     audiences = _split(value, ",")

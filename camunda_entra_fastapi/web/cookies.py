@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from camunda_entra_fastapi.log_records import Trouble
+from camunda_entra_fastapi.settings.cookies import is_in_domain
+from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.public_url import PublicUrl
 
 MAX_CHUNK: Final = 3_800
@@ -35,6 +39,7 @@ class Cookies:
     domain: str | None
     public_url: PublicUrl
     _secure_name: str = field(init=False)
+    _other_hosts: Trouble = field(init=False, compare=False, default_factory=Trouble)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_secure_name", self._with_prefix(self.name))
@@ -121,11 +126,29 @@ class Cookies:
         return f"__Host-{name}" if self.domain is None else f"__Secure-{name}"
 
     def _set_cookie(self, connection: HTTPConnection, name: str, value: str, seconds: float) -> str:
-        domain = "" if self.domain is None else f"; Domain={self.domain}"
+        domain = ""
+        if self.domain is not None:
+            self._warn_of_other_hosts(connection, self.domain)
+            domain = f"; Domain={self.domain}"
+        return f"{name}={value}; Max-Age={max(0, int(seconds))}; Path=/{domain}{self.flags(connection)}"
+
+    def flags(self, connection: HTTPConnection) -> str:
+        """The attributes of each cookie that say who sends it."""
         secure = "; Secure" if self.public_url.is_secure(connection) else ""
-        return (
-            f"{name}={value}; Max-Age={max(0, int(seconds))}; Path=/{domain}{secure}; HttpOnly; SameSite=Lax"
-        )
+        return f"{secure}; HttpOnly; SameSite=Lax"
+
+    def _warn_of_other_hosts(self, connection: HTTPConnection, domain: str) -> None:
+        """Say it where the browser will refuse the cookie; the settings compare the base URL themselves."""
+        origin = self.public_url.origin_if_known(connection)
+        host = urlsplit(origin or "").hostname
+        if host is not None and not is_in_domain(host, domain) and self._other_hosts.is_news("host"):
+            logger.warning(
+                "A browser asked for %s, which is not in CAMUNDA_ENTRA_COOKIE_DOMAIN (%s): it refuses the "
+                "cookies, and nobody can sign in there. Correct that setting or leave it out; behind a "
+                "proxy, set CAMUNDA_ENTRA_BASE_URL.",
+                origin,
+                domain,
+            )
 
 
 def _chunks(text: str) -> Iterator[str]:

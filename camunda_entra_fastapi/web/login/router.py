@@ -20,7 +20,7 @@ from camunda_entra_fastapi.sign_in.return_to import find_return_to
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.bearer import read_credentials
 from camunda_entra_fastapi.web.current_user import CurrentUser
-from camunda_entra_fastapi.web.login import responses
+from camunda_entra_fastapi.web.login import frames, responses
 from camunda_entra_fastapi.web.login.callbacks import Callbacks, is_signed_in
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths, Page
 from camunda_entra_fastapi.web.login.parameters import extra_parameters, restarts_of, step_up_claims
@@ -67,7 +67,8 @@ class LoginRoutes:
             (self._paths.of("admin-consent-callback"), self._callbacks.admin_consent, ["GET"]),
             (self._paths.of("token"), self._docs_token, ["POST"]),
         ):
-            router.add_route(path, self._refusing_odd_hosts(endpoint), methods, include_in_schema=False)
+            page = self._refusing_odd_hosts(frames.Frames(self._context, self._paths).around(path, endpoint))
+            router.add_route(path, page, methods, include_in_schema=False)
         return router
 
     def _refusing_odd_hosts(self, page: Page) -> Page:

@@ -1,4 +1,4 @@
-"""The HTML pages for people. They load nothing, escape all values, and run no script but one that copies."""
+"""The HTML pages for people. They load nothing, escape all values, and run no script but their own."""
 
 import base64
 import hashlib
@@ -18,6 +18,7 @@ _ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{
 """Nothing in it could end a source expression of a Content Security Policy (CSP Level 3, 2.3.1)."""
 
 _OURS: Final = Branding()
+_NOBODY: Final = "'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Page:
     """A link for somebody else, whom the reader sends it to. It stands below the facts."""
     onward: str | None = None
     """A path of this site that the browser goes on to by itself."""
+    script: str = ""
+    """The file of what it does by itself, on pages without facts."""
 
     def __post_init__(self) -> None:
         if self.link is not None and not is_safe_link(self.link):
@@ -83,7 +86,8 @@ def render(
     """
     environment = _environment()
     style = "\n".join(filter(None, (environment.get_template("style.css").render(), branding.css)))
-    script = environment.get_template("copy.js").render() if page.facts else ""
+    script_file = "copy.js" if page.facts else page.script
+    script = environment.get_template(script_file).render() if script_file else ""
     targets = " ".join(["'self'", *sorted({_source_of(url) for url in redirects_to})])
     policy = [
         "default-src 'none'",
@@ -92,7 +96,7 @@ def render(
         *(["img-src data:"] if branding.logo else ()),
         f"form-action {targets}",
         "base-uri 'none'",
-        "frame-ancestors 'none'",
+        f"frame-ancestors {' '.join(branding.frame_ancestors) or _NOBODY}",
     ]
     headers = {
         "Content-Security-Policy": "; ".join(policy),
@@ -100,7 +104,8 @@ def render(
         # Under no-referrer, browsers send "Origin: null" with a form, which is no proof of being our page.
         "Referrer-Policy": "same-origin" if any(action.post for action in page.actions) else "no-referrer",
         "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
+        # It cannot name other origins, and browsers that know frame-ancestors ignore it.
+        **({} if branding.frame_ancestors else {"X-Frame-Options": "DENY"}),
     }
     template = environment.get_template("page.html")
     return template.render(page=page, branding=branding, style=style, script=script), headers

@@ -1,4 +1,4 @@
-"""Whose pages these are: the application's title, and the logo and colour that ``install`` was given."""
+"""Whose pages these are: the application's title, logo and colour, and who may show them in a frame."""
 
 import base64
 import re
@@ -12,6 +12,8 @@ MAX_LOGO: Final = 65_536
 """Bytes of a logo, which comes with every page."""
 _KEY: Final = "camunda_entra_branding"
 """The name of the application's state that has the branding."""
+FRAME_ANCESTORS: Final = "camunda_entra_fastapi.frame_ancestors"
+"""Key of the scope: the origins whose pages may show ours in a frame."""
 _NO_TITLE: Final = "FastAPI"
 """FastAPI's title for applications that have none."""
 _MEDIA_TYPES: Final = {
@@ -43,11 +45,13 @@ class Branding:
         title: The application's title; empty without one of its own.
         logo: A ``data:`` URL; empty without a logo.
         css: Rules that set the colour in both schemes; empty for ours.
+        frame_ancestors: The origins whose pages may show them in a frame.
     """
 
     title: str = ""
     logo: str = ""
     css: str = ""
+    frame_ancestors: tuple[str, ...] = ()
 
 
 def read_branding(logo: str | Path | None, accent_color: str | None) -> Branding:
@@ -76,7 +80,8 @@ def branding_of(connection: HTTPConnection) -> Branding:
     app = connection.scope.get("app")
     kept = getattr(getattr(app, "state", None), _KEY, Branding())
     title = str(getattr(app, "title", ""))
-    return Branding("" if title == _NO_TITLE else title, kept.logo, kept.css)
+    ancestors = connection.scope.get(FRAME_ANCESTORS, ())
+    return Branding("" if title == _NO_TITLE else title, kept.logo, kept.css, ancestors)
 
 
 def _read_logo(path: Path) -> str:

@@ -155,6 +155,37 @@ def unavailable(message: str, retry_url: str, refusal: Refusal | None = None) ->
     )
 
 
+def sign_in_in_window(entra_url: str) -> Page:
+    """In a frame, where Entra's pages are never shown: a link that opens a window."""
+    return Page(
+        title="Please sign in",
+        what="Microsoft shows its sign-in in a window of its own. You go on here when it closes.",
+        actions=(Action("Sign in", entra_url),),
+        script="window.js",
+    )
+
+
+def signed_out_here(end_session_url: str) -> Page:
+    """In a frame, where Entra's page for signing out is not shown either."""
+    return Page(
+        title="You are signed out here",
+        what="At Microsoft you stay signed in. There you sign out in a window of its own.",
+        actions=(Action("Sign out at Microsoft, too", end_session_url),),
+        good=True,
+        script="window.js",
+    )
+
+
+def going_on(callback_url: str) -> Page:
+    """In such a window, after signing in at Entra; it closes at once."""
+    return Page(
+        title="You go on where you signed in",
+        what="This window closes by itself.",
+        actions=(Action("Go on here", callback_url),),
+        script="hand_over.js",
+    )
+
+
 def signed_out(login_url: str) -> Page:
     """The end of a session, here and at Entra."""
     return Page(
