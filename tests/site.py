@@ -25,8 +25,9 @@ from tests.testing.browsing import change_application
 ADA, BEN, GABI = "Ada Admin", "Ben Reader", "Gabi Guest"
 HOME: Final = "http://localhost:8000"
 SECRET: Final = "local-emulator-secret-of-operate"
-COOKIE: Final = "entra_session"
-ATTEMPT: Final = "entra_session_attempt_"
+COOKIE: Final = "entra_session_9b6d4f45"
+"""The default name for the local Entra's default application."""
+ATTEMPT: Final = f"{COOKIE}_attempt_"
 PERSON: Final = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
 """The headers of an address that somebody typed."""
 

@@ -38,7 +38,18 @@ from camunda_entra_fastapi.testing.fixtures.trust import settings_for
 from camunda_entra_fastapi.token_validator import TokenValidator
 from tests.cli.explain.test_tokens import own_keys
 from tests.conftest import FakeClock
-from tests.site import ADA, HOME, MakeSite, Site, Store, emulator, guarded, make_site, session_manager_of
+from tests.site import (
+    ADA,
+    COOKIE,
+    HOME,
+    MakeSite,
+    Site,
+    Store,
+    emulator,
+    guarded,
+    make_site,
+    session_manager_of,
+)
 from tests.testing.browsing import change_application
 from tests.tokens import CLIENT_ID, OTHER_TENANT, PERSONAL_TENANT, TENANT
 from tests.waiting import until
@@ -400,7 +411,9 @@ async def test_websockets_are_refused_before_they_open(opened: Open) -> None:
 def site_of(make_site: MakeSite, emulator: EntraEmulator, customers: Customers, **settings: Any) -> Site:
     """A site that people sign in to, with customers."""
     options = {"tenant_allowed": customers, "tenant_allowed_lifetime": LIFETIME}
-    return make_site(**several(emulator, "organizations") | settings, options=options)
+    return make_site(
+        **several(emulator, "organizations") | {"cookie_name": COOKIE} | settings, options=options
+    )
 
 
 @Store
@@ -414,7 +427,7 @@ async def test_who_is_no_customer_gets_no_session(
     answer = await browser.http.get(await browser.come_back(person=ADA))
     assert (answer.status_code, answer.json()["detail"]["code"]) == (403, "tenant_mismatch")
     assert customers.asked == [emulator.tenant.id]
-    assert not [name for name in browser.cookies if name == "entra_session"]
+    assert not [name for name in browser.cookies if name == COOKIE]
 
 
 @Store

@@ -48,7 +48,8 @@ local function other_cookies(value)
   local kept = {}
   for cookie in value:gmatch("[^;]+") do
     local name = cookie:match("^%s*([^=%s]*)"):gsub("^__Host%-", ""):gsub("^__Secure%-", "")
-    if name ~= "entra_session" and not name:match("^entra_session%-%d+$") then
+    name = name:gsub("%-%d+$", "")
+    if name ~= "entra_session" and not name:match("^entra_session_[0-9a-z]+$") then
       kept[#kept + 1] = cookie:match("^%s*(.-)%s*$")
     end
   end

@@ -205,7 +205,7 @@ def contenders(stack: ExitStack) -> list[Contender]:
     trust = ssl.create_default_context(cafile=emulator.ca_file)
     with httpx.Client(base_url=public, trust_env=False, verify=trust) as browser:
         open_page(browser, "/", emulator.tenant.users[0].name)
-        session = {"Cookie": f"entra_session={browser.cookies['entra_session']}"}
+        session = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
     local = "http://127.0.0.1"
     return [
         Contender("straight to the upstream", f"{local}:{upstream}/", token, guarded=False),

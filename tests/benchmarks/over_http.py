@@ -161,7 +161,7 @@ def _signed_in(running: Service, emulator: EntraEmulator) -> dict[str, str]:
     """The cookie header of somebody who signed in."""
     with httpx.Client(base_url=running.address, trust_env=False) as browser:
         open_page(browser, "/incidents", emulator.tenant.users[0].name)
-        return {"Cookie": f"entra_session={browser.cookies['entra_session']}"}
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
 
 
 def start_up(rounds: int) -> list[Row]:

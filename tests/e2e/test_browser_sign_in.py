@@ -148,7 +148,7 @@ def test_a_deep_link_leads_to_sign_in_and_back(start: Start) -> None:
     with start() as service:
         page = service.sign_in("/incidents/7?tab=history")
         assert page.url == service.url + "/incidents/7?tab=history"
-        assert list(service.cookies()) == ["entra_session"]
+        assert list(service.cookies()) == [service.entra.settings.cookie_name]
         assert page.evaluate("document.cookie") == ""
 
 
@@ -160,7 +160,7 @@ def test_two_tabs_sign_in_at_once(start: Start) -> None:
         second.get_by_text("Incident 2").wait_for()
         first.get_by_role("button", name=ADA).click()
         first.get_by_text("Incident 1").wait_for()
-        assert list(service.cookies()) == ["entra_session"]
+        assert list(service.cookies()) == [service.entra.settings.cookie_name]
 
 
 def test_a_session_outlives_its_access_token(start: Start) -> None:

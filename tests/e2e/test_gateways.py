@@ -26,7 +26,6 @@ from tests.waiting import PATIENCE
 
 ADA: Final = "ada00000-0000-4000-8000-000000000001"
 NAVIGATION: Final = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
-COOKIE: Final = "entra_session"
 
 
 class LateClock:
@@ -52,6 +51,11 @@ class Gateway:
     emulator: EntraEmulator
     clock: LateClock
     kind: str
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie."""
+        return self.emulator.settings().cookie_name
 
     def browser(self) -> httpx.AsyncClient:
         """Somebody's browser, with a jar of its own."""
@@ -328,14 +332,15 @@ async def test_a_browser_is_sent_to_sign_in_and_back_to_the_deep_link(gateway: G
 
 
 @pytest.mark.parametrize(
-    "cookies", ["first=1; {}", "{}; last=2", "first=1; {}; last=2", "{}", f"my_{COOKIE}=x; {{}}; {COOKIE}s=y"]
+    "cookies",
+    ["first=1; {}", "{}; last=2", "first=1; {}; last=2", "{}", "my_entra_session=x; {}; entra_sessions=y"],
 )
 async def test_the_upstream_gets_no_session_cookie(gateway: Gateway, cookies: str) -> None:
     """The token is enough for it; other cookies arrive."""
     async with gateway.browser() as browser:
         await gateway.sign_in(browser, "/orders")
-        session = browser.cookies[COOKIE]
-    ours = f"__Host-{COOKIE}=a.b; {COOKIE}-1=c; {COOKIE}={session}"
+        session = browser.cookies[gateway.cookie]
+    ours = f"__Host-{gateway.cookie}=a.b; {gateway.cookie}-1=c; {gateway.cookie}={session}"
     answer = await gateway.get("/orders", Cookie=cookies.format(ours))
     assert answer.status_code == 200
     arrived = gateway.upstream.headers.get("cookie", "")
@@ -364,11 +369,11 @@ async def test_a_renewed_session_reaches_the_browser_and_not_the_upstream(gatewa
     """The browser gets the new cookie with the upstream's answer, and the upstream the new token."""
     async with gateway.browser() as browser:
         await gateway.sign_in(browser, "/orders")
-        before, token = browser.cookies[COOKIE], gateway.upstream.headers["authorization"]
+        before, token = browser.cookies[gateway.cookie], gateway.upstream.headers["authorization"]
         gateway.clock.ahead += 6000
         answer = await browser.get(f"{gateway.address}/orders?set-cookie=operate%3D1")
         assert answer.status_code == 200
-        assert (browser.cookies["operate"], browser.cookies[COOKIE] == before) == ("1", False)
+        assert (browser.cookies["operate"], browser.cookies[gateway.cookie] == before) == ("1", False)
         headers = gateway.upstream.headers
         assert headers["authorization"] != token
         assert not [name for name in headers if "set-cookie" in name]
@@ -391,15 +396,15 @@ async def test_a_session_of_two_cookies_is_renewed_with_both(gateway: Gateway) -
     a_lot(gateway.emulator, 190)
     async with gateway.browser() as browser:
         await gateway.sign_in(browser, "/orders")
-        assert {COOKIE, f"{COOKIE}-1"} <= set(browser.cookies)
+        assert {gateway.cookie, f"{gateway.cookie}-1"} <= set(browser.cookies)
         before = dict(browser.cookies)
         gateway.clock.ahead += 6000
         answer = await browser.get(f"{gateway.address}/orders")
         assert answer.status_code == 200
-        assert all(browser.cookies[name] != before[name] for name in (COOKIE, f"{COOKIE}-1"))
+        assert all(browser.cookies[name] != before[name] for name in (gateway.cookie, f"{gateway.cookie}-1"))
         assert len(gateway.upstream.headers["authorization"]) > 7000
         assert "groups" in gateway.upstream.headers["x-auth-request-incomplete"]
-        assert COOKIE not in gateway.upstream.headers.get("cookie", "")
+        assert gateway.cookie not in gateway.upstream.headers.get("cookie", "")
         answer = await browser.get(f"{gateway.address}/orders")
         assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
 

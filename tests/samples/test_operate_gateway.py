@@ -50,7 +50,8 @@ def load(
             monkeypatch.delitem(sys.modules, name)
 
     def load(name: str, operate_url: str = "") -> ModuleType:
-        for variable, value in (emulator.environment() | {"OPERATE_URL": operate_url}).items():
+        more = {"OPERATE_URL": operate_url, "CAMUNDA_ENTRA_COOKIE_NAME": "entra_session"}
+        for variable, value in (emulator.environment() | more).items():
             monkeypatch.setenv(variable, value)
         forget()
         module = import_module(f"operate_gateway.{name}")

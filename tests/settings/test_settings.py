@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 import traceback
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +88,10 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
         "session_store": "cookie",
         "session_secret": (),
         "session_lifetime": timedelta(hours=8),
-        "cookie_name": "entra_session",
+        "cookie_name": f"entra_session_{sha256(f'{ISSUER} {CLIENT}'.encode()).hexdigest()[:8]}",
         "cookie_domain": None,
+        "cookie_same_site": "lax",
+        "frame_ancestors": (),
         "login_prefix": "/auth",
         "callback_path": "/auth/login-callback",
         "post_logout_path": "/auth/login-callback",
@@ -432,6 +436,8 @@ def test_all_mistakes_are_told_at_once() -> None:
         session_lifetime="1",
         cookie_name="a b",
         cookie_domain="localhost",
+        cookie_same_site="strict",
+        frame_ancestors="portal",
         login_prefix="auth/",
         callback_path="https://operate.example.com/callback",
         post_logout_path="//evil.example",
@@ -949,6 +955,85 @@ def test_a_path_that_is_none_is_told(path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("domain", "base_url", "remedy"),
+    [
+        ("billing.example.com", "https://orders.apps.example.com", "Give apps.example.com, or"),
+        ("ders.apps.example.com", "https://orders.apps.example.com", "Give apps.example.com, or"),
+        ("orders.apps.example.com", "https://apps.example.com:8443/orders", "Give example.com, or"),
+        ("apps.example.com", "https://orders.azurewebsites.net", "Give orders.azurewebsites.net, or"),
+        ("apps.example.com", "http://localhost:8000", "shares cookies with no other: leave it unset."),
+        ("apps.example.com", "https://[2001:db8::1]", "shares cookies with no other: leave it unset."),
+        ("example.com", "https://192.0.2.7", "shares cookies with no other: leave it unset."),
+    ],
+)
+def test_a_cookie_domain_that_the_service_is_not_in_is_refused(
+    domain: str, base_url: str, remedy: str
+) -> None:
+    """A browser would refuse the cookies, and nobody could sign in."""
+    message = problem(cookie_domain=domain, base_url=base_url)
+    assert message.startswith(
+        "CAMUNDA_ENTRA_COOKIE_DOMAIN is a domain that the host of CAMUNDA_ENTRA_BASE_URL is not in."
+    )
+    assert remedy in message
+
+
+@pytest.mark.parametrize(
+    ("domain", "base_url"),
+    [
+        ("apps.example.com", "https://orders.apps.example.com"),
+        (".Apps.Example.com", "https://orders.apps.example.com:8443/v1"),
+        ("orders.apps.example.com", "https://Orders.apps.example.com"),
+        ("apps.example.com", None),
+    ],
+)
+def test_a_cookie_domain_that_the_service_is_in_is_accepted(domain: str, base_url: str | None) -> None:
+    """Its own host, too; in any case; with the dot that RFC 6265, 5.2.3 ignores; and without a base URL."""
+    assert settings(cookie_domain=domain, base_url=base_url).cookie_domain == domain.lower().removeprefix(".")
+
+
+def test_default_cookie_names_tell_services_apart_and_replicas_not() -> None:
+    """They follow from issuer and client ID, and from nothing else; a name that is set stays as it is."""
+    other = "33333333-3333-4444-8555-666666666666"
+    names = [
+        settings(**changes).cookie_name
+        for changes in (
+            {},
+            {"session_secret": "x" * 40, "base_url": "https://orders.example.com", "cookie_name": ""},
+            {"client_id": other},
+            {"issuer": ISSUER.replace(TENANT, other)},
+        )
+    ]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+    assert all(re.fullmatch("entra_session_[0-9a-z]{8}", name) for name in names)
+    assert settings(cookie_name="entra_session").cookie_name == "entra_session"
+
+
+def test_cookies_for_frames_need_https() -> None:
+    """With plain http, this machine apart, browsers would refuse them."""
+    message = problem(cookie_same_site="none", base_url="http://orders.example.com", allow_http=True)
+    assert message.startswith(
+        "CAMUNDA_ENTRA_COOKIE_SAME_SITE is none, but CAMUNDA_ENTRA_BASE_URL is plain http"
+    )
+    for base_url in ("https://orders.example.com", "http://localhost:8000", "http://127.0.0.1:8000", None):
+        assert settings(cookie_same_site="None", base_url=base_url).cookie_same_site == "none"
+    assert problem(cookie_same_site=7).startswith("CAMUNDA_ENTRA_COOKIE_SAME_SITE is neither lax nor none.")
+
+
+def test_who_may_frame_is_a_list_of_origins() -> None:
+    """With a star for hosts in a domain, ports, and http on this machine alone; each once."""
+    given = (
+        "https://portal.example.com/, https://*.Teams.microsoft.com,http://localhost:3000,https://a.b:8443"
+    )
+    assert settings(frame_ancestors=f"{given},https://a.b:8443").frame_ancestors == (
+        "https://portal.example.com",
+        "https://*.teams.microsoft.com",
+        "http://localhost:3000",
+        "https://a.b:8443",
+    )
+
+
+@pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("cookie_name", "a;b", "is not a cookie's name"),
@@ -960,6 +1045,19 @@ def test_a_path_that_is_none_is_told(path: str) -> None:
         ("cookie_domain", "a..b", "is not a domain"),
         ("cookie_domain", "x.example; Secure", "is not a domain"),
         ("cookie_domain", 7, "is not a domain"),
+        ("cookie_domain", "apps.example.com.", "is not a domain"),
+        ("cookie_domain", "..apps.example.com", "is not a domain"),
+        ("cookie_domain", "10.0.0.1", "is an IP address"),
+        ("cookie_domain", "[::1]", "is an IP address"),
+        ("cookie_domain", ".co.uk", "is a public suffix"),
+        ("cookie_domain", "AzureWebsites.net", "is a public suffix"),
+        ("frame_ancestors", "*", "has an entry that is no origin"),
+        ("frame_ancestors", "https://portal.example.com/orders", "has an entry that is no origin"),
+        ("frame_ancestors", "http://portal.example.com", "has an entry that is no origin"),
+        ("frame_ancestors", "https://a.example; script-src *", "has an entry that is no origin"),
+        ("frame_ancestors", "https://a.example 'self'", "has an entry that is no origin"),
+        ("frame_ancestors", 7, "has an entry that is no origin"),
+        ("frame_ancestors", [f"https://{n}.example" for n in range(51)], "has an entry that is no origin"),
         ("cookie_domain", "https://x.example", "is not a domain"),
         ("cookie_domain", "x.example:8000", "is not a domain"),
         ("cookie_domain", "a." * 127 + "example", "is not a domain"),

@@ -161,7 +161,10 @@ async def test_by_signing_in(
     if status == 403:
         assert "Sign in with one of those." in page.text
         assert "prompt=select_account" in page.text
-        assert "set-cookie" not in page.headers or "entra_session=" not in page.headers["set-cookie"]
+        assert (
+            "set-cookie" not in page.headers
+            or f"{site.entra.settings.cookie_name}=" not in page.headers["set-cookie"]
+        )
         refused = [text for text in texts_in(caplog) if text.startswith("Sign-in refused")]
         assert [text.count("/common in place of /organizations") for text in refused] == [1, 1]
 

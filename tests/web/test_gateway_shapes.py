@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.conftest import FakeClock
 from tests.e2e.gateways import RECIPES, load_service
-from tests.site import COOKIE, HOME, Browser, code_of
+from tests.site import HOME, Browser, code_of
 from tests.web.login.test_sign_in import a_lot
 
 OID: Final = "ada00000-0000-4000-8000-000000000001"
@@ -163,12 +163,17 @@ class Envoy:
         return False
 
 
+COOKIE: Final = "entra_session"
+"""Traefik's recipe asks for this name."""
+
+
 @pytest.fixture
 async def service(
     emulator: EntraEmulator, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[ASGIApp]:
     """The service beside the gateway."""
-    for name, value in (emulator.environment() | {"CAMUNDA_ENTRA_BASE_URL": HOME}).items():
+    more = {"CAMUNDA_ENTRA_BASE_URL": HOME, "CAMUNDA_ENTRA_COOKIE_NAME": COOKIE}
+    for name, value in (emulator.environment() | more).items():
         monkeypatch.setenv(name, value)
     module = load_service()
     async with emulator.http_client() as client:
