@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.e2e.conftest import register
 from tests.waiting import PATIENCE
 
 ADA, BEN = "Ada Admin", "Ben Reader"
+PORTAL = Path(__file__).parents[2] / "samples" / "frames" / "portal.html"
 
 
 def application(entra: CamundaEntra) -> FastAPI:
@@ -141,7 +143,7 @@ def portal(context: BrowserContext, entra_of_all: EntraEmulator) -> Iterator[Cal
 
     @outside.get("/")
     async def page(of: str) -> HTMLResponse:
-        return HTMLResponse(f'<h1>Portal</h1><iframe src="{of}" width="600" height="500"></iframe>')
+        return HTMLResponse(PORTAL.read_text("utf-8").replace("https://orders.example.com/orders", of))
 
     @contextmanager
     def started(name: str = "orders.test", **settings: Any) -> Iterator[Portal]:

@@ -10,6 +10,7 @@ from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
 from camunda_entra_fastapi.runtime import build_runtime
+from camunda_entra_fastapi.settings.cookies import is_in_domain
 from camunda_entra_fastapi.settings.tenant_function import settings_without_function
 from camunda_entra_fastapi.settings.urls import masked
 from camunda_entra_fastapi.untrusted_json import parse_json
@@ -89,6 +90,15 @@ async def running_service(context: DoctorContext) -> AsyncIterator[Finding]:
     if not context.base_url:
         return
     base = urlsplit(context.base_url)
+    domain = settings.cookie_domain
+    if domain is not None and not is_in_domain(base.hostname or "", domain):
+        yield Finding(
+            "cookie domain",
+            State.WRONG,
+            f"{base.hostname} is not in CAMUNDA_ENTRA_COOKIE_DOMAIN, so browsers refuse the cookies.",
+            "Set it to a domain that this host is in, or leave it out for this host alone.",
+            "cookie_domain_differs",
+        )
     if base.scheme == "http" and not is_loopback(base.hostname or ""):
         yield Finding(
             "base URL",

@@ -277,3 +277,11 @@ def test_as_a_process_without_utf_8(emulator: EntraEmulator) -> None:
     assert b"note  redirect URI" in ended.stdout
     assert b"-> Set CAMUNDA_ENTRA_BASE_URL" in ended.stdout
     assert ended.stderr == b""
+
+
+def test_a_cookie_domain_without_a_base_url_is_compared_with_the_address(run: Callable[..., Ran]) -> None:
+    """The settings cannot know the host; whoever asks here does."""
+    for host, is_told in (("orders.example.com.localhost", True), ("orders.apps.localhost", False)):
+        ran = run("doctor", "--url", f"http://{host}:1", CAMUNDA_ENTRA_COOKIE_DOMAIN="apps.localhost")
+        told = f"{host} is not in CAMUNDA_ENTRA_COOKIE_DOMAIN, so browsers refuse the cookies."
+        assert (told in " ".join(ran.output.split())) is is_told

@@ -149,6 +149,13 @@ SETTINGS = [
     setting("CAMUNDA_ENTRA_SCOPES", "email offline_access", "lacks openid", "Add it"),
     setting("CAMUNDA_ENTRA_SESSION_SECRET", "short", "fewer than 32", "secrets.token_urlsafe(32)"),
     setting("CAMUNDA_ENTRA_SESSION_STORE", "mysql://db", "is no store", "rediss://"),
+    setting(
+        "CAMUNDA_ENTRA_COOKIE_DOMAIN",
+        "billing.example.com",
+        "that the host of CAMUNDA_ENTRA_BASE_URL is not in",
+        "Give apps.example.com",
+        CAMUNDA_ENTRA_BASE_URL="https://orders.apps.example.com",
+    ),
     setting("CAMUNDA_ENTRA_CA_BUNDLE", "missing.pem", "not a readable file", "Give its path"),
     setting("CAMUNDA_ENTRA_CLOCK_SKEW", "one minute", "is 'one minute'", "Give seconds from 0 to 300"),
     setting("CAMUNDA_ENTRA_BASE_URL", "http://operate.example.com", "plain http", "Use https"),

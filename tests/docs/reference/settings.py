@@ -67,6 +67,8 @@ MORE: Final[Mapping[str, tuple[str, str]]] = {
     "return_to_hosts": ("One login host for sibling hosts", "../how-to/run/sibling-hosts.md"),
     "session_store": ("Redis and replicas", "../how-to/run/redis.md"),
     "session_secret": ("Rotate secrets", "../how-to/run/rotate-secrets.md"),
+    "cookie_same_site": ("Frames and Teams tabs", "../how-to/application/frames.md"),
+    "frame_ancestors": ("Frames and Teams tabs", "../how-to/application/frames.md"),
     "allowed_tenants": ("Several tenants", "../how-to/entra/several-tenants.md"),
     "allow_guests": ("Guests", "../how-to/entra/guests.md"),
     "group_overage": ("More than 200 groups", "../how-to/entra/many-groups.md"),
