@@ -137,7 +137,7 @@ class Portal:
 
 
 @pytest.fixture
-def portal(context: BrowserContext, entra_of_all: EntraEmulator) -> Iterator[Callable[..., Any]]:
+def portal(context: BrowserContext, entra_of_all: EntraEmulator) -> Callable[..., Any]:
     """Starts a service with settings, and a portal at another site that shows it; a context manager."""
     outside = FastAPI()
 
@@ -175,7 +175,7 @@ def test_people_sign_in_from_a_frame(portal: Callable[..., Any], context: Browse
         assert shown.run("fetch('/change', {method: 'POST'}).then((r) => r.json())") == {"changed_by": ADA}
         (cookie,) = (each for each in context.cookies() if each["domain"] == "orders.test")
         assert cookie["name"].startswith("__Host-entra_session_")
-        assert cookie["partitionKey"] == "https://example.test"  # type: ignore[typeddict-item]
+        assert cookie["partitionKey"] == "https://example.test"
 
         tab = context.new_page()
         tab.goto(f"{shown.service}/auth/login?return_to=/orders/8&prompt=select_account")
