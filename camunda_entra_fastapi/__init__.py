@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from camunda_entra_fastapi.plugin import CamundaEntra
     from camunda_entra_fastapi.settings import EntraSettings
     from camunda_entra_fastapi.user import EntraUser
+    from camunda_entra_fastapi.web.challenges import RefusedRequest, SignInRedirect
     from camunda_entra_fastapi.web.gateway_identity import GatewayIdentity
 else:  # so that an unknown name is an error to type checkers
 
@@ -53,9 +54,11 @@ __all__ = [
     "InsufficientClaims",
     "InvalidRequest",
     "InvalidToken",
+    "RefusedRequest",
     "SessionsUnavailable",
     "SettingsError",
     "SignInFailed",
+    "SignInRedirect",
 ]
 
 _MODULE_OF: Final = {
@@ -64,6 +67,8 @@ _MODULE_OF: Final = {
     "EntraSettings": "settings",
     "EntraUser": "user",
     "GatewayIdentity": "web.gateway_identity",
+    "RefusedRequest": "web.challenges",
+    "SignInRedirect": "web.challenges",
 }
 """Where a public name is defined; those that are not here are in ``errors``."""
 _SUBMODULES: Final = (

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
+from camunda_entra_fastapi.downstream.answerable_tokens import AnswerableTokens
 from camunda_entra_fastapi.downstream.app_token import AppToken, read_app_scope
 from camunda_entra_fastapi.downstream.delegation import DelegationEnded, Delegations, read_lifetime
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
@@ -50,7 +51,11 @@ class DownstreamApi:
             return require_credential(self._runtimes[-1].app_tokens, _PURPOSE).of(scope)
 
         token()  # so that a missing setting shows at start
-        return BearerAuth(token)
+
+        def answerable_token() -> AnswerableTokens:
+            return AnswerableTokens(token(), self.current_user.authentication.challenger)
+
+        return BearerAuth(answerable_token)
 
     def on_behalf_of(self, scope: str) -> Callable[..., Awaitable[BearerAuth]]:
         """A dependency that gives an access token for another service, on behalf of the current user.

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Security
 from starlette.requests import HTTPConnection
 
+from camunda_entra_fastapi.downstream.answerable_tokens import AnswerableTokens
 from camunda_entra_fastapi.downstream.delegation import Delegations
 from camunda_entra_fastapi.downstream.graph import GraphGroups
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
@@ -30,7 +31,8 @@ def on_behalf_of(
             await token.get()
         except EntraError as error:
             raise current_user.refuse(error, request) from None
-        return BearerAuth(lambda: token)
+        answerable_token = AnswerableTokens(token, current_user.authentication.challenger)
+        return BearerAuth(lambda: answerable_token)
 
     return bearer_auth
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Self
 
 from fastapi.openapi.models import SecurityBase as SecurityBaseModel
 from fastapi.security import SecurityScopes
@@ -17,6 +17,7 @@ from camunda_entra_fastapi.errors import (
     InvalidRequest,
     InvalidToken,
 )
+from camunda_entra_fastapi.faults import FAULTS
 from camunda_entra_fastapi.log_records import log_fields
 from camunda_entra_fastapi.remedies import REMEDIES
 from camunda_entra_fastapi.sign_in.endpoints import Endpoints
@@ -24,7 +25,7 @@ from camunda_entra_fastapi.telemetry import logger, refusals
 from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
-from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
+from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.misspelled_header import explanation_of, missing_credentials
 from camunda_entra_fastapi.web.permissions import Permissions
 
@@ -98,6 +99,10 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         self.scheme_name = scheme.name
         self.scheme = scheme
         self.authentication = authentication
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Itself: what copies an application's routes, as Cadwyn does for each version, shares its tokens."""
+        return self
 
     @property
     def openid_config(self) -> NoReturn:

@@ -6,9 +6,7 @@ The statuses and the challenge are those of RFC 6750, 3 and RFC 9110, 11.6.1; ``
 
 import base64
 import json
-import logging
 import math
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -30,8 +28,8 @@ from camunda_entra_fastapi.errors import (
     SessionsUnavailable,
     SignInFailed,
 )
-from camunda_entra_fastapi.log_records import Trouble, log_fields
-from camunda_entra_fastapi.telemetry import logger
+from camunda_entra_fastapi.faults import FAULTS, as_told, log_fault
+from camunda_entra_fastapi.log_records import Trouble
 
 _STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
     CredentialsMissing: (401, "unauthorized"),
@@ -45,6 +43,8 @@ _STATUS: Final[Mapping[type[EntraError], tuple[int, str]]] = {
     EntraRefused: (502, "server_error"),
     SessionsUnavailable: (503, "temporarily_unavailable"),
 }
+FOR_CLIENTS: Final = tuple(_STATUS)
+"""The errors that there is a response for; others are this service's own."""
 _STATUS_OF_CODE: Final[Mapping[str, tuple[int, str]]] = {
     "login_refused": (400, "access_denied"),
     "consent_required": (403, "consent_required"),
@@ -55,28 +55,15 @@ _STATUS_OF_CODE: Final[Mapping[str, tuple[int, str]]] = {
 }
 """Codes whose response differs from that of their class."""
 
-FAULTS: Final = (EntraUnavailable, EntraRefused, SessionsUnavailable)
-"""Errors that are no fault of the client's. Their messages are for the log alone (CWE-209)."""
-_FAULT_SENTENCES: Final[Mapping[str, str]] = {
-    "tenant_check_failed": "Whether people of this organization are let in cannot be told at the moment.",
-    "keys_unavailable": "The keys that credentials are verified with could not be fetched yet.",
-    "issuer_unexpected": "Microsoft Entra ID's discovery document does not fit this service's settings.",
-    "local_entra": "This service's settings let it trust no such Entra as it has found.",
-    "id_token_invalid": "Entra's answer proves nothing about who signs in.",
-    "entra_unreachable": "Microsoft Entra ID cannot be reached at the moment.",
-    "entra_timeout": "Microsoft Entra ID did not answer in time.",
-    "entra_throttled": "Microsoft Entra ID is too busy at the moment.",
-    "entra_failed": "This service got no answer from Microsoft Entra ID that could be used.",
-    "sessions_unavailable": "Whether somebody is signed in cannot be told at the moment.",
-    "entra_refused": "This service got no token to call another one with.",
-}
-"""All that clients are told of a fault, by code."""
-
 CODES_PAGE: Final = "reference/codes/"
 """The documentation's page of codes, below its root."""
 
 POLICY_VIOLATION: Final = 1008
-"""The close code of RFC 6455, 7.4.1 for servers that cannot send a denial response."""
+"""The close code of RFC 6455, 7.4.1, also for servers that cannot send a denial response."""
+INTERNAL_ERROR: Final = 1011
+"""The same, for open WebSockets where Entra refuses this service."""
+TRY_AGAIN_LATER: Final = 1013
+"""IANA's registry; for open WebSockets, where Entra or the session store is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +85,22 @@ class SignInLinks(Protocol):
         """The page that was asked for, or the one before."""
 
 
-class RefusedRequest(HTTPException):
-    """The exception for a refused request, which makes its response when that is read.
+class SignInRedirect(HTTPException):
+    """The exception that sends a browser to sign in: its ``headers`` have the ``Location``."""
 
-    Args:
-        challenger: Makes the response.
-        error: Why the request is refused.
+
+class RefusedRequest(HTTPException):
+    """The exception for a refused request; ``status_code``, ``detail`` and ``headers`` are its response.
+
+    A handler for it makes other responses of an application's refusals; they must keep the headers.
     """
 
     def __init__(self, challenger: "Challenger", error: EntraError) -> None:
-        self.status_code = _status_of(error)[0]
+        self.status_code = status_of(error)
         self.error = error
+        """Why the request is refused; its ``code`` is one of the documented ones."""
         self.challenger = challenger
-        self.links: SignInLinks | None = None
-        """Where a browser can go; None without login pages."""
+        self.links: SignInLinks | None = None  # where a browser can go; None without login pages
 
     def __reduce__(self) -> tuple[type[HTTPException], tuple[int, dict[str, Any], dict[str, str]]]:
         """What is pickled or copied is the refusal as it is read, without what makes it."""
@@ -174,7 +163,7 @@ class Challenger:
             if not denial:
                 return WebSocketException(POLICY_VIOLATION, error.code)
         if isinstance(error, FAULTS) and fault is not None:
-            refused = RefusedRequest(self, _as_told(error, fault.detail["message"]))
+            refused = RefusedRequest(self, as_told(error, fault.detail["message"]))
             refused.answer_with(fault)
             return refused
         return RefusedRequest(self, error)
@@ -186,10 +175,10 @@ class Challenger:
             error: The error.
             path: The path of the request, for the log.
         """
-        status, name = _status_of(error)
+        status, name = _response_of(error)
         message = error.message
         if isinstance(error, FAULTS):
-            message = _log_fault(error, status, path, self.log_ending(error.code))
+            message = log_fault(error, status, path, self.log_ending(error.code))
         detail: dict[str, Any] = {"error": name, "code": error.code, "message": message}
         if isinstance(error, SignInFailed | EntraUnavailable) and error.refusal is not None:
             said = {name: value for name, value in asdict(error.refusal).items() if value is not None}
@@ -221,50 +210,19 @@ class Challenger:
         return f"{self.scheme} {', '.join(quoted)}"
 
 
-def _log_fault(
-    error: EntraUnavailable | EntraRefused | SessionsUnavailable, status: int, path: str | None, ending: str
-) -> str:
-    """Log every word of a fault; what the client is told instead, and how to find the one by the other."""
-    reference = secrets.token_hex(4)
-    refusal = None if isinstance(error, SessionsUnavailable) else error.refusal
-    correlation, aadsts = (None, None) if refusal is None else (refusal.correlation_id, refusal.code)
-    level = logging.ERROR if isinstance(error, EntraRefused) else logging.WARNING
-    logger.log(
-        level,
-        "Answered %d, reference %s: %s: %s%s%s",
-        status,
-        reference,
-        error.code,
-        error.message,
-        f" Entra's correlation ID is {correlation}." if correlation else "",
-        ending,
-        extra=log_fields(
-            code=error.code,
-            status=status,
-            path=path,
-            aadsts=aadsts,
-            reference=reference,
-        ),
-    )
-    sentence = _FAULT_SENTENCES.get(error.code, "This service cannot do that at the moment.")
-    return (
-        f"{sentence} The fault is not in your request; try again shortly. "
-        f"This service's log says more under the reference {reference}."
-    )
+def status_of(error: EntraError) -> int:
+    """The status of the response for the error."""
+    return _response_of(error)[0]
 
 
-def _as_told(
-    error: EntraUnavailable | EntraRefused | SessionsUnavailable, message: str
-) -> EntraUnavailable | EntraRefused | SessionsUnavailable:
-    """The fault without its own words, which nothing that goes to clients may hold."""
+def close_code_of(error: EntraError) -> int:
+    """The code with which an open WebSocket is closed for the error."""
     if isinstance(error, EntraRefused):
-        return EntraRefused(message, error.refusal)
-    if isinstance(error, SessionsUnavailable):
-        return SessionsUnavailable(message, error.retry_after)
-    return EntraUnavailable(error.code, message, error.retry_after, error.refusal)
+        return INTERNAL_ERROR
+    return TRY_AGAIN_LATER if isinstance(error, FAULTS) else POLICY_VIOLATION
 
 
-def _status_of(error: EntraError) -> tuple[int, str]:
+def _response_of(error: EntraError) -> tuple[int, str]:
     """The status, and the error's name in the protocol."""
     return _STATUS_OF_CODE.get(error.code) or _STATUS[type(error)]
 

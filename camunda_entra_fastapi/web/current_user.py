@@ -12,7 +12,7 @@ from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, Entra
 from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, digest_of_claims, encode_claims
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer, SecurityScheme
-from camunda_entra_fastapi.web.challenges import RefusedRequest
+from camunda_entra_fastapi.web.challenges import RefusedRequest, SignInRedirect
 from camunda_entra_fastapi.web.page_requests import HX_REDIRECT, htmx_page, is_htmx
 from camunda_entra_fastapi.web.permissions import PermissionCheck
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
@@ -43,7 +43,7 @@ class BrowserLogin:
             request: The navigation.
             claims: The claims that the sign-in must ask for, encoded.
         """
-        return HTTPException(
+        return SignInRedirect(
             _FOUND if request.scope["method"] in SAFE_METHODS else _SEE_OTHER,
             {"error": "unauthorized", "code": "credentials_missing", "message": "Sign in first."},
             {"Location": self.login_url(request, claims), "Cache-Control": "no-store"},

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from camunda_entra_fastapi.web.openapi import Page, replace_pages
 from camunda_entra_fastapi.web.pages import is_safe_link
+from camunda_entra_fastapi.web.public_url import INSTALLED_AT
 
 AUTO: Final = "auto"
 """The value of ``docs_assets`` for those that are installed."""
@@ -103,11 +104,12 @@ def _with_files(files: Mapping[str, str], folder: str, page: Page) -> Page:
     """The page, which loads its files from that folder."""
 
     async def page_with_files(request: Request) -> Response:
-        root = request.scope.get("root_path", "").rstrip("/") if folder.startswith("/") else ""
+        scope = request.scope
+        root = scope.get(INSTALLED_AT, scope.get("root_path", "")) if folder.startswith("/") else ""
         html = await _html_of(page, request)
         html = html.replace(f'<link href="{_GOOGLE_FONTS}" rel="stylesheet">', "")
         for url, file in files.items():
-            html = html.replace(f'"{url}"', f'"{escape(root + folder + file)}"')
+            html = html.replace(f'"{url}"', f'"{escape(root.rstrip("/") + folder + file)}"')
         return HTMLResponse(html)
 
     return page_with_files

@@ -16,6 +16,7 @@ from camunda_entra_fastapi.errors import (
     InvalidRequest,
     InvalidToken,
 )
+from camunda_entra_fastapi.faults import FAULTS
 from camunda_entra_fastapi.log_records import log_fields
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.refresh import RefreshedValue
@@ -24,7 +25,7 @@ from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.urls import is_usable
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.identity import parse_identity, parse_identity_keys
-from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
+from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.signed_identity import IDENTITY
 
 KEYS_LIFETIME: Final = 300.0

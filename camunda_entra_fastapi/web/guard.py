@@ -73,6 +73,7 @@ class Guard:
                 await request.close(refused.code, refused.reason)
             except HTTPException as refused:
                 response = await send_refusal(request, self._without_loop(refused, request))
+                assert response is not None  # noqa: S101 - WebSockets that take none raise the other exception
                 await response(scope, receive, send)
             else:
                 await self._app(scope, receive, send)

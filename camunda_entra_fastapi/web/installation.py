@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_oauth2_redirect_html
 from starlette.requests import Request
-from starlette.routing import BaseRoute
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from camunda_entra_fastapi.web import openapi
 from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
@@ -14,7 +16,16 @@ from camunda_entra_fastapi.web.docs_assets import use_docs_assets
 from camunda_entra_fastapi.web.exception_handlers import add_exception_handlers
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.login.mount import LoginMount
-from camunda_entra_fastapi.web.pages.branding import Branding, set_branding
+from camunda_entra_fastapi.web.mounted import (
+    mark_installed,
+    mounted_applications,
+    paths_that_end_in,
+    route_tables_of,
+    when_complete,
+)
+from camunda_entra_fastapi.web.mounted_docs import MountedDocs
+from camunda_entra_fastapi.web.pages.branding import Branding, set_branding, share_branding
+from camunda_entra_fastapi.web.public_url import PublicUrl
 from camunda_entra_fastapi.web.sessions import SessionCookieMiddleware
 
 
@@ -65,21 +76,52 @@ class Installation:
         Raises:
             ValueError: ``docs_assets`` is no folder.
         """
+        mark_installed(app)
         assets = use_docs_assets(app, options.docs_assets)
         set_branding(app.state, options.branding)
-        app.router.routes.append(LoginMount(prefix, [*routes, *assets]))
+        login_mount = LoginMount(prefix, [*routes, *assets])
+        _append_route(app, login_mount)
         if self.login_paths is not None:
             app.add_middleware(SessionCookieMiddleware)
             if not options.direct_docs:
                 self._use_own_docs_token_url(app, self.login_paths.of("token"))
         openapi.configure_swagger_ui(app, self.scheme)
         openapi.document_error_responses(app, self.scheme)
-        current_user = self.current_user
-        add_exception_handlers(
-            app, lambda: current_user.authentication.challenger, lambda: current_user.browser_login
-        )
+        add_exception_handlers(app, self.current_user.refuse)
         if options.protect_docs:
-            openapi.require_sign_in_for_docs(app, current_user)
+            openapi.require_sign_in_for_docs(app, self.current_user)
+        docs = self._mounted_docs(app, options)
+        when_complete(app, lambda: self._complete(app, login_mount, docs))
+
+    def _complete(self, app: FastAPI, login_mount: LoginMount, docs: MountedDocs) -> None:
+        """Add what the applications mounted in this one need, and what tools for versions took away."""
+        _append_route(app, login_mount)
+        openapi.share_pages(app)
+        for mounted in mounted_applications(app):
+            add_exception_handlers(mounted, self.current_user.refuse)
+            share_branding(app, mounted)
+            if not isinstance(mounted, FastAPI) or mounted.openapi_url is None:
+                continue
+            if files := docs.add_to(mounted):
+                mounted.router.routes.insert(0, LoginMount("", files))
+            if docs.redirect_path not in paths_that_end_in(app, docs.redirect_path):
+                _append_route(app, _redirect_page(docs.redirect_path))
+
+    def _mounted_docs(self, app: FastAPI, options: InstallOptions) -> MountedDocs:
+        redirect_path = app.swagger_ui_oauth2_redirect_url or "/docs/oauth2-redirect"
+        paths, public_url, token_path = self.login_paths, PublicUrl(None), None
+        if paths is not None:
+            redirect_path = paths.docs_redirect
+            token_path = None if options.direct_docs else paths.of("token")
+        return MountedDocs(
+            self.scheme,
+            self.current_user,
+            lambda: public_url if paths is None else self.login_context().sessions.public_url,
+            redirect_path,
+            token_path,
+            options.docs_assets,
+            options.protect_docs,
+        )
 
     def _use_own_docs_token_url(self, app: FastAPI, path: str) -> None:
         document = app.openapi_url or ""
@@ -91,3 +133,19 @@ class Installation:
         for bearer in self.bearers:
             bearer.set_token_url(path)
         openapi.set_docs_token_url(app, self.scheme, path_of)
+
+
+def _redirect_page(path: str) -> LoginMount:
+    """The page that receives codes, where the application itself has no docs page."""
+
+    async def redirect_page(_: Request) -> Response:
+        return get_swagger_ui_oauth2_redirect_html()
+
+    return LoginMount(path, [Route(path, redirect_page, include_in_schema=False)])
+
+
+def _append_route(app: FastAPI, route: BaseRoute) -> None:
+    """Append the route wherever the application looks for one, unless it is there."""
+    for routes in route_tables_of(app):
+        if route not in routes:
+            routes.append(route)

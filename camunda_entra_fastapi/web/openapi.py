@@ -15,6 +15,7 @@ from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.sign_in.endpoints import Endpoints
 from camunda_entra_fastapi.validation.scope_names import OPENID_SCOPES
 from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
+from camunda_entra_fastapi.web.mounted import route_tables_of
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -117,11 +118,15 @@ def set_docs_token_url(app: FastAPI, scheme: SecurityScheme, path_of: Callable[[
     replace_pages(app, {app.openapi_url}, with_token_url)
 
 
-def require_sign_in_for_docs(app: FastAPI, current_user: EntraBearer) -> None:
+def require_sign_in_for_docs(
+    app: FastAPI, current_user: EntraBearer, is_meant: Callable[[], bool] = lambda: True
+) -> None:
     """Require a sign-in for Swagger UI, ReDoc and the OpenAPI document, not for the page that gets codes."""
 
     def require_sign_in(page: Page) -> Page:
         async def page_after_sign_in(request: Request) -> Response:
+            if not is_meant():
+                return await page(request)
             await current_user(request, SecurityScopes())
             response = await page(request)
             response.headers["Cache-Control"] = "no-store"
@@ -134,10 +139,27 @@ def require_sign_in_for_docs(app: FastAPI, current_user: EntraBearer) -> None:
 
 def replace_pages(app: FastAPI, paths: Collection[str | None], wrap: Callable[[Page], Page]) -> None:
     """Replace FastAPI's own pages at these paths."""
-    routes = app.router.routes
-    for position, route in enumerate(routes):
-        if isinstance(route, Route) and not isinstance(route, APIRoute) and route.path in paths:
-            routes[position] = Route(route.path, wrap(route.endpoint), include_in_schema=False)
+    pages: dict[int, Route] = {}
+    for routes in route_tables_of(app):
+        for position, route in enumerate(routes):
+            if isinstance(route, Route) and not isinstance(route, APIRoute) and route.path in paths:
+                page = pages.get(id(route)) or Route(
+                    route.path, wrap(route.endpoint), include_in_schema=False
+                )
+                routes[position] = pages[id(route)] = page
+
+
+def share_pages(app: FastAPI) -> None:
+    """Let Cadwyn's versions, which come into being at the first request, have the replaced pages, too."""
+    tables = list(route_tables_of(app))
+    if len(tables) == 1:
+        return
+    paths = {app.docs_url, app.redoc_url, app.openapi_url}
+    shared: dict[str, Route] = {}
+    for routes in tables:
+        for position, route in enumerate(routes):
+            if isinstance(route, Route) and not isinstance(route, APIRoute) and route.path in paths:
+                routes[position] = shared.setdefault(route.path, route)
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

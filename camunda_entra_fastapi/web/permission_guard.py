@@ -1,7 +1,7 @@
 """Dependencies that give the current user, who must have permissions."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import Security
 from fastapi.dependencies.utils import get_dependant, solve_dependencies
@@ -33,6 +33,10 @@ class PermissionGuard(SecurityBase):
     def __init__(self, current_user: CurrentUser, check: PermissionCheck) -> None:
         self._current_user = current_user
         self._check = check
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Itself, as for the current user that it asks."""
+        return self
 
     @property
     def scheme_name(self) -> str:  # type: ignore[override]  # it is the current user's

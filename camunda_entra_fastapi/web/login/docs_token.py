@@ -30,6 +30,7 @@ from camunda_entra_fastapi.sign_in.protocol import single_valued
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
 from camunda_entra_fastapi.web.login.refusals import log_refused_docs_token
+from camunda_entra_fastapi.web.mounted import paths_that_end_in
 from camunda_entra_fastapi.web.same_origin import is_same_origin
 
 MAX_FORM_BYTES: Final = 16 * 1024
@@ -96,7 +97,7 @@ class DocsTokenEndpoint:
             raise _invalid_form("grant_type must be authorization_code; no other is offered here.")
         root = public_url.root_of(request, self._paths.of("token"))
         redirect_uri = public_url.url(request, self._paths.docs_redirect, root)
-        if form.get("redirect_uri") != redirect_uri:
+        if form.get("redirect_uri") != redirect_uri and not self._is_of_a_version(form, request, root):
             # Without a base URL it may be the name of a host inside, so clients are not told.
             logger.info("The docs page's redirect URI is not %s", redirect_uri)
             where = redirect_uri if public_url.base_url else f"{self._paths.docs_redirect} here"
@@ -106,6 +107,12 @@ class DocsTokenEndpoint:
         if not form.get("code"):
             raise _invalid_form("code is missing.")
         return {name: form[name] for name in ("grant_type", "code", "redirect_uri", "code_verifier")}
+
+    def _is_of_a_version(self, form: dict[str, str], request: Request, root: str) -> bool:
+        """Whether codes go to another docs page of this application, as those of fastapi-versionizer."""
+        public_url = self._context().sessions.public_url
+        paths = paths_that_end_in(request.scope["app"], self._paths.docs_redirect)
+        return form.get("redirect_uri") in {public_url.url(request, path, root) for path in paths}
 
 
 async def _read_form(request: Request) -> dict[str, str]:

@@ -3,10 +3,11 @@
 import logging
 
 from camunda_entra_fastapi.errors import EntraError, Refusal, SignInFailed
+from camunda_entra_fastapi.faults import FAULTS
 from camunda_entra_fastapi.log_records import DOCTOR, Trouble, log_fields
 from camunda_entra_fastapi.remote.aadsts import code_of, explain, is_own_fault
 from camunda_entra_fastapi.telemetry import logger, sign_ins
-from camunda_entra_fastapi.web.challenges import FAULTS, Challenger
+from camunda_entra_fastapi.web.challenges import Challenger
 
 
 def log_refused_sign_in(error: EntraError, challenger: Challenger, path: str) -> None:

@@ -2,9 +2,9 @@
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import HTTPConnection
 
@@ -75,13 +75,23 @@ def set_branding(state: object, branding: Branding) -> None:
     setattr(state, _KEY, branding)
 
 
+def share_branding(app: Any, mounted: Any) -> None:
+    """Let a mounted application's pages have the branding of the application around it, but its own title."""
+    if not hasattr(mounted.state, _KEY):
+        set_branding(mounted.state, replace(getattr(app.state, _KEY), title=_title_of(app)))
+
+
 def branding_of(connection: HTTPConnection) -> Branding:
     """The branding of the application that answers the request."""
     app = connection.scope.get("app")
     kept = getattr(getattr(app, "state", None), _KEY, Branding())
-    title = str(getattr(app, "title", ""))
     ancestors = connection.scope.get(FRAME_ANCESTORS, ())
-    return Branding("" if title == _NO_TITLE else title, kept.logo, kept.css, ancestors)
+    return Branding(_title_of(app) or kept.title, kept.logo, kept.css, ancestors)
+
+
+def _title_of(app: object) -> str:
+    title = str(getattr(app, "title", ""))
+    return "" if title == _NO_TITLE else title
 
 
 def _read_logo(path: Path) -> str:

@@ -1,0 +1,95 @@
+"""What an application consists of beside its own routes: mounted applications, and Cadwyn's versions."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+_MAX_WRAPPERS: Final = 20
+"""Middlewares around a mounted application that are looked through."""
+_INSTALLED: Final = "camunda_entra_installed"
+"""The name in the state of an application that has an ``install`` of its own."""
+
+
+def mark_installed(app: Starlette) -> None:
+    """Let the application be one with an ``install`` of its own."""
+    setattr(app.state, _INSTALLED, True)
+
+
+def when_complete(app: Starlette, do: Callable[[], None]) -> None:
+    """Do that when the application has all its routes: right before it first runs.
+
+    Starlette makes its middlewares then. This one does its work when it is made, and is none afterwards.
+    """
+
+    def none(inner: ASGIApp) -> ASGIApp:
+        do()
+        return inner
+
+    if app.middleware_stack is None:
+        app.add_middleware(none)
+    else:  # it runs already
+        do()
+
+
+def mounted_applications(app: Starlette) -> Iterator[Starlette]:
+    """All that are mounted in this one, at any depth, but for those with an ``install`` of their own."""
+    known: set[int] = {id(app)}
+    waiting: list[object] = [app]
+    while waiting:
+        for route in _routes_of(waiting.pop()):
+            for within in (route, getattr(route, "original_router", None), _application_of(route)):
+                if within is None or id(within) in known:
+                    continue
+                known.add(id(within))
+                if not isinstance(within, Starlette):
+                    waiting.append(within)
+                elif not hasattr(within.state, _INSTALLED):
+                    waiting.append(within)
+                    yield within
+
+
+def paths_that_end_in(app: object, ending: str) -> Iterator[str]:
+    """The paths of the application's own routes, those of included routers among them, with that ending."""
+    for route in _routes_of(app):
+        if str(getattr(route, "path", "")).endswith(ending):
+            yield str(getattr(route, "path", ""))
+        yield from paths_that_end_in(getattr(route, "original_router", None), ending)
+
+
+def route_tables_of(app: Starlette) -> Iterator[list[BaseRoute]]:
+    """The lists in which the application looks for routes.
+
+    It is one; with Cadwyn, one more for what belongs to no version, and one for each version.
+    """
+    yield app.router.routes
+    if isinstance(unversioned := getattr(app.router, "unversioned_routes", None), list):
+        yield unversioned
+    for router in _versions_of(app):
+        yield router.routes
+
+
+def _routes_of(app: object) -> Iterable[object]:
+    routes = getattr(app, "routes", None)
+    if isinstance(routes, list):  # who knows what is mounted
+        yield from routes
+    for router in _versions_of(app):
+        yield from router.routes
+
+
+def _versions_of(app: object) -> Iterable[Any]:
+    """Cadwyn's routers, one for each version."""
+    routers = getattr(getattr(app, "router", None), "versioned_routers", None)
+    return list(routers.values()) if isinstance(routers, dict) else []
+
+
+def _application_of(route: object) -> object:
+    """The application or router at a mount, without the middlewares around it."""
+    app = getattr(route, "_base_app", None) or getattr(route, "app", None)
+    for _ in range(_MAX_WRAPPERS):
+        if app is None or isinstance(getattr(app, "routes", None), list):
+            return app
+        app = getattr(app, "app", None) or getattr(app, "_app", None)
+    return None
