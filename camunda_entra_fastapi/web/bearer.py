@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn
 
 from fastapi.openapi.models import SecurityBase as SecurityBaseModel
 from fastapi.security import SecurityScopes
@@ -27,6 +27,7 @@ from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
 from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.misspelled_header import explanation_of, missing_credentials
+from camunda_entra_fastapi.web.mounted import NeverCopied
 from camunda_entra_fastapi.web.permissions import Permissions
 
 _AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
@@ -72,7 +73,7 @@ class Authentication:
     challenger: Challenger
 
 
-class EntraBearer(AzureAuthorizationCodeBearerBase):
+class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
     """The user of a request, by the Authorization header alone.
 
     It takes the place of fastapi-azure-auth's scheme and is a subclass of it,
@@ -99,10 +100,6 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
         self.scheme_name = scheme.name
         self.scheme = scheme
         self.authentication = authentication
-
-    def __deepcopy__(self, _: object) -> Self:
-        """Itself: what copies an application's routes, as Cadwyn does for each version, shares its tokens."""
-        return self
 
     @property
     def openid_config(self) -> NoReturn:
@@ -177,13 +174,7 @@ class EntraBearer(AzureAuthorizationCodeBearerBase):
             ending = self.authentication.challenger.log_ending(error.code)
             fields = log_fields(code=error.code, path=path, azp=error.client_id)
             logger.log(
-                level,
-                "Request refused: %s: %s%s%s",
-                error.code,
-                error.message,
-                remedy,
-                ending,
-                extra=fields,
+                level, "Request refused: %s: %s%s%s", error.code, error.message, remedy, ending, extra=fields
             )
 
     async def extract_access_token(self, request: HTTPConnection) -> str | None:

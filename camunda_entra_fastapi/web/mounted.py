@@ -1,7 +1,7 @@
 """What an application consists of beside its own routes: mounted applications, and Cadwyn's versions."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -11,6 +11,13 @@ _MAX_WRAPPERS: Final = 20
 """Middlewares around a mounted application that are looked through."""
 _INSTALLED: Final = "camunda_entra_installed"
 """The name in the state of an application that has an ``install`` of its own."""
+
+
+class NeverCopied:
+    """What is itself in each copy of a route: Cadwyn copies an application's routes for each version."""
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
 
 
 def mark_installed(app: Starlette) -> None:

@@ -1,7 +1,7 @@
 """Dependencies that give the current user, who must have permissions."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from fastapi import Security
 from fastapi.dependencies.utils import get_dependant, solve_dependencies
@@ -14,12 +14,13 @@ from starlette.requests import HTTPConnection
 from camunda_entra_fastapi.errors import EntraError
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.current_user import CurrentUser
+from camunda_entra_fastapi.web.mounted import NeverCopied
 from camunda_entra_fastapi.web.permissions import PermissionCheck, Permissions
 
 UserDependency = Callable[..., Awaitable[EntraUser]]
 
 
-class PermissionGuard(SecurityBase):
+class PermissionGuard(NeverCopied, SecurityBase):
     """The current user, who must pass a check: one dependency, where FastAPI's way would take two.
 
     It is the security scheme of the current user, for each level of dependencies costs a request as much as
@@ -33,10 +34,6 @@ class PermissionGuard(SecurityBase):
     def __init__(self, current_user: CurrentUser, check: PermissionCheck) -> None:
         self._current_user = current_user
         self._check = check
-
-    def __deepcopy__(self, _: object) -> Self:
-        """Itself, as for the current user that it asks."""
-        return self
 
     @property
     def scheme_name(self) -> str:  # type: ignore[override]  # it is the current user's

@@ -27,9 +27,11 @@ PUBLIC_NAMES = [
     "InsufficientClaims",
     "InvalidRequest",
     "InvalidToken",
+    "RefusedRequest",
     "SessionsUnavailable",
     "SettingsError",
     "SignInFailed",
+    "SignInRedirect",
 ]
 
 

@@ -8,11 +8,9 @@ from typing import Any, Final
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request, Security
-from fastapi.exceptions import HTTPException as FastApiException
-from starlette.exceptions import HTTPException as StarletteException
 from starlette.responses import PlainTextResponse, Response
 
-from camunda_entra_fastapi import CamundaEntra
+from camunda_entra_fastapi import CamundaEntra, RefusedRequest
 from camunda_entra_fastapi.errors import (
     AccessDenied,
     CredentialsMissing,
@@ -300,11 +298,11 @@ async def mine(_: Request, error: Exception) -> Response:
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("kind", [StarletteException, FastApiException, 403])
-async def test_an_application_s_own_handler_goes_first(
+@pytest.mark.parametrize("kind", [RefusedRequest, 403])
+async def test_an_application_s_own_handler_for_refusals_goes_first(
     emulator: EntraEmulator, kind: Any, *, before: bool
 ) -> None:
-    """Whenever it is registered, and by whichever class or status."""
+    """Whenever it is registered, by class or status."""
     app = FastAPI()
     entra = CamundaEntra(emulator.settings(), http_client=emulator.http_client())
     if before:
