@@ -140,7 +140,7 @@ class ApplicationApi:
         """Add the login pages and ``/auth/health``, let Swagger UI sign in, and document 401 and 403.
 
         Without a client secret there are no login pages, and Swagger UI asks Entra itself. People whom a
-        route refuses get pages with the application's title, unless it has exception handlers of its own.
+        route refuses get pages with the application's title. It holds for mounted applications as well.
 
         Args:
             app: The application.
