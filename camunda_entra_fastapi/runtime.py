@@ -147,7 +147,7 @@ def build_runtime(
         client_id=settings.client_id,
         documentation_url=settings.documentation_url,
     )
-    authentication = Authentication(validator, challenger)
+    authentication = Authentication(validator, challenger, settings.websocket_protocol_tokens)
     client = client_of(settings, clock, lambda: endpoints.known().token, client_assertion)
     secrets = _secrets(settings)
     login_context = app_tokens = user_tokens = delegations = groups = None

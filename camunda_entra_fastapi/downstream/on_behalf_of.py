@@ -14,7 +14,7 @@ from camunda_entra_fastapi.downstream.http_auth import BearerAuth
 from camunda_entra_fastapi.downstream.user_token import UserGrant, UserTokens
 from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.bearer import read_bearer_token
+from camunda_entra_fastapi.web.credentials import read_bearer_token
 from camunda_entra_fastapi.web.current_user import CurrentUser
 
 

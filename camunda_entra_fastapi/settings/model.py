@@ -213,6 +213,11 @@ class EntraSettings(DerivedSettings, BaseSettings):
 
     The address of a Microsoft Graph may stand in place of `graph`.
     """
+    websocket_protocol_tokens: Annotated[Flag, Group.LET_IN] = False
+    """Whether WebSockets may bring their token in `Sec-WebSocket-Protocol`, as scripts of browsers can.
+
+    The token is a subprotocol of its own: `bearer.<token>`, or as Kubernetes and Azure write it.
+    """
     token_cache_size: Annotated[int, BeforeValidator(values.number(0, 1_000_000, 10_000)), Group.RARE] = (
         10_000
     )

@@ -1,8 +1,8 @@
 """The bearer scheme: from the Authorization header to the user; and how OpenAPI describes it."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from fastapi.openapi.models import SecurityBase as SecurityBaseModel
@@ -13,8 +13,8 @@ from starlette.requests import HTTPConnection
 from camunda_entra_fastapi.errors import (
     NO_CREDENTIALS,
     AccessDenied,
+    CredentialsMissing,
     EntraError,
-    InvalidRequest,
     InvalidToken,
 )
 from camunda_entra_fastapi.faults import FAULTS
@@ -26,18 +26,22 @@ from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
 from camunda_entra_fastapi.web.challenges import Challenger
+from camunda_entra_fastapi.web.credentials import (
+    USUAL_SCHEME,
+    parse_bearer_token,
+    read_credentials,
+    refuse_control_characters,
+)
 from camunda_entra_fastapi.web.misspelled_header import explanation_of, missing_credentials
 from camunda_entra_fastapi.web.mounted import NeverCopied
 from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.websocket_tokens import has_token, is_handshake, move_token
 
 _AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
 """Key of the scope: who a scheme has found, for other dependencies of the request that need to know."""
 _NOBODY: Final = (None, None, (), 0.0)
 _KNOWN_FOR: Final = 1.0
 """Seconds after which a scheme looks again: a WebSocket or a stream may ask hours later."""
-_USUAL_SCHEME: Final = b"Bearer "
-_SCHEMES: Final = (b"bearer ", b"bearer")
-"""In small letters; the second one is a header that ends there."""
 OPENID_CONFIG: Final = (
     "This scheme has no openid_config, which is fastapi-azure-auth's. Instead of load_config(), "
     "use lifespan=entra.lifespan: FastAPI(lifespan=entra.lifespan), or async with entra.lifespan(app): in a "
@@ -46,7 +50,6 @@ OPENID_CONFIG: Final = (
     "by entra itself. In tests, entra_client(app, entra) takes the place of keys that were put there."
 )
 """The way out for whoever comes from there; see docs/how-to/move/fastapi-azure-auth.md."""
-_CONTROL_CHARACTERS: Final = bytes(range(0x20)) + b"\x7f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,14 @@ class Authentication:
 
     validator: TokenValidator
     challenger: Challenger
+    websocket_tokens: bool = False
+    """Whether a WebSocket's token may be among its subprotocols."""
+    read_credentials: Callable[[HTTPConnection], bytes | None] = field(init=False, repr=False)
+    """Reads the Authorization header; and with those tokens, the subprotocols of handshakes."""
+
+    def __post_init__(self) -> None:
+        reader = _read_credentials_of_sockets if self.websocket_tokens else read_credentials
+        object.__setattr__(self, "read_credentials", reader)  # it is frozen
 
 
 class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
@@ -138,12 +149,12 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
                 cannot send a response.
         """
         try:
-            credentials = read_credentials(request)
+            credentials = self.authentication.read_credentials(request)
             user = self.cached(request, credentials)
             if user is None:
                 user = await self._authenticate_once(request, credentials)
             if user is None and self.auto_error:
-                raise missing_credentials(credentials)
+                raise self.missing_credentials(request, credentials)
             if user is not None and security_scopes.scopes:
                 try:
                     Permissions(scopes=tuple(security_scopes.scopes)).check(user)
@@ -154,6 +165,17 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
             raise self.refuse(error, request) from None
         request.scope.setdefault("state", {})["user"] = user
         return user
+
+    def missing_credentials(self, request: HTTPConnection, credentials: bytes | None) -> CredentialsMissing:
+        """The error for a request without a bearer token or session; with words for what it has instead."""
+        error = missing_credentials(credentials)
+        if credentials is None and is_handshake(request.scope) and has_token(request.scope):
+            # It was not read, as the setting says.
+            error.message = "A token came in Sec-WebSocket-Protocol, where this service reads none."
+            error.remedy = (
+                "Set CAMUNDA_ENTRA_WEBSOCKET_PROTOCOL_TOKENS=true, if browsers shall send it there."
+            )
+        return error
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """The exception to raise for the error. The error is logged in one line."""
@@ -184,7 +206,8 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
             InvalidRequest: There are several Authorization headers.
             InvalidToken: The header says Bearer, and no token follows.
         """
-        token = read_bearer_token(request)
+        credentials = self.authentication.read_credentials(request)
+        token = None if credentials is None else parse_bearer_token(credentials)
         return None if token is None else token.decode("latin-1")
 
     async def authenticate(self, request: HTTPConnection) -> EntraUser | None:
@@ -193,7 +216,7 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
         Raises:
             EntraError: The credentials are wrong, or cannot be verified.
         """
-        credentials = read_credentials(request)
+        credentials = self.authentication.read_credentials(request)
         return self.cached(request, credentials) or await self._authenticate(request, credentials)
 
     def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:  # noqa: ARG002
@@ -220,10 +243,10 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
         if token is None or credentials is None:
             return await self.authenticate_without_token(request)
         validator = self.authentication.validator
-        if len(credentials) != len(token) + len(_USUAL_SCHEME) or not credentials.startswith(_USUAL_SCHEME):
+        if len(credentials) != len(token) + len(USUAL_SCHEME) or not credentials.startswith(USUAL_SCHEME):
             # Clients may write the scheme in small letters, and several blanks (RFC 9110, 11.1 and 11.4).
             # One token has one place in the cache, however it is spelled.
-            credentials = _USUAL_SCHEME + token
+            credentials = USUAL_SCHEME + token
             if (user := validator.cached(credentials)) is not None:
                 return user
         try:
@@ -240,57 +263,13 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
         return None
 
 
-def read_credentials(request: HTTPConnection) -> bytes | None:
-    """The value of the Authorization header, whatever its scheme; None without the header.
+def _read_credentials_of_sockets(request: HTTPConnection) -> bytes | None:
+    """As ``read_credentials``; a handshake's token may be among the subprotocols, and is moved from there.
 
     Raises:
-        InvalidRequest: There are several Authorization headers.
+        InvalidRequest: There are several tokens, or one besides an Authorization header.
     """
-    credentials = None
-    for name, value in request.scope["headers"]:
-        if name == b"authorization":
-            if credentials is not None:
-                raise InvalidRequest(
-                    "authorization_repeated", "The request has more than one Authorization header."
-                )
-            credentials = value
-    return credentials
-
-
-def parse_bearer_token(credentials: bytes) -> bytes | None:
-    """The bearer token in the credentials, unverified; None for credentials of another scheme.
-
-    Raises:
-        InvalidRequest: They are of another scheme, and hold control characters.
-        InvalidToken: They say Bearer, and no token follows.
-    """
-    if credentials[: len(_USUAL_SCHEME)].lower() not in _SCHEMES:
-        refuse_control_characters(credentials)
-        return None
-    token = credentials[len(_USUAL_SCHEME) :].strip(b" ")
-    if not token:
-        raise InvalidToken("token_malformed", "The Authorization header says Bearer, but no token follows.")
-    return token
-
-
-def read_bearer_token(request: HTTPConnection) -> bytes | None:
-    """The bearer token in the Authorization header, unverified; None without header or with another scheme.
-
-    Raises:
-        InvalidRequest: As ``read_credentials`` and ``parse_bearer_token`` do.
-        InvalidToken: As ``parse_bearer_token`` does.
-    """
-    credentials = read_credentials(request)
-    return None if credentials is None else parse_bearer_token(credentials)
-
-
-def refuse_control_characters(text: bytes) -> None:
-    """Refuse control characters such as line breaks: no valid header has any.
-
-    Raises:
-        InvalidRequest: The text holds one.
-    """
-    if len(text.translate(None, _CONTROL_CHARACTERS)) != len(text):
-        raise InvalidRequest(
-            "authorization_malformed", "The Authorization header holds control characters, such as tabs."
-        )
+    scope = request.scope
+    if scope["type"] == "websocket":
+        move_token(scope)
+    return read_credentials(request)

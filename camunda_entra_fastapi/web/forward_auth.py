@@ -25,10 +25,9 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.scope_names import check_scope_names
 from camunda_entra_fastapi.web.asked_url import URI_HEADERS, asked_origin, sign_in_url
-from camunda_entra_fastapi.web.bearer import read_bearer_token, read_credentials
+from camunda_entra_fastapi.web.credentials import read_bearer_token, read_credentials
 from camunda_entra_fastapi.web.current_user import CurrentUser, word_for_session
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
-from camunda_entra_fastapi.web.misspelled_header import missing_credentials
 from camunda_entra_fastapi.web.page_requests import HX_REDIRECT, is_htmx
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
@@ -36,6 +35,7 @@ from camunda_entra_fastapi.web.refusal_pages import is_for_people, refusal_page
 from camunda_entra_fastapi.web.same_origin import OWN_ORIGIN, require_same_origin
 from camunda_entra_fastapi.web.sessions import PENDING_COOKIES
 from camunda_entra_fastapi.web.signed_identity import IDENTITY, SignedIdentities
+from camunda_entra_fastapi.web.websocket_tokens import is_handshake, move_token
 
 _METHOD_HEADERS: Final = ("x-forwarded-method", "x-original-method")
 """Traefik and Caddy send the first, nginx what its configuration says."""
@@ -203,9 +203,11 @@ class ForwardAuth:
             request.scope[OWN_ORIGIN] = asked_origin(request, public_url, repeats_host=repeats_host)
 
     async def _headers(self, request: Request, options: VerifyOptions, methods: list[str]) -> dict[str, str]:
+        if self._current_user.authentication.websocket_tokens and is_handshake(request.scope):
+            move_token(request.scope)  # of the handshake that the gateway asks about
         user = await self._current_user.authenticate(request)
         if user is None:
-            raise missing_credentials(read_credentials(request))
+            raise self._current_user.missing_credentials(request, read_credentials(request))
         request.scope.setdefault("state", {})["user"] = user
         browser_login = self._current_user.browser_login
         if browser_login is not None and _is_unsafe(request, methods) and read_bearer_token(request) is None:

@@ -26,8 +26,8 @@ from camunda_entra_fastapi.validation.compact import parse, parse_object
 from camunda_entra_fastapi.validation.entra import scopes_of
 from camunda_entra_fastapi.validation.identity import parse_identity
 from camunda_entra_fastapi.validation.keys import parse_keys
-from camunda_entra_fastapi.web.bearer import parse_bearer_token
 from camunda_entra_fastapi.web.cookies import Cookies
+from camunda_entra_fastapi.web.credentials import parse_bearer_token
 from camunda_entra_fastapi.web.forward_auth import VerifyOptions
 from camunda_entra_fastapi.web.public_url import PublicUrl
 from tests.fuzz.engine import Fuzzer

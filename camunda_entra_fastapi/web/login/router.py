@@ -18,7 +18,7 @@ from camunda_entra_fastapi.sign_in.flow import MAX_ATTEMPTS, MAX_ATTEMPTS_CHARAC
 from camunda_entra_fastapi.sign_in.protocol import ATTEMPT_LIFETIME, single_valued
 from camunda_entra_fastapi.sign_in.return_to import find_return_to
 from camunda_entra_fastapi.telemetry import logger
-from camunda_entra_fastapi.web.bearer import read_credentials
+from camunda_entra_fastapi.web.credentials import read_credentials
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.login import frames, responses
 from camunda_entra_fastapi.web.login.callbacks import Callbacks, is_signed_in
