@@ -11,6 +11,7 @@ from camunda_entra_fastapi.downstream_api import DownstreamApi
 from camunda_entra_fastapi.remote.credentials import AssertionSource
 from camunda_entra_fastapi.runtime import build_runtime, require_credential
 from camunda_entra_fastapi.settings import EntraSettings
+from camunda_entra_fastapi.stream_api import StreamApi
 from camunda_entra_fastapi.tenant_check import TenantAllowed, TenantFunction
 from camunda_entra_fastapi.token_validator import Clock
 from camunda_entra_fastapi.web import openapi
@@ -22,7 +23,7 @@ from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.route_scopes import check_route_scopes
 
 
-class CamundaEntra(ApplicationApi, DownstreamApi):
+class CamundaEntra(ApplicationApi, DownstreamApi, StreamApi):
     """Makes a FastAPI service trust one Entra application registration.
 
     One application may have several of them; give each a ``scheme_name`` of its own.

@@ -1,7 +1,7 @@
 """Dependencies that give the current user, who must have permissions."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Annotated
 
 from fastapi import Security
 from fastapi.dependencies.utils import get_dependant, solve_dependencies
@@ -52,10 +52,9 @@ class PermissionGuard(NeverCopied, SecurityBase):
             HTTPException: The request is refused; for WebSockets WebSocketException where the server
                 cannot send a response.
         """
-        app = request.scope.get("app")
-        overrides = getattr(app, "dependency_overrides", None)
+        overrides = getattr(request.scope.get("app"), "dependency_overrides", None)
         if overrides and self._current_user in overrides:
-            user = await self._overriding_user(request, app, security_scopes.scopes)
+            user = await overriding_user(self._current_user, request, security_scopes.scopes)
         else:
             user = await self._current_user(request, security_scopes)  # type: ignore[assignment]  # None is refused
         return await self.authorize(request, user)
@@ -71,26 +70,27 @@ class PermissionGuard(NeverCopied, SecurityBase):
         except EntraError as error:
             raise self._current_user.refuse(error, request) from None
 
-    async def _overriding_user(self, request: HTTPConnection, app: Any, scopes: list[str]) -> EntraUser:
-        """The user of what overrides the current user in tests, with whatever that depends on."""
 
-        async def overriding(
-            user: Annotated[EntraUser, Security(self._current_user, scopes=scopes)],
-        ) -> None:
-            """Nobody calls it: what it depends on is what is solved."""
+async def overriding_user(
+    current_user: CurrentUser, request: HTTPConnection, scopes: Iterable[str] = ()
+) -> EntraUser:
+    """The user of what overrides the current user in tests, with whatever that depends on."""
 
-        path = "/".join(f"{{{name}}}" for name in request.path_params)  # so that FastAPI knows them as such
-        solved = await solve_dependencies(
-            request=request,  # type: ignore[arg-type]  # FastAPI gives a request or a WebSocket
-            dependant=get_dependant(path=path, call=overriding),
-            dependency_overrides_provider=app,
-            async_exit_stack=request.scope["fastapi_inner_astack"],
-            embed_body_fields=False,
-        )
-        if solved.errors:
-            raise RequestValidationError(solved.errors)
-        user: EntraUser = solved.values["user"]
-        return user
+    async def overriding(user: Annotated[EntraUser, Security(current_user, scopes=list(scopes))]) -> None:
+        """Nobody calls it: what it depends on is what is solved."""
+
+    path = "/".join(f"{{{name}}}" for name in request.path_params)  # so that FastAPI knows them as such
+    solved = await solve_dependencies(
+        request=request,  # type: ignore[arg-type]  # FastAPI gives a request or a WebSocket
+        dependant=get_dependant(path=path, call=overriding),
+        dependency_overrides_provider=request.scope["app"],
+        async_exit_stack=request.scope["fastapi_inner_astack"],
+        embed_body_fields=False,
+    )
+    if solved.errors:
+        raise RequestValidationError(solved.errors)
+    user: EntraUser = solved.values["user"]
+    return user
 
 
 def require(current_user: CurrentUser, permissions: Permissions) -> UserDependency:
