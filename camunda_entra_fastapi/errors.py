@@ -31,7 +31,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "settings_invalid": "A setting is missing or wrong; the message lists all of them.",
         "credentials_missing": "The request carries neither a bearer token nor a session.",
-        "authorization_repeated": "The request has more than one Authorization header.",
+        "authorization_repeated": "The request has more than one Authorization header or token.",
         "authorization_malformed": "The Authorization header holds control characters.",
         "host_malformed": "The request has no Host header, or several, or one that names no host.",
         "token_too_large": "The token is larger than 16 KiB.",

@@ -71,6 +71,7 @@ MORE: Final[Mapping[str, tuple[str, str]]] = {
     "frame_ancestors": ("Frames and Teams tabs", "../how-to/application/frames.md"),
     "allowed_tenants": ("Several tenants", "../how-to/entra/several-tenants.md"),
     "allow_guests": ("Guests", "../how-to/entra/guests.md"),
+    "websocket_protocol_tokens": ("WebSockets", "../how-to/application/websockets.md"),
     "group_overage": ("More than 200 groups", "../how-to/entra/many-groups.md"),
     "tenant_type": ("Other clouds, B2C, External ID", "../how-to/entra/other-clouds.md"),
     "key_retention": ("Keys and outages", "../explanation/keys.md"),
