@@ -204,9 +204,9 @@ class SignIn:
 
         It says where somebody wanted to go, and never that this browser began it.
         """
-        secret, beginning = self.states.read(state)
+        _, beginning = self.states.read(state)
         attempt = self.read_attempt(sealed_attempt)
-        if beginning is None or beginning.return_to or attempt is None or attempt.state != secret:
+        if beginning is None or beginning.return_to or attempt is None:
             return beginning
         return replace(beginning, return_to=attempt.return_to)
 

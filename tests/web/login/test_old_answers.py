@@ -450,6 +450,18 @@ async def test_a_place_that_makes_the_address_too_long_stays_in_the_cookie(site:
     assert (await other.open(back)).headers["location"] == "/"
 
 
+async def test_a_place_in_the_state_takes_no_room_in_the_cookie(site: Site) -> None:
+    """Cookies are scarce: twenty tabs that begin at once leave room in the 8 KiB that proxies read."""
+    sizes = set()
+    for place in ("/incidents/7", unruly(900)):
+        browser = site.browser()
+        await browser.depart(place)
+        ((name, value),) = browser.cookies.items()
+        sizes.add(len(value))
+    assert len(sizes) == 1
+    assert 20 * (len(f"__Host-{name}=; ") + sizes.pop()) < 8_192
+
+
 async def test_the_attempts_cookie_counts_where_it_has_the_place(site: Site) -> None:
     """To its own page, as long as it was."""
     browser, place = site.browser(), unruly(960)
@@ -535,6 +547,14 @@ async def test_a_consent_that_was_never_asked_for_is_none_of_ours(site: Site) ->
         page = await browser.open(f"/auth/admin-consent-callback?admin_consent=True&state={state}")
         assert page.status_code == 400
         assert "Please sign in again" in page.text
+
+
+async def test_a_consents_answer_begins_no_sign_in(site: Site) -> None:
+    """At the other callback it is none of a sign-in's, and nobody is sent to Entra by it."""
+    browser = site.browser()
+    state = query_of((await browser.open("/auth/admin-consent")).headers["location"])["state"]
+    page = await browser.open(f"{CALLBACK}?code=x&state={state}")
+    assert (page.status_code, link_of(page), onward_of(page)) == (400, "/auth/login", "")
 
 
 async def test_the_page_that_goes_on_may_do_so_by_its_own_policy(site: Site) -> None:

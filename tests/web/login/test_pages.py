@@ -158,6 +158,9 @@ def test_a_link_to_be_sent_on_is_a_link_like_all_others() -> None:
     """No script, no other scheme."""
     with pytest.raises(ValueError, match="link"):
         Page("t", "w", link="javascript:alert(1)")
+    for elsewhere in ("javascript:alert(1)", "https://evil.example/", "//evil.example", "x"):
+        with pytest.raises(ValueError, match="onward"):
+            Page("t", "w", onward=elsewhere)
 
 
 def test_a_form_may_redirect_to_the_named_sites() -> None:
