@@ -262,7 +262,7 @@ def _login_context(
     sign_in = SignIn(
         exchange=exchange,
         session_manager=session_manager,
-        sealer=Sealer(secrets, f"attempt 2 {deployment}"),
+        sealer=Sealer(secrets, f"attempt 3 {deployment}"),
         states=States(Sealer(secrets, f"state 1 {deployment}", compress=True), clock.time),
         clock=clock.time,
         scopes=settings.scopes,

@@ -250,7 +250,7 @@ async def test_a_stream_that_is_over_leaves_nothing_open(site: Site) -> None:
             await asyncio.Event().wait()
             return 1
 
-    waiting = asyncio.create_task(anext(site.entra.while_good(request, Forever())))  # type: ignore[arg-type]
+    waiting = asyncio.create_task(anext(site.entra.while_good(request, Forever())))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.wait({waiting}, timeout=PATIENCE)
