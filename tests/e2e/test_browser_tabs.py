@@ -115,6 +115,23 @@ def test_the_callback_is_reloaded_opened_twice_and_restored(service: Restored) -
     context.close()
 
 
+def test_an_old_answer_without_a_session_begins_anew_by_itself(service: Restored) -> None:
+    """Nobody clicks, and the page on the way is none that Back would lead to."""
+    context = service.context()
+    _, (callback,) = service.sign_in(context, "/incidents/9")
+    forget_service(service, context)
+    page = context.new_page()
+    page.goto(service.url + "/health")
+    before = page.evaluate("history.length")
+    page.goto(callback)
+    page.get_by_text("Incident 9").wait_for()
+    assert page.url == service.url + "/incidents/9"
+    assert page.evaluate("history.length") == before + 1
+    page.go_back()
+    assert page.url == service.url + "/health"
+    context.close()
+
+
 def test_twenty_tabs_come_back_to_their_own_addresses(service: Restored) -> None:
     """First Entra asks in each of them; then the service's session is over, Entra's not, and nobody clicks.
 
