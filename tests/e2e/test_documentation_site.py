@@ -20,10 +20,13 @@ PAGES: Final = [
     "how-to/move/fastapi-azure-auth/",
     "reference/settings/",
     "reference/python-api/",
+    "reference/aadsts/",
+    "explanation/speed/",
     "explanation/entra-in-ten-minutes/",
     "404.html",
 ]
-"""One of each shape: home, steps, a long recipe, wide tables, generated headings, signatures, a picture."""
+"""One of each shape: home, steps, a long recipe, wide tables, generated headings, signatures, tables
+that scroll on a phone, a picture."""
 
 
 class Quiet(SimpleHTTPRequestHandler):
