@@ -113,3 +113,10 @@ def test_figures_are_those_of_the_code() -> None:
     assert "one minute" in text_of("signed-identity")
     assert TYPE in text_of("signed-identity")
     assert {"host_malformed", "cross_origin"} <= set(CODES)
+
+
+def test_the_page_on_rotation_names_the_line_of_doctor_that_tells_of_the_client_secret() -> None:
+    """By its name in doctor's output, which is there on its page, so that a reader finds it."""
+    output = (PAGES.parent / "trouble" / "doctor.md").read_text(encoding="utf-8")
+    (line,) = set(re.findall(r"^. ([a-z ]+?) {2,}derived from the client secret", output, re.MULTILINE))
+    assert f"`camunda-entra doctor` says so in its line *{line}*." in text_of("rotate-secrets")
