@@ -102,8 +102,9 @@ class Installation:
             share_branding(app, mounted)
             if not isinstance(mounted, FastAPI) or mounted.openapi_url is None:
                 continue
-            if files := docs.add_to(mounted):
-                mounted.router.routes.insert(0, LoginMount("", files))
+            files, own = docs.add_to(mounted), mounted.router.routes
+            if files and not isinstance(own[0], LoginMount):  # else another application has it mounted, too
+                own.insert(0, LoginMount("", files))
             if docs.redirect_path not in paths_that_end_in(app, docs.redirect_path):
                 _append_route(app, _redirect_page(docs.redirect_path))
 

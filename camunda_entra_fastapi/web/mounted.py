@@ -43,14 +43,14 @@ def when_complete(app: Starlette, do: Callable[[], None]) -> None:
 
 def mounted_applications(app: Starlette) -> Iterator[Starlette]:
     """All that are mounted in this one, at any depth, but for those with an ``install`` of their own."""
-    known: set[int] = {id(app)}
+    known: dict[int, object] = {id(app): app}  # which keeps them, so that no other one gets the ID
     waiting: list[object] = [app]
     while waiting:
         for route in _routes_of(waiting.pop()):
             for within in (route, getattr(route, "original_router", None), _application_of(route)):
                 if within is None or id(within) in known:
                     continue
-                known.add(id(within))
+                known[id(within)] = within
                 if not isinstance(within, Starlette):
                     waiting.append(within)
                 elif not hasattr(within.state, _INSTALLED):

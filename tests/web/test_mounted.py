@@ -165,6 +165,43 @@ def version_without_secret(entra: CamundaEntra) -> FastAPI:
     return app
 
 
+class Endless:
+    """Something mounted that leads to itself."""
+
+    def __init__(self) -> None:
+        self.app = self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("endless")(scope, receive, send)
+
+
+async def test_what_leads_to_itself_is_looked_through_once(site: Site) -> None:
+    """Also two applications that are mounted in each other."""
+    inner = version(site.entra)
+    site.app.mount("/endless", Endless())
+    site.app.mount("/v1", inner)
+    inner.mount("/outer", site.app)
+    assert (await site.browser().http.get("/endless/")).text == "endless"
+    assert (await site.browser().open("/v1/me")).headers["location"]
+
+
+async def test_two_registrations_share_a_mounted_application(make_site: MakeSite) -> None:
+    """Its docs page knows both schemes, each with the address that redeems its codes, and its files once."""
+    site = make_site(app=FastAPI(title="Orders"), install={"accent_color": "#1d5fa8"})
+    settings = site.emulator.settings(login_prefix="/second/auth", cookie_name="second")
+    second = CamundaEntra(settings, scheme_name="Second", http_client=site.emulator.http_client())
+    second.install(site.app)
+    mounted = version(site.entra)
+    mounted.get("/second", dependencies=[Depends(second.current_user)])(lambda: None)
+    site.app.mount("/v1", mounted)
+    document = (await site.browser().http.get("/v1/openapi.json")).json()
+    schemes = document["components"]["securitySchemes"]
+    urls = {name: each["flows"]["authorizationCode"]["tokenUrl"] for name, each in schemes.items()}
+    assert urls == {"Entra": "/auth/token", "Second": "/second/auth/token"}
+    assert (await site.browser().open("/v1/second")).headers["location"].startswith(f"{HOME}/second/auth")
+    assert [type(route).__name__ for route in mounted.router.routes].count("LoginMount") == 1
+
+
 async def docs_of(site: Site, path: str) -> tuple[str, str, Any]:
     """Where the docs page gets and redeems codes, and what it is filled in with."""
     http = site.browser().http
@@ -249,6 +286,7 @@ async def test_an_api_without_protected_operations_keeps_its_docs_page(make_site
     page = await http.get("/open/docs")
     assert (page.status_code, "initOAuth" in page.text) == (200, False)
     assert "/open/docs/oauth2-redirect" in page.text
+    assert (await http.get("/open/openapi.json")).json()["paths"] == {}
     for path in ("/v1/docs", "/v1/redoc", "/v1/openapi.json"):
         assert (await http.get(path)).status_code == 401
     ada = await site.browser().signed_in()

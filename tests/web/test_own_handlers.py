@@ -24,6 +24,8 @@ from camunda_entra_fastapi import (
     SignInRedirect,
 )
 from camunda_entra_fastapi.errors import FetchFailed
+from camunda_entra_fastapi.web.answerable import answerable
+from camunda_entra_fastapi.web.challenges import Challenger
 from tests.site import BEN, HOME, PERSON, MakeSite, Site
 
 
@@ -223,6 +225,13 @@ async def test_who_catches_an_error_finds_what_it_was(site: Site) -> None:
     assert "There is no token for api://other/.default" in found.value.message
     assert repr(found.value).startswith('EntraRefused("There is no token')
     assert found.value.refusal.aadsts == 7000215  # type: ignore[attr-defined]  # EntraRefused has it
+
+
+def test_what_no_client_is_told_stays_as_it_is() -> None:
+    """There is no response for it."""
+    challenger = Challenger("tenant", lambda: "https://login.example/authorize", "client")
+    error = FetchFailed("Nobody should see this.")
+    assert answerable(error, challenger) is error
 
 
 async def run_socket(app: FastAPI, *, denial: bool) -> list[dict[str, Any]]:
