@@ -180,6 +180,19 @@ def test_a_refused_token_reaches_neither_log_nor_answer(
     assert token.split(".")[2] not in caplog.text + str(detail)
 
 
+def test_the_header_counts_as_before(client: TestClient, emulator: EntraEmulator) -> None:
+    """Programs set it, and offer the protocols that they speak."""
+    headers = bearer(emulator.token())
+    with client.websocket_connect("/orders", subprotocols=["orders.v1"], headers=headers) as socket:
+        assert socket.receive_json()[1] == ["orders.v1"]
+
+
+def test_a_bad_token_is_refused_whoever_is_signed_in(client: TestClient) -> None:
+    """The cookie counts where no token came."""
+    status, detail = refused(client, "orders.v1", "bearer.nonsense", Cookie="entra_session=x")
+    assert (status, detail["code"]) == (401, "token_malformed")
+
+
 def test_pages_of_every_origin_may_bring_a_token(client: TestClient, emulator: EntraEmulator) -> None:
     """No browser sends one by itself, so another site's page has none to send."""
     protocols = ["a", f"bearer.{emulator.token()}"]
