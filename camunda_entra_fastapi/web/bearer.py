@@ -149,7 +149,8 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
                 cannot send a response.
         """
         try:
-            credentials = self.authentication.read_credentials(request)
+            read_credentials = self.authentication.read_credentials  # called at once, it would take longer
+            credentials = read_credentials(request)
             user = self.cached(request, credentials)
             if user is None:
                 user = await self._authenticate_once(request, credentials)
