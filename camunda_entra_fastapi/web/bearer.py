@@ -154,9 +154,9 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
             user = self.cached(request, credentials)
             if user is None:
                 user = await self._authenticate_once(request, credentials)
-            if user is None and self.auto_error:
-                raise self.missing_credentials(request, credentials)
-            if user is not None and security_scopes.scopes:
+                if user is None and self.auto_error:
+                    raise self.missing_credentials(request, credentials)
+            if security_scopes.scopes and user is not None:
                 try:
                     Permissions(scopes=tuple(security_scopes.scopes)).check(user)
                 except AccessDenied as error:
