@@ -74,6 +74,7 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
     assert {name: value for name, value in settings() if name not in ("type", "issuer", "client_id")} == {
         "allow_http": False,
         "allow_local_entra": False,
+        "websocket_protocol_tokens": False,
         "documentation_url": None,
         "issuer_backend_url": ISSUER,
         "client_secret": None,
@@ -448,6 +449,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         allowed_clients="a b",
         tenant_type="b2c",
         allow_guests="-",
+        websocket_protocol_tokens="maybe",
         group_overage="maybe",
         token_cache_size="many",
         metadata_lifetime="0",
@@ -520,6 +522,7 @@ def test_no_error_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         "KEY_RETENTION",
         "ALLOW_LAX_CERTIFICATES",
         "ALLOW_LOCAL_ENTRA",
+        "WEBSOCKET_PROTOCOL_TOKENS",
     ):
         monkeypatch.setenv(f"CAMUNDA_ENTRA_{plain}", "x")
     monkeypatch.setenv("CAMUNDA_IDENTITY_CLIENT_SECRET", f"{SECRET}\n1")
