@@ -311,3 +311,14 @@ def test_a_page_is_readable(name: str) -> None:
     if name not in {"changelog.md", "aadsts.md", "local-entra.md"}:
         found = re.findall("^#+ (.+)$", text, re.MULTILINE)
         assert len(found) == len(set(found))
+
+
+def test_each_method_of_the_applications_object_is_described() -> None:
+    """So that none is known from the code alone."""
+    [part] = re.findall(
+        r"^::: camunda_entra_fastapi\.CamundaEntra\n(.*?)^## ",
+        page("python-api.md"),
+        re.DOTALL | re.MULTILINE,
+    )
+    shown = set(re.findall(r"^        - (\w+)$", part, re.MULTILINE))
+    assert shown == {name for name in dir(camunda_entra_fastapi.CamundaEntra) if not name.startswith("_")}
