@@ -14,7 +14,7 @@ import pytest
 
 from camunda_entra_fastapi.telemetry import MAX_LOGGED, MAX_TRACEBACK, logger
 from camunda_entra_fastapi.testing.directory import OPERATE
-from tests.site import ADA, MakeSite, Site, emulator, make_site, query_of
+from tests.site import ADA, COOKIE, MakeSite, Site, emulator, make_site, query_of
 from tests.web.conftest import bearer
 from tests.web.login.test_docs_token import FORM, OURS
 from tests.web.login.test_sign_in import a_lot
@@ -108,7 +108,7 @@ async def in_the_host(site: Site, text: str) -> None:
             (b"host", host),
             (b"origin", host),
             (b"x-forwarded-host", host),
-            (b"cookie", b"entra_session=x"),
+            (b"cookie", f"{COOKIE}=x".encode()),
         ]
         scope |= {"headers": headers, "query_string": b"", "scheme": "http"}
         await call(site, scope)

@@ -50,7 +50,7 @@ async def page(request: Request, user: CurrentUser) -> Response:
 async def echo(request: Request, response: Response, user: CurrentUser) -> dict[str, Any]:
     """All of that as JSON."""
     response.headers.append("Set-Cookie", "operate=1; Path=/")
-    response.headers.append("Set-Cookie", "entra_session=stolen; Path=/")
+    response.headers.append("Set-Cookie", f"{entra.settings.cookie_name}=stolen; Path=/")
     return {"user": user.oid, **reached(request)}
 
 

@@ -20,7 +20,7 @@ from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE, UNRELATED
 from tests.conftest import FakeClock
 from tests.sessions.conftest import RedisServer, redis_server, running_redis
-from tests.site import BEN, PERSON, Browser, MakeSite, Site, code_of
+from tests.site import BEN, COOKIE, PERSON, Browser, MakeSite, Site, code_of
 from tests.testing.browsing import change_application
 
 __all__ = ["redis_server", "running_redis"]
@@ -386,7 +386,7 @@ async def test_a_delegation_is_no_session(site: Site, emulator: EntraEmulator, k
     """Whoever gets hold of one cannot sign in with it."""
     text = await delegation_of(site, emulator)
     value = text if kind == "whole" else text.partition(".")[2]
-    answer = await site.browser().http.get("/api", headers={"Cookie": f"entra_session={value}"})
+    answer = await site.browser().http.get("/api", headers={"Cookie": f"{COOKIE}={value}"})
     assert answer.status_code == 401
 
 

@@ -1,5 +1,6 @@
 """Back, reloading and many tabs, in a real browser against a real server and the local Entra."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from tests.e2e.test_browser_sign_in import ADA, BEN, application
 from tests.waiting import PATIENCE
 
 TABS = 20
-SESSION = "entra_session"
+SESSION = re.compile("entra_session_[0-9a-f]{8}")
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Restored:
 
     def session(self, context: BrowserContext) -> str:
         """The value of the session's cookie."""
-        return next(each["value"] for each in context.cookies(self.url) if each["name"] == SESSION)
+        return next(each["value"] for each in context.cookies(self.url) if SESSION.fullmatch(each["name"]))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def restore(context: BrowserContext, addresses: list[str]) -> list[Page]:
 def forget_service(service: Restored, context: BrowserContext) -> None:
     """Drop the service's cookies; Entra's stay."""
     for cookie in context.cookies(service.url):
-        if cookie["name"].startswith(SESSION):
+        if SESSION.match(cookie["name"]):
             context.clear_cookies(name=cookie["name"])
 
 

@@ -187,9 +187,10 @@ def test_the_header_counts_as_before(client: TestClient, emulator: EntraEmulator
         assert socket.receive_json()[1] == ["orders.v1"]
 
 
-def test_a_bad_token_is_refused_whoever_is_signed_in(client: TestClient) -> None:
+def test_a_bad_token_is_refused_whatever_cookie_there_is(client: TestClient, emulator: EntraEmulator) -> None:
     """The cookie counts where no token came."""
-    status, detail = refused(client, "orders.v1", "bearer.nonsense", Cookie="entra_session=x")
+    cookie = f"__Host-{emulator.settings().cookie_name}=x"
+    status, detail = refused(client, "orders.v1", "bearer.nonsense", Cookie=cookie)
     assert (status, detail["code"]) == (401, "token_malformed")
 
 
