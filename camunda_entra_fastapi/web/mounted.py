@@ -93,10 +93,13 @@ def _versions_of(app: object) -> Iterable[Any]:
 
 
 def _application_of(route: object) -> object:
-    """The application or router at a mount, without the middlewares around it."""
+    """The application at a mount, without middlewares and guards around it; else what has routes there."""
     app = getattr(route, "_base_app", None) or getattr(route, "app", None)
+    with_routes: object = None
     for _ in range(_MAX_WRAPPERS):
-        if app is None or isinstance(getattr(app, "routes", None), list):
-            return app
+        if app is None or isinstance(app, Starlette):
+            break
+        if with_routes is None and isinstance(getattr(app, "routes", None), list):
+            with_routes = app  # a router; or a guard, which shows those of the application behind it
         app = getattr(app, "app", None) or getattr(app, "_app", None)
-    return None
+    return app if isinstance(app, Starlette) else with_routes

@@ -109,6 +109,20 @@ async def test_a_mounted_application_refuses_like_the_one_around_it(
     assert (await browser.http.get("/v1/archive", headers=headers)).status_code == 503
 
 
+async def test_an_application_behind_a_guard_refuses_like_the_one_around_it(site: Site) -> None:
+    """What it refuses itself, to somebody whom the guard lets in, has page and challenge, too."""
+    mounted = version(site.entra, FastAPI(exception_handlers={HTTPException: mine}))
+    mounted.add_api_route("/boss", lambda: 1, dependencies=[Depends(site.entra.require(roles=["Boss"]))])
+    site.app.mount("/v1", site.entra.guard(CORSMiddleware(mounted)))
+    browser = await site.browser().signed_in()
+    page = await browser.open("/v1/boss")
+    assert (page.status_code, page.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    program = await browser.http.get("/v1/boss")
+    assert (program.status_code, code_of(program)) == (403, "role_missing")
+    assert "insufficient_scope" in program.headers["www-authenticate"]
+    assert "initOAuth" in (await browser.open("/v1/docs")).text
+
+
 async def test_entra_s_refusal_is_502_in_a_mounted_application(site: Site) -> None:
     """Also in one of Starlette's, whose default handler knows no JSON."""
     site.app.mount("/v1", version(site.entra))
