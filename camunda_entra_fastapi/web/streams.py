@@ -1,8 +1,9 @@
 """Streams that outlive the look at who opened them: server-sent events, downloads, WebSockets."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from typing import Final, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import suppress
+from typing import Final, Generic, TypeVar
 
 from fastapi import WebSocketException
 from starlette.requests import HTTPConnection
@@ -44,32 +45,65 @@ async def while_good(
 ) -> AsyncGenerator[T, None]:
     """The items of a stream, which ends with the sign-in, whether or not there are items meanwhile."""
     monotonic = asyncio.get_running_loop().time
-    items = aiter(stream)
-    following: asyncio.Task[T] | None = None
+    reader = _Reader(stream)
+    reading = asyncio.create_task(reader.read())
     due = monotonic() + every
     try:
         while True:
-            following = asyncio.create_task(_next(items))
-            while not following.done() or monotonic() >= due:
-                await asyncio.wait({following}, timeout=due - monotonic())
+            while not reader.has_news.is_set() or monotonic() >= due:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(due):
+                        await reader.has_news.wait()
                 if monotonic() >= due:
                     await still_good(current_user, connection)
                     due = monotonic() + every
-            try:
-                item = following.result()
-            except StopAsyncIteration:
+            if not reader.items:
+                await reading  # raises what ended the stream, if anything did
                 return
-            yield item
+            reader.has_news.clear()
+            yield reader.items.pop()
+            reader.is_wanted.set()
     finally:
-        if following is not None and not following.done():
-            following.cancel()
-            await asyncio.wait({following})
-        if isinstance(items, AsyncGenerator):
-            await items.aclose()
+        reader.is_over = True
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _next(items: AsyncIterator[T]) -> T:
-    return await anext(items)
+class _Reader(Generic[T]):
+    """Reads a stream in one task from its beginning to its end, each item when it is wanted.
+
+    A stream that holds a time limit, a task group or a span open may not go from one task to another.
+    """
+
+    def __init__(self, stream: AsyncIterable[T]) -> None:
+        self._stream = aiter(stream)
+        self.items: list[T] = []
+        self.has_news = asyncio.Event()
+        """Set where there is an item, or no more of them."""
+        self.is_wanted = asyncio.Event()
+        """Set where another item is."""
+        self.is_over = False
+        """Whether nobody wants any more."""
+
+    async def read(self) -> None:
+        """Read until the end, and close the stream."""
+        try:
+            with suppress(StopAsyncIteration):
+                while True:
+                    await self._hand_over(await anext(self._stream))
+        finally:
+            self.has_news.set()
+            if isinstance(self._stream, AsyncGenerator):
+                await self._stream.aclose()
+
+    async def _hand_over(self, item: T) -> None:
+        """Let the item be taken; return when another one is wanted."""
+        if self.is_over:  # the stream has answered to being cancelled
+            raise StopAsyncIteration
+        self.items.append(item)
+        self.has_news.set()
+        await self.is_wanted.wait()
+        self.is_wanted.clear()
 
 
 def _refusal(current_user: CurrentUser, connection: HTTPConnection, error: EntraError) -> Exception:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Annotated
 
 import pytest
@@ -256,3 +257,58 @@ async def test_a_stream_that_is_over_leaves_nothing_open(site: Site) -> None:
     await asyncio.wait({waiting}, timeout=PATIENCE)
     assert waiting.cancelled()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_stream_runs_in_one_task_from_its_beginning_to_its_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it may hold a time limit, a task group or a span open, which are of one task."""
+
+    async def fine(_: object) -> str:
+        return "somebody"
+
+    monkeypatch.setattr(site.entra.current_user, "authenticate", fine)
+    tasks: list[object] = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            async with asyncio.timeout(3 * OFTEN):
+                for number in range(2):
+                    tasks.append(asyncio.current_task())
+                    yield number
+                await asyncio.Event().wait()
+        finally:
+            tasks.append(asyncio.current_task())
+
+    request = Request({"type": "http", "headers": []})
+    given: list[int] = []
+
+    async def read() -> None:
+        async for number in site.entra.while_good(request, numbers(), every=OFTEN):
+            given.append(number)  # noqa: PERF401 - it is looked at after the error
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(read(), PATIENCE)
+    assert given == [0, 1]
+    assert len(set(tasks)) == 1
+
+
+async def test_a_stream_that_answers_to_its_end_is_closed_all_the_same(site: Site) -> None:
+    """What it gives then is wanted by nobody."""
+    is_closed = asyncio.Event()
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            yield 2
+        finally:
+            is_closed.set()
+
+    request = Request({"type": "http", "headers": []})
+    stream = site.entra.while_good(request, numbers(), every=OFTEN)
+    assert await anext(stream) == 1
+    with pytest.raises(HTTPException):
+        await asyncio.wait_for(anext(stream), PATIENCE)
+    assert is_closed.is_set()
