@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl
+from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl, is_navigation
 
 HX_REDIRECT: Final = "HX-Redirect"
 """htmx goes there, whatever the status of the response (htmx: response headers)."""
@@ -45,6 +45,11 @@ def htmx_page(request: HTTPConnection, public_url: PublicUrl) -> str | None:
     origin = public_url.origin_if_known(request)
     is_ours = origin is not None and url.startswith(f"{origin}/")
     return url.removeprefix(origin or "") if is_ours else public_url.path(request, "/")
+
+
+def is_for_page(headers: Mapping[str, str]) -> bool:
+    """Whether a browser navigates to a page, or a service worker asks for it in the browser's place."""
+    return is_navigation(headers) or is_refetched_navigation(headers)
 
 
 def is_refetched_navigation(headers: Mapping[str, str]) -> bool:

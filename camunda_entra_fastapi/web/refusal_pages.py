@@ -6,11 +6,10 @@ from starlette.responses import HTMLResponse
 from camunda_entra_fastapi.errors import EntraError, InsufficientClaims
 from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, encode_claims
 from camunda_entra_fastapi.web.challenges import ErrorResponse
-from camunda_entra_fastapi.web.page_requests import is_refetched_navigation
+from camunda_entra_fastapi.web.page_requests import is_for_page
 from camunda_entra_fastapi.web.pages import is_safe_link, render
 from camunda_entra_fastapi.web.pages.branding import branding_of
 from camunda_entra_fastapi.web.pages.refusals import Visitor, refused
-from camunda_entra_fastapi.web.public_url import is_navigation
 
 
 def is_for_people(request: HTTPConnection) -> bool:
@@ -22,7 +21,7 @@ def is_for_people(request: HTTPConnection) -> bool:
     """
     return (
         request.scope["type"] == "http"
-        and (is_navigation(request.headers) or is_refetched_navigation(request.headers))
+        and is_for_page(request.headers)
         and "authorization" not in request.headers
     )
 

@@ -93,6 +93,18 @@ async def test_the_whole_way_in_and_out(site: Site, mode: str) -> None:
     assert await browser.status() == 401
 
 
+async def test_who_comes_back_with_an_old_answer_goes_on(site: Site) -> None:
+    """Signed in to the page of that sign-in, else to a sign-in that begins anew; and never to JSON."""
+    browser = site.browser()
+    answer = await browser.come_back("/incidents/7")
+    assert (await browser.http.get(answer, headers=WORKER)).status_code == 200
+    again = await browser.http.get(answer, headers=WORKER)
+    assert (again.status_code, again.headers["refresh"]) == (200, "0;url=/incidents/7")
+    other = await site.browser().http.get(answer, headers=WORKER)
+    assert (other.status_code, other.headers["content-type"]) == (400, "text/html; charset=utf-8")
+    assert "url=/auth/login?return_to=/incidents/7&amp;again=1" in other.text
+
+
 async def test_another_sites_script_reads_no_state(site: Site) -> None:
     """A page that goes on has it in its text, which a service may let others read."""
     for where in ("cross-site", "same-site", "none"):

@@ -26,8 +26,8 @@ from camunda_entra_fastapi.sign_in.state import MAX_RESTARTS, Beginning
 from camunda_entra_fastapi.sign_in.step_up import STEP_UP_LIFETIME
 from camunda_entra_fastapi.web.login import responses
 from camunda_entra_fastapi.web.login.context import LoginContext, LoginPaths
+from camunda_entra_fastapi.web.page_requests import is_for_page
 from camunda_entra_fastapi.web.pages import is_safe_link
-from camunda_entra_fastapi.web.public_url import is_navigation
 
 
 class Callbacks:
@@ -136,7 +136,7 @@ class Callbacks:
         # Programs have no Back: they are told that the answer was refused, signed in or not.
         is_late = (
             error.code == "login_expired"
-            and is_navigation(request.headers)
+            and is_for_page(request.headers)
             and not _is_before(session, beginning, context)
         )
         retry_url = public_url.path(request, self._paths.of("login"), root)

@@ -17,9 +17,9 @@ from camunda_entra_fastapi.remote.aadsts import explain
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.challenges import Challenger, ErrorResponse
 from camunda_entra_fastapi.web.login.refusals import log_refused_sign_in
+from camunda_entra_fastapi.web.page_requests import is_for_page
 from camunda_entra_fastapi.web.pages import Page, render, texts
 from camunda_entra_fastapi.web.pages.branding import branding_of
-from camunda_entra_fastapi.web.public_url import is_navigation
 from camunda_entra_fastapi.web.refusal_pages import is_for_people, refusal_page
 
 OK: Final = 200
@@ -97,7 +97,7 @@ def sign_in_failed(
 
 def signed_out(request: Request, login_url: str) -> Response:
     """The page after signing out at Entra."""
-    if not is_navigation(request.headers):
+    if not is_for_page(request.headers):
         return plain_text(OK, "Signed out.")
     return _page(request, texts.signed_out(login_url), OK)
 
@@ -107,7 +107,7 @@ def confirm_sign_out(
 ) -> Response:
     """A question to the user: another site asks to sign out here."""
     error_response = challenger.error_response(error)
-    if not is_navigation(request.headers):
+    if not is_for_page(request.headers):
         return json_error(error_response)
     # The form redirects to Entra, which the page's Content Security Policy must allow.
     redirects_to = () if end_session_url is None else (end_session_url,)
@@ -117,7 +117,7 @@ def confirm_sign_out(
 
 def consent_given(request: Request, login_url: str) -> Response:
     """The page after an administrator consented."""
-    if not is_navigation(request.headers):
+    if not is_for_page(request.headers):
         return plain_text(OK, "Consent was given.")
     return _page(request, texts.consent_given(login_url), OK)
 
@@ -157,7 +157,7 @@ def _unavailable(
 
 def _page_or_json(request: Request, page: Page, error_response: ErrorResponse, remedy: str) -> Response:
     """The page for people; programs get the remedy."""
-    if is_navigation(request.headers):
+    if is_for_page(request.headers):
         return _page(request, page, error_response.status, error_response.headers)
     return json_error(error_response, remedy)
 
