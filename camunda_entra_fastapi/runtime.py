@@ -134,9 +134,10 @@ def build_runtime(
         retention=settings.key_retention,
     )
     endpoints = Endpoints(keys, made_endpoints(settings))
+    policy = policy_of(settings)
     validator = TokenValidator(
         keys,
-        policy_of(settings),
+        policy,
         cache_size=settings.token_cache_size,
         clock=clock,
         tenant_function=tenant_function,
@@ -159,7 +160,9 @@ def build_runtime(
         user_tokens = UserTokens(http, keys, client, clock.time, shared=shared)
         if secrets:
             sealer = Sealer(secrets, f"delegation 1 {_deployment(settings)}")
-            delegations = Delegations(user_tokens, sealer, validator.tenants)
+            decides = policy.multi_tenant and validator.tenants is None
+            allowed_tenants = policy.allowed_tenants if decides else None
+            delegations = Delegations(user_tokens, sealer, validator.tenants, allowed_tenants)
     if (url := settings.group_overage) is not None:
         tokens = require_credential(user_tokens, "CAMUNDA_ENTRA_GROUP_OVERAGE needs")
         groups = GraphGroups(http, tokens, url, graph_resource_of(url), clock.time)

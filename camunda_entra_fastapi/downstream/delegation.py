@@ -24,6 +24,7 @@ from camunda_entra_fastapi.errors import (
     EntraError,
     InsufficientClaims,
     InvalidToken,
+    quoted,
 )
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.tenant_check import TenantCheck
@@ -54,12 +55,20 @@ class Delegations:
         tokens: The tokens of all users.
         sealer: Seals with a purpose of its own.
         tenants: The application's word on tenants, if it has one.
+        allowed_tenants: Lower-case IDs of all that are let in; None where no list decides.
     """
 
-    def __init__(self, tokens: UserTokens, sealer: Sealer, tenants: TenantCheck | None) -> None:
+    def __init__(
+        self,
+        tokens: UserTokens,
+        sealer: Sealer,
+        tenants: TenantCheck | None,
+        allowed_tenants: frozenset[str] | None,
+    ) -> None:
         self._tokens = tokens
         self._sealer = sealer
         self._tenants = tenants
+        self._allowed_tenants = allowed_tenants
 
     async def begin(self, grant: UserGrant, tenant: str | None, scope: str, lifetime: float) -> str:
         """A new delegation, sealed.
@@ -97,6 +106,11 @@ class Delegations:
                 code="delegation_unreadable",
             )
         key, expires_at, refresh_token, tenant, scope = json.loads(content)
+        if self._allowed_tenants is not None and str(tenant).lower() not in self._allowed_tenants:
+            raise DelegationEnded(
+                f"The person's tenant {quoted(tenant)} is not let in any more: "
+                "CAMUNDA_ENTRA_ALLOWED_TENANTS does not name it."
+            )
         grant = UserGrant(key, expires_at, refresh_token=refresh_token)
         token = DelegatedToken(self._tokens, grant, tenant, scope, self._tenants)
         token.check_time()

@@ -472,6 +472,35 @@ async def test_a_tenant_that_is_not_let_in_any_more_ends_its_jobs(
             _ = await auth.token() if is_async else auth.token_blocking()
 
 
+async def test_a_tenant_that_the_list_names_no_more_ends_its_jobs(
+    emulator: EntraEmulator, clock: FakeClock
+) -> None:
+    """A job lives for up to 90 days, so the settings of today count, as for the next sign-in."""
+    change_application(emulator, OPERATE, sign_in_audience="AzureADMultipleOrgs")
+    common = f"{emulator.base_url}/organizations/v2.0"
+
+    def service(allowed_tenants: str) -> CamundaEntra:
+        settings = emulator.settings(
+            issuer=common, issuer_backend_url=common, allowed_tenants=allowed_tenants
+        )
+        return CamundaEntra(settings, http_client=http_client, clock=clock)
+
+    other = "00000000-0000-4000-8000-000000000000"
+    async with emulator.http_client() as http_client:
+        entra = service(f"{emulator.tenant.id},{other}")
+        app = FastAPI()
+        add_jobs(app, entra)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://orders.example.com") as client:
+            headers = {"Authorization": f"Bearer {emulator.token()}"}
+            text = (await client.post("/jobs", headers=headers)).json()
+        for allowed in (emulator.tenant.id, "*"):
+            assert await service(allowed).delegated(text).token()
+        with pytest.raises(DelegationEnded, match="CAMUNDA_ENTRA_ALLOWED_TENANTS does not name it") as ended:
+            service(other).delegated(text)
+        assert ended.value.code == "delegation_ended"
+
+
 async def test_it_shows_no_secret(
     site: Site, emulator: EntraEmulator, caplog: pytest.LogCaptureFixture
 ) -> None:
