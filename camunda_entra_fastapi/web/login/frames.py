@@ -50,7 +50,9 @@ class Frames:
         @wraps(page)
         async def answer(request: Request) -> Response:
             response = await page(request)
-            if response.status_code != _FOUND or not is_in_frame(request) or not self._may_be_framed(request):
+            if not is_in_frame(request) or not self._leads_to_entra(request, response):
+                return response
+            if not self._may_be_framed(request):
                 return response
             link = _page(request, content(response.headers["Location"]))
             cookies = [(name, value) for name, value in response.raw_headers if name == b"set-cookie"]
@@ -73,6 +75,12 @@ class Frames:
             return await callback(request)
 
         return answer
+
+    def _leads_to_entra(self, request: Request, response: Response) -> bool:
+        """Whether it is a redirect to Entra, which an attempt or the end of a session goes with."""
+        own = self._context().sessions.public_url.origin_if_known(request)
+        is_own = response.headers.get("location", "").startswith(("/", f"{own}/"))
+        return response.status_code == _FOUND and "set-cookie" in response.headers and not is_own
 
     def _may_be_framed(self, request: Request) -> bool:
         """Whether there are pages that may show ours; then these say so."""

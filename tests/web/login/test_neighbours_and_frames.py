@@ -105,6 +105,17 @@ async def test_a_tab_signs_in_as_ever(framed: Site) -> None:
     assert (await browser.http.get("/auth/login-callback?state=x")).status_code == 400
 
 
+async def test_a_redirect_of_this_service_stays_in_the_frame(framed: Site) -> None:
+    """What does not lead to Entra needs no window: who signed in meanwhile, or Entra ends no sessions."""
+    framed.wire.change("openid-configuration", lambda document: document.pop("end_session_endpoint") and None)
+    browser = framed.browser()
+    await sign_in(browser)
+    again = await browser.http.get("/auth/login?return_to=/page&again=1", headers=FRAME)
+    assert (again.status_code, again.headers["location"]) == (302, "/page")
+    out = await browser.http.post("/auth/logout", headers=FRAME | {"Sec-Fetch-Site": "same-origin"})
+    assert (out.status_code, out.headers["location"]) == (302, f"{framed.url}/auth/login-callback")
+
+
 async def test_signing_out_in_a_frame_stays_in_it(framed: Site) -> None:
     """The session is over, also under the cookie of before; Entra's page is a window's."""
     browser = framed.browser()
