@@ -105,6 +105,20 @@ async def test_who_comes_back_with_an_old_answer_goes_on(site: Site) -> None:
     assert "url=/auth/login?return_to=/incidents/7&amp;again=1" in other.text
 
 
+async def test_after_signing_out_there_is_a_page(site: Site) -> None:
+    """As without a worker, and not a line of text."""
+    out = await site.browser().http.get("/auth/login-callback", headers=WORKER)
+    assert (out.status_code, "You are signed out" in out.text) == (200, True)
+
+
+async def test_what_entra_refuses_is_a_page(site: Site) -> None:
+    """With its status."""
+    begun = await site.browser().open("/auth/login")
+    refused = {"error": "access_denied", "state": query_of(begun.headers["location"])["state"]}
+    page = await site.browser().http.get("/auth/login-callback", params=refused, headers=WORKER)
+    assert (page.status_code, page.headers["content-type"]) == (400, "text/html; charset=utf-8")
+
+
 async def test_another_sites_script_reads_no_state(site: Site) -> None:
     """A page that goes on has it in its text, which a service may let others read."""
     for where in ("cross-site", "same-site", "none"):
