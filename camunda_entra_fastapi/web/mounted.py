@@ -59,11 +59,21 @@ def mounted_applications(app: Starlette) -> Iterator[Starlette]:
 
 
 def paths_that_end_in(app: object, ending: str) -> Iterator[str]:
-    """The paths of the application's own routes, those of included routers among them, with that ending."""
+    """The paths of the application's routes with that ending, those in routers and mounts among them."""
+    yield from _paths(app, ending, ())
+
+
+def _paths(app: object, ending: str, around: tuple[int, ...]) -> Iterator[str]:
+    """The same; ``around`` are the IDs of what it is mounted in, for mounts that lead in circles."""
+    if app is None or id(app) in around:
+        return
     for route in _routes_of(app):
-        if str(getattr(route, "path", "")).endswith(ending):
-            yield str(getattr(route, "path", ""))
-        yield from paths_that_end_in(getattr(route, "original_router", None), ending)
+        path = str(getattr(route, "path", ""))
+        if path.endswith(ending):
+            yield path
+        yield from _paths(getattr(route, "original_router", None), ending, (*around, id(app)))
+        within = _application_of(route)
+        yield from (path + inner for inner in _paths(within, ending, (*around, id(app))))
 
 
 def route_tables_of(app: Starlette) -> Iterator[list[BaseRoute]]:

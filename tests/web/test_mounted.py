@@ -249,6 +249,21 @@ async def test_a_version_s_docs_page_redeems_its_code(site: Site) -> None:
     assert (await site.browser().http.get("/v1/me", headers=headers)).json() == {"name": ADA}
 
 
+async def test_a_version_with_its_own_install_redeems_its_code_where_there_is_a_base_url(
+    make_site: MakeSite,
+) -> None:
+    """All addresses are below the base URL, so the outer application redeems it, for pages that are there."""
+    site = make_site(base_url=HOME)
+    v1 = version(site.entra)
+    site.entra.install(v1)
+    site.app.mount("/v1", v1)
+    v1.mount("/outer", site.app)
+    redirect, token_url, _ = await docs_of(site, "/v1")
+    assert redirect == "/v1/docs/oauth2-redirect"
+    assert (await redeem(site, f"{HOME}{redirect}", token_url)).status_code == 200
+    assert (await redeem(site, f"{HOME}/v2/docs/oauth2-redirect", token_url)).status_code == 400
+
+
 async def redeem(site: Site, redirect_uri: str, token_url: str = "/auth/token") -> httpx.Response:
     """What Swagger UI gets for a code that came to that redirect URI."""
     register(site.emulator, redirect_uri)
