@@ -211,7 +211,7 @@ def read_lifetime(lifetime: timedelta) -> float:
     Raises:
         ValueError: It is none that a delegation can have.
     """
-    if not timedelta(0) < lifetime <= MAX_LIFETIME:
+    if not isinstance(lifetime, timedelta) or not timedelta(0) < lifetime <= MAX_LIFETIME:
         raise ValueError(
             "A delegation lasts from a moment to 90 days, such as timedelta(days=7), and not "
             f"{lifetime!r}. Entra's refresh tokens live no longer."
