@@ -106,9 +106,10 @@ MORE: Final[Mapping[str, str]] = {
     "fixture `entra_client`, until the block ends. The application is started once for all clients that "
     "there are of it, of whichever scopes, so a test's own client ends nothing that a module's client uses. "
     "Where clients of two scopes exist at once, they need one local Entra: override `entra_emulator` in "
-    '`conftest.py` with `scope="session"`, and call `entra_client_factory(entra_emulator)`. Asynchronous clients belong to no '
-    "event loop, so the wider loops of pytest-asyncio and anyio may use them. A token lasts as long as one "
-    "of Entra's, so a client for a run of hours is made with `lifetime=86400`. It takes one argument:",
+    '`conftest.py` with `scope="session"`, and call `entra_client_factory(entra_emulator)`. '
+    "Asynchronous clients belong to no event loop, so the wider loops of pytest-asyncio and anyio may use "
+    "them. A token lasts as long as one of Entra's, so a client for a run of hours is made with "
+    "`lifetime=86400`. It takes one argument:",
     "entra_emulator": "It is the object behind all others. Override the fixture in `conftest.py` for another "
     "directory or clock. These methods change what it does:",
     "entra_token": "It takes these arguments:",
