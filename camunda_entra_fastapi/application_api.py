@@ -121,8 +121,15 @@ class ApplicationApi:
             auth_context: As for ``require``.
 
         Raises:
+            TypeError: What is given is no ASGI application; a class is none before it is called.
             ValueError: As for ``require``.
         """
+        if isinstance(app, type) or not callable(app):
+            name = app.__name__ if isinstance(app, type) else type(app).__name__
+            raise TypeError(
+                f"guard got {name}, which is no ASGI application. Give it an instance, as in "
+                'entra.guard(StaticFiles(directory="files")).'
+            )
         return Guard(app, self.current_user, Permissions.from_names(scopes, roles, groups, auth_context))
 
     def install(

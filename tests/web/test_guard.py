@@ -413,3 +413,13 @@ def test_the_close_code_reaches_a_client(site: Site) -> None:
     with pytest.raises(WebSocketDisconnect) as caught, client.websocket_connect("/desk/ws"):
         pytest.fail("it was accepted")
     assert (caught.value.code, caught.value.reason) == (1008, "credentials_missing")
+
+
+@pytest.mark.parametrize("wrong", [Starlette, None, "files"], ids=str)
+def test_what_is_no_application_is_refused_at_start(site: Site, wrong: Any) -> None:
+    """A class that nobody called, above all."""
+    name = wrong.__name__ if wrong is Starlette else type(wrong).__name__
+    with pytest.raises(
+        TypeError, match=f"^guard got {name}, which is no ASGI application. Give it an instance"
+    ):
+        site.entra.guard(wrong)
