@@ -26,6 +26,6 @@ def read_return_to_hosts(value: object) -> tuple[str, ...]:
     if len(hosts) > MAX_HOSTS:
         raise ValueError(
             f"names more than {MAX_HOSTS} hosts. Where they are in one domain, set "
-            "CAMUNDA_ENTRA_COOKIE_DOMAIN to it."
+            "CAMUNDA_ENTRA_COOKIE_DOMAIN to it, for example apps.example.com."
         )
     return tuple(hosts)

@@ -33,7 +33,11 @@ THEIRS: Final = {"/docs": "#swagger-ui", "/redoc": "redoc"}
 OF_WHOLE_PAGES: Final = {"landmark-one-main", "page-has-heading-one", "region"}
 """Rules that are left out there: all of the content is a third party's, which has no landmarks."""
 
+# What fades in has faint colours until it is there. What never ends is not waited for.
 VIOLATIONS = """async (without) => {
+  const isEnding = ({effect}) => Number.isFinite(effect.getComputedTiming().endTime);
+  const ending = document.getAnimations().filter(isEnding);
+  await Promise.allSettled(ending.map(({finished}) => finished));
   const found = await axe.run({exclude: without ? [without] : []}, {resultTypes: ["violations"]});
   return found.violations.map(({id, nodes}) => [id, nodes.map(({html}) => html)]);
 }"""

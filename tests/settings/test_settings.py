@@ -1078,6 +1078,7 @@ def test_who_may_frame_is_a_list_of_origins() -> None:
         ("return_to_hosts", "a." * 127 + "example", "has an entry that is no name of a host"),
         ("return_to_hosts", 7, "has an entry that is no name of a host"),
         ("return_to_hosts", [7], "has an entry that is no name of a host"),
+        ("return_to_hosts", [f"h{n}.example" for n in range(101)], "names more than 100 hosts"),
     ],
 )
 def test_what_would_break_a_cookie_or_a_route_is_refused(name: str, value: object, words: str) -> None:
