@@ -5,12 +5,15 @@ BIN := .venv/bin
 # Where Debian has HAProxy, and an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
-# What other packages' versions could break: of the emulator's tests, none of those that its users run anyway, in the tests of
-# sign-in, downstream tokens and command line; none of processes and signals; and hostile input meets the pinned versions alone.
-VERSIONS := $(CORE) $(addprefix --ignore=tests/,growth fuzz cli/test_leftovers.py cli/test_demo.py) \
-	$(addprefix --ignore=tests/testing/,clients endpoints protocol tokens world)
-# The newest versions are nearly the pinned ones. The command line, but for what begins it, is tried with these and with the lowest.
-NEWEST := $(VERSIONS) $(addprefix --ignore=tests/cli/,doctor explain register test_emulator.py test_local_variables.py test_token.py)
+# What other packages' versions could break: of the emulator's tests, none but its fixtures', as its users run it anyway, in the
+# tests of sign-in, downstream tokens and command line; none of processes and signals, of pure rules, and of requests that other
+# tests make as well; and hostile input meets the pinned versions alone.
+VERSIONS := $(CORE) $(addprefix --ignore=tests/,growth fuzz sign_in user test_benchmark.py cli/test_leftovers.py cli/test_demo.py) \
+	$(addprefix --ignore=tests/testing/,clients endpoints protocol tokens world) $(addprefix --ignore=tests/cli/,doctor explain)
+# The newest versions are nearly the pinned ones. The login pages, the command line but for what begins it, and requests to Entra
+# are tried with these and with the lowest.
+NEWEST := $(VERSIONS) $(addprefix --ignore=tests/cli/,register test_emulator.py test_local_variables.py test_token.py) \
+	$(addprefix --ignore=tests/,web/login remote testing)
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 
 .DEFAULT_GOAL := help
@@ -26,10 +29,10 @@ docs: reference .venv-docs/ready ## Write what is generated of the documentation
 	@$(BIN)/python -m tests.docs.files
 	@.venv-docs/bin/zensical build --strict --clean
 
-# Three at a time, on two cores: browsers, servers and installations wait a third of their time.
-test: .venv/servers system-packages ## Everything, as in CI, three at a time
+test: system-packages ## Everything, as in CI, two by two
+	@$(MAKE) --no-print-directory --jobs=2 .venv/servers .venv-lowest/ready .venv-newest/ready .venv-docs/ready
 	@rm -f .coverage .coverage.*
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync unit end-to-end lowest newest packaging lint types
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit end-to-end lowest newest packaging lint types
 	@$(MAKE) --no-print-directory coverage
 
 check: lint types ## Lint, types and the quick tests
