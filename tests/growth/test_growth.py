@@ -143,8 +143,11 @@ async def test_connections_to_entra_are_closed_however_an_exchange_ends(clock: F
 
         async with entra.lifespan():
             await exchanges()
-            first = _resources()
-            for _ in range(3):
+            # On a busy machine the first round may keep no connection, and the next ones keep one: that is
+            # two descriptors, as both ends are here, and a task of the server's. What stays open at each
+            # round is soon more.
+            bounds = [first + kept for first, kept in zip(_resources(), (4, 1, 2), strict=True)]
+            for _ in range(5):
                 await exchanges()
-                await until(lambda: _resources() <= first)
+                await until(lambda: all(now <= most for now, most in zip(_resources(), bounds, strict=True)))
         assert emulator.count("/token") >= 4 * 5

@@ -36,6 +36,7 @@ SHORT_LIVED = {
     "VariablesSource._orchestration": "it lives while the settings are read",
     "InsufficientClaims.claims": "it lives as long as an exception",
     "DelegationEnded.claims": "it lives as long as an exception",
+    "_Reader.items": "it lives as long as a request's stream, and holds the one item that is wanted",
 }
 REPLACED_AS_A_WHOLE = {"KeySet.by_id", "KeySet.last_seen", "KeySet.named", "KeySet.skipped"}
 """Values that nobody can change, in the place of which others come."""
