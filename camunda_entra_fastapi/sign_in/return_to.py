@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 from camunda_entra_fastapi.errors import quoted
+from camunda_entra_fastapi.settings.cookies import is_in_domain
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.urls import is_loopback
 
@@ -38,7 +39,7 @@ _LABEL: Final = re.compile(r"(?!xn--)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _LETTERS: Final = re.compile("(?:%[89A-F][0-9A-F])+")
 _NOT_ASCII: Final = re.compile("[^\x00-\x7f]+")
 _PASSWORD: Final = re.compile("//[^/]*@")
-_DEFAULT_PORTS: Final = {"https": "443", "http": "80"}
+DEFAULT_PORTS: Final = {"https": "443", "http": "80"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +69,17 @@ class ReturnHosts:
         return match[0] if self._is_reachable(match) else None
 
     def _is_in_domain(self, host: str) -> bool:
-        if self.domain is None or not host.endswith(self.domain):
+        if self.domain is None or not is_in_domain(host, self.domain):
             return False
         own = host.removesuffix(self.domain)
-        return not own or (own[-1] == "." and all(map(_LABEL.fullmatch, own[:-1].split("."))))
+        return not own or all(map(_LABEL.fullmatch, own[:-1].split(".")))
 
     def _is_reachable(self, match: "re.Match[str]") -> bool:
         """Whether scheme and port are a public page's; plain http is for development on one machine."""
         scheme, host, port = match.groups()
         base = urlsplit(self.base_url or "")
         is_local = base.scheme == "http" and is_loopback(base.hostname or "") and is_loopback(host)
-        ports = {None, _DEFAULT_PORTS[scheme], str(base.port) if base.scheme == scheme else None}
+        ports = {None, DEFAULT_PORTS[scheme], str(base.port) if base.scheme == scheme else None}
         return (scheme == "https" or is_local) and port in ports
 
 

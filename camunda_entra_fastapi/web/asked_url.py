@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 
-from camunda_entra_fastapi.sign_in.return_to import find_return_to, safe_return_to
+from camunda_entra_fastapi.sign_in.return_to import DEFAULT_PORTS, find_return_to, safe_return_to
 from camunda_entra_fastapi.web.page_requests import htmx_page_url
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, PublicUrl
 
@@ -24,7 +24,6 @@ URI_HEADERS: Final = ("x-forwarded-uri", "x-original-uri", "x-original-url")
 """Traefik and Caddy send the first of each, nginx what its configuration says."""
 _HOST: Final = re.compile(r"([a-z0-9._-]{1,253})(?::([0-9]{1,5}))?")
 _SCHEMES: Final = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
-_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 
 def asked_origin(request: Request, public_url: PublicUrl, *, repeats_host: bool) -> str | None:
@@ -50,7 +49,7 @@ def asked_origin(request: Request, public_url: PublicUrl, *, repeats_host: bool)
     port = match[2] or headers.get("x-forwarded-port", "")
     candidates = (port, "") if match[2] is None else (port,)
     for candidate in candidates:
-        is_default = candidate in ("", _DEFAULT_PORTS[scheme])
+        is_default = candidate in ("", DEFAULT_PORTS[scheme])
         origin = f"{scheme}://{match[1]}{'' if is_default else f':{candidate}'}"
         if public_url.hosts.shares_sign_in(origin):
             return origin

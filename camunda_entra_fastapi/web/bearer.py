@@ -28,6 +28,7 @@ from camunda_entra_fastapi.validation.compact import CODES_OF_UNREADABLE_TOKENS
 from camunda_entra_fastapi.web.challenges import Challenger
 from camunda_entra_fastapi.web.credentials import (
     USUAL_SCHEME,
+    is_handshake,
     parse_bearer_token,
     read_credentials,
     refuse_control_characters,
@@ -35,7 +36,7 @@ from camunda_entra_fastapi.web.credentials import (
 from camunda_entra_fastapi.web.misspelled_header import explanation_of, missing_credentials
 from camunda_entra_fastapi.web.mounted import NeverCopied
 from camunda_entra_fastapi.web.permissions import Permissions
-from camunda_entra_fastapi.web.websocket_tokens import has_token, is_handshake, move_token
+from camunda_entra_fastapi.web.websocket_tokens import has_token, move_token
 
 _AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
 """Key of the scope: who a scheme has found, for other dependencies of the request that need to know."""

@@ -64,6 +64,8 @@ INTERNAL_ERROR: Final = 1011
 """The same, for open WebSockets where Entra refuses this service."""
 TRY_AGAIN_LATER: Final = 1013
 """IANA's registry; for open WebSockets, where Entra or the session store is away."""
+_CLOSE_CODES_AT_END: Final = {401: 3000, 403: 3003} | dict.fromkeys((502, 503, 504), TRY_AGAIN_LATER)
+"""By status. IANA's registry: unauthorized, forbidden, try again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,11 @@ def close_code_of(error: EntraError) -> int:
     if isinstance(error, EntraRefused):
         return INTERNAL_ERROR
     return TRY_AGAIN_LATER if isinstance(error, FAULTS) else POLICY_VIOLATION
+
+
+def close_code_at_end(status: int) -> int:
+    """The code with which a stream's WebSocket is closed when the sign-in ends, by the response's status."""
+    return _CLOSE_CODES_AT_END.get(status, POLICY_VIOLATION)
 
 
 def _response_of(error: EntraError) -> tuple[int, str]:

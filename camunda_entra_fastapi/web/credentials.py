@@ -3,6 +3,7 @@
 from typing import Final
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from camunda_entra_fastapi.errors import InvalidRequest, InvalidToken
 
@@ -10,6 +11,11 @@ USUAL_SCHEME: Final = b"Bearer "
 _SCHEMES: Final = (b"bearer ", b"bearer")
 """In small letters; the second one is a header that ends there."""
 _CONTROL_CHARACTERS: Final = bytes(range(0x20)) + b"\x7f"
+
+
+def is_handshake(scope: Scope) -> bool:
+    """Whether the headers are those of a WebSocket's handshake, which a gateway may show in a request."""
+    return scope["type"] == "websocket" or any(name == b"sec-websocket-key" for name, _ in scope["headers"])
 
 
 def read_credentials(request: HTTPConnection) -> bytes | None:
@@ -29,7 +35,7 @@ def read_credentials(request: HTTPConnection) -> bytes | None:
 
 def _repeated(request: HTTPConnection) -> str:
     message = "The request has more than one Authorization header"
-    if any(name == b"sec-websocket-key" for name, _ in request.scope["headers"]):
+    if is_handshake(request.scope):
         message += ", or several tokens, of which one may be in Sec-WebSocket-Protocol"
     return f"{message}."
 

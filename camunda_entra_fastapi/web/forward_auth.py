@@ -25,7 +25,7 @@ from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.validation.scope_names import check_scope_names
 from camunda_entra_fastapi.web.asked_url import URI_HEADERS, asked_origin, sign_in_url
-from camunda_entra_fastapi.web.credentials import read_bearer_token, read_credentials
+from camunda_entra_fastapi.web.credentials import is_handshake, read_bearer_token, read_credentials
 from camunda_entra_fastapi.web.current_user import CurrentUser, word_for_session
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
 from camunda_entra_fastapi.web.page_requests import HX_REDIRECT, is_htmx
@@ -35,7 +35,7 @@ from camunda_entra_fastapi.web.refusal_pages import is_for_people, refusal_page
 from camunda_entra_fastapi.web.same_origin import OWN_ORIGIN, require_same_origin
 from camunda_entra_fastapi.web.sessions import PENDING_COOKIES
 from camunda_entra_fastapi.web.signed_identity import IDENTITY, SignedIdentities
-from camunda_entra_fastapi.web.websocket_tokens import is_handshake, move_token
+from camunda_entra_fastapi.web.websocket_tokens import move_token
 
 _METHOD_HEADERS: Final = ("x-forwarded-method", "x-original-method")
 """Traefik and Caddy send the first, nginx what its configuration says."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import suppress
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from fastapi import WebSocketException
 from starlette.requests import HTTPConnection
@@ -11,14 +11,11 @@ from starlette.websockets import WebSocketState
 
 from camunda_entra_fastapi.errors import CredentialsMissing, EntraError
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.challenges import POLICY_VIOLATION
+from camunda_entra_fastapi.web.challenges import close_code_at_end
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.permission_guard import overriding_user
 
 T = TypeVar("T")
-
-_CLOSE_CODES: Final = {401: 3000, 403: 3003, 502: 1013, 503: 1013, 504: 1013}
-"""By status. IANA's registry of close codes: unauthorized, forbidden, try again later."""
 
 
 async def still_good(current_user: CurrentUser, connection: HTTPConnection) -> EntraUser:
@@ -112,4 +109,4 @@ def _refusal(current_user: CurrentUser, connection: HTTPConnection, error: Entra
     path = connection.scope.get("path", "")
     current_user.log(error, path)
     response = current_user.authentication.challenger.error_response(error, path)
-    return WebSocketException(_CLOSE_CODES.get(response.status, POLICY_VIOLATION), error.code)
+    return WebSocketException(close_code_at_end(response.status), error.code)

@@ -24,11 +24,6 @@ _ALONE: Final = b"bearer"
 _VISIBLE: Final = re.compile(rb"[!-~]+")
 
 
-def is_handshake(scope: Scope) -> bool:
-    """Whether the headers are those of a WebSocket's handshake, which a gateway may show in a request."""
-    return scope["type"] == "websocket" or any(name == b"sec-websocket-key" for name, _ in scope["headers"])
-
-
 def has_token(scope: Scope) -> bool:
     """Whether a token is among the subprotocols."""
     return bool(_separate(_offered(scope))[1])

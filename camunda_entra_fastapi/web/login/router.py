@@ -57,6 +57,7 @@ class LoginRoutes:
     def router(self) -> APIRouter:
         """All routes; none of them is in the OpenAPI document."""
         router = APIRouter()
+        around_in_frames = frames.Frames(self._context, self._paths).around
         for path, endpoint, methods in (
             (self._paths.of("login"), self.login, ["GET"]),
             (self._paths.callback, self._callbacks.sign_in, ["GET"]),
@@ -67,7 +68,7 @@ class LoginRoutes:
             (self._paths.of("admin-consent-callback"), self._callbacks.admin_consent, ["GET"]),
             (self._paths.of("token"), self._docs_token, ["POST"]),
         ):
-            page = self._refusing_odd_hosts(frames.Frames(self._context, self._paths).around(path, endpoint))
+            page = self._refusing_odd_hosts(around_in_frames(path, endpoint))
             router.add_route(path, page, methods, include_in_schema=False)
         return router
 
