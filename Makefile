@@ -17,7 +17,7 @@ NEWEST := $(VERSIONS) $(addprefix --ignore=tests/cli/,register test_emulator.py 
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test check fuzz lint types unit end-to-end coverage lowest newest packaging system-packages structure reference advisories format pins dist bench bench-check bench-gateways clean
+.PHONY: help demo docs test check fuzz lint types unit end-to-end coverage lowest newest packaging system-packages structure reference advisories format pins dist servers bench bench-check bench-gateways clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ dist: .venv/ready ## Build a release of the last commit into dist/: wheel, sdist
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
+servers: .venv/ready .venv-asgi/ready ## Ask ten ASGI servers the same, and compare with the documentation's table
+	@$(BIN)/python -m tests.asgi_servers
+
 bench: .venv/ready ## Measure, side by side with the peers, for eight minutes; some parts need redis-server, wrk, valgrind
 	@$(BIN)/python tests/benchmarks/run.py --json benchmark.json
 
@@ -96,7 +99,7 @@ bench-gateways: .venv/servers ## Measure gateways, side by side; needs wrk, and 
 	@$(BIN)/python tests/benchmarks/gateways.py
 
 clean: ## Remove what was made
-	@rm -rf .venv .venv-docs .venv-lowest .venv-newest site .cache benchmark.json .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-asgi .venv-docs .venv-lowest .venv-newest site .cache benchmark.json .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: tests/packaging/pins.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=..." >&2; exit 1; }
@@ -117,6 +120,13 @@ clean: ## Remove what was made
 	@echo "setting up .venv-docs"
 	@rm -rf .venv-docs && $(PYTHON) -m venv .venv-docs
 	@.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/packaging/docs.txt
+	@touch $@
+
+# Apart from the rest as well: what they bring along is nothing that this package runs or is tested with.
+.venv-asgi/ready: tests/packaging/asgi.txt pyproject.toml
+	@echo "setting up .venv-asgi"
+	@rm -rf .venv-asgi && $(PYTHON) -m venv .venv-asgi
+	@.venv-asgi/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/packaging/asgi.txt
 	@touch $@
 
 # No hashes here: which versions these get is not known before, and that is what they are for.

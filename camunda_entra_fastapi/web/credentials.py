@@ -10,6 +10,8 @@ from camunda_entra_fastapi.errors import InvalidRequest, InvalidToken
 USUAL_SCHEME: Final = b"Bearer "
 _SCHEMES: Final = (b"bearer ", b"bearer")
 """In small letters; the second one is a header that ends there."""
+_AROUND: Final = b" \t"
+"""What may stand before and behind a header's value, and is no part of it (RFC 9110, 5.5)."""
 _CONTROL_CHARACTERS: Final = bytes(range(0x20)) + b"\x7f"
 
 
@@ -47,10 +49,11 @@ def parse_bearer_token(credentials: bytes) -> bytes | None:
         InvalidRequest: They are of another scheme, and hold control characters.
         InvalidToken: They say Bearer, and no token follows.
     """
+    credentials = credentials.strip(_AROUND)  # uvicorn with httptools leaves what stands behind
     if credentials[: len(USUAL_SCHEME)].lower() not in _SCHEMES:
         refuse_control_characters(credentials)
         return None
-    token = credentials[len(USUAL_SCHEME) :].strip(b" ")
+    token = credentials[len(USUAL_SCHEME) :].lstrip(b" ")
     if not token:
         raise InvalidToken("token_malformed", "The Authorization header says Bearer, but no token follows.")
     return token

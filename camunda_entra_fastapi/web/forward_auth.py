@@ -30,7 +30,7 @@ from camunda_entra_fastapi.web.current_user import CurrentUser, word_for_session
 from camunda_entra_fastapi.web.identity_headers import ACCESS_TOKEN, INCOMPLETE, SET_COOKIE, identity_headers
 from camunda_entra_fastapi.web.page_requests import HX_REDIRECT, is_htmx
 from camunda_entra_fastapi.web.permissions import Permissions
-from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
+from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation, path_behind
 from camunda_entra_fastapi.web.refusal_pages import is_for_people, refusal_page
 from camunda_entra_fastapi.web.same_origin import OWN_ORIGIN, require_same_origin
 from camunda_entra_fastapi.web.sessions import PENDING_COOKIES
@@ -168,7 +168,8 @@ class ForwardAuth:
     async def ext_authz(self, request: Request) -> Response:
         """For Envoy's ``ext_authz``, which repeats the original method, path and query after a prefix."""
         query = request.scope.get("query_string", b"").decode("latin-1")
-        uri = f"/{request.path_params.get('path', '')}{'?' if query else ''}{query}"
+        own = str(request.scope["path"]).removesuffix(f"/{request.path_params.get('path', '')}")
+        uri = f"{path_behind(request.scope, own) or '/'}{'?' if query else ''}{query}"
         return await self._respond(request, None, [request.method], uri)
 
     async def _respond(

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from typing import Any, Final
+from urllib.parse import unquote
 
 from fastapi import HTTPException, WebSocketException
 from fastapi.security import SecurityScopes
@@ -85,7 +86,8 @@ class Guard:
             return refused
         path = login.login_path
         public_url = login.sessions.public_url
-        if public_url.requested_path(request).partition("?")[0] != public_url.path(request, path):
+        asked = public_url.requested_path(request).partition("?")[0]
+        if unquote(asked) != unquote(public_url.path(request, path)):
             return refused
         logger.error(
             "The login page %s is behind entra.guard, so nobody can sign in. Guard what is mounted instead "

@@ -15,9 +15,10 @@ _FORM: Final = "The right form is Authorization: Bearer <token>."
 
 def missing_credentials(credentials: bytes | None) -> CredentialsMissing:
     """The error for a request without a bearer token, whose Authorization header may hold something else."""
-    if credentials is None or not credentials.strip():
+    credentials = (credentials or b"").strip()
+    if not credentials:
         return CredentialsMissing()
-    if credentials.lstrip(_QUOTES).startswith(_BEGIN) and b" " not in credentials.strip():
+    if credentials.lstrip(_QUOTES).startswith(_BEGIN) and b" " not in credentials:
         return CredentialsMissing(
             f"The Authorization header has no scheme: write Bearer before the token. {_FORM}"
         )

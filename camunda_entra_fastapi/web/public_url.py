@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -15,7 +15,10 @@ from camunda_entra_fastapi.sign_in.return_to import NO_OTHER_HOSTS, ReturnHosts
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 _PATH: Final = "/%:@!$&'()*+,;=~"
-"""Characters that a path may hold unencoded (RFC 3986, 3.3)."""
+"""Characters that a path may hold unencoded (RFC 3986, 3.3), and what is encoded already."""
+_DECODED_PATH: Final = _PATH.replace("%", "")
+_SPELLED: Final = "".join(map(chr, range(0x21, 0x7F))).replace("?", "").replace("#", "")
+"""Characters that a client may spell a path with: visible ones, of which these two would end it."""
 _HOST: Final = re.compile(rb"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 """A host as browsers and HTTP clients send it, and a port (RFC 9110, 7.2; RFC 3986, 3.2.2)."""
 _LAST_PORT: Final = 65_535
@@ -110,7 +113,7 @@ class PublicUrl:
         scope = connection.scope
         root_path = _outer_root_path(scope)
         root = self._root if self._origin is not None else root_path.rstrip("/")
-        path = quote(root + _without_root(str(scope.get("path", "")), root_path), safe=_PATH)
+        path = quote(root, safe=_PATH) + path_behind(scope, root_path)
         query = scope.get("query_string", b"").decode("latin-1")
         return f"{path}?{query}" if query else path
 
@@ -122,6 +125,26 @@ class PublicUrl:
         origin = self.origin_if_known(connection)
         is_ours = origin is not None and referer.startswith(f"{origin}/")
         return urlsplit(referer).path if is_ours else self.path(connection, "/")
+
+
+def path_behind(scope: Scope, root: str) -> str:
+    """The requested path without the root, if it begins with that; percent-encoded as the client spelled it.
+
+    ``/a%2Fb`` and ``/a/b`` are two addresses, which ``path`` does not tell. Servers and middleware may know
+    ``raw_path`` not at all, or that of another request: it counts where ``path`` was decoded from it.
+    """
+    path = str(scope.get("path", ""))
+    rest = _without_root(path, root)
+    raw_path = (scope.get("raw_path") or b"").decode("latin-1").partition("?")[0]
+    spelled = quote(raw_path, _SPELLED, "latin-1")  # some servers let bytes beyond ASCII pass
+    if unquote(spelled) == path:
+        # The root has as many slashes however it is spelled, unless one of them is encoded.
+        before = path[: len(path) - len(rest)]
+        segments = spelled.split("/")
+        end = before.count("/") + 1
+        if unquote("/".join(segments[:end])) == before:
+            return "".join(f"/{segment}" for segment in segments[end:])
+    return quote(rest, safe=_DECODED_PATH)
 
 
 def is_navigation(headers: Mapping[str, str]) -> bool:

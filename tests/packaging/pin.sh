@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes pins.txt, servers.txt and docs.txt anew from pyproject.toml, with the hashes of all files of each version. What is pinned stays as it
+# Writes pins.txt, servers.txt, asgi.txt and docs.txt anew from pyproject.toml, with the hashes of all files of each version. What is pinned stays as it
 # is where it can; with --upgrade everything is the newest there is. $1 is a Python with pip.
 # And lowest.txt: what a resolver picks for users that takes the lowest version of everything.
 set -eu
@@ -22,5 +22,6 @@ pin() {
 
 pin pins.txt "$@" --generate-hashes --all-extras --group test --group release --group lint --group bench --group e2e --group observability pyproject.toml
 pin servers.txt "$@" --generate-hashes --group pyproject.toml:servers
+pin asgi.txt "$@" --generate-hashes --all-extras --group asgi pyproject.toml
 pin docs.txt "$@" --generate-hashes --group pyproject.toml:docs
 pin lowest.txt --upgrade --resolution lowest --only-binary :all: --all-extras pyproject.toml

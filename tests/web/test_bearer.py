@@ -153,6 +153,51 @@ def test_a_token_has_one_place_in_the_cache_however_it_is_spelled(
     assert entry[0] == f"Bearer {token}".encode()
 
 
+AROUND = (b"V\t", b"V \t ", b"\tV", b" \t V\t\t")
+
+
+@pytest.mark.parametrize("around", AROUND)
+async def test_tabs_and_blanks_around_the_value_are_no_part_of_it(
+    entra: CamundaEntra, emulator: EntraEmulator, verified: list[SigningKey], around: bytes
+) -> None:
+    """RFC 9110, 5.5; uvicorn with httptools leaves them. They are answered, and fill no memory."""
+    token = emulator.token()
+    for _ in range(2):
+        request = _request(around.replace(b"V", f"Bearer {token}".encode()))
+        user = await entra.current_user(request, SecurityScopes())
+        assert user is not None
+        assert user.access_token == token
+        assert await entra.bearer.extract_access_token(request) == token
+    assert len(verified) == 1
+    (entry,) = entra.current_user.authentication.validator._cache._entries.values()
+    assert entry[0] == f"Bearer {token}".encode()
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize(
+    ("value", "status", "code"),
+    [
+        (b"", 401, "credentials_missing"),
+        (b"Basic YTpi", 401, "credentials_missing"),
+        (b"Bearer", 401, "token_malformed"),
+        (b"Bearer a.b.c", 401, "token_malformed"),
+        (b"Bearer a.\tb.c", 400, "authorization_malformed"),
+        (b"Bearer\ta.b.c", 400, "authorization_malformed"),
+        (b"Bearer \ta.b.c", 400, "authorization_malformed"),
+        (b"Basic\tYTpi", 400, "authorization_malformed"),
+        (b"Bearer a.b.c\x0b", 400, "authorization_malformed"),
+    ],
+)
+async def test_what_stands_around_a_value_changes_no_refusal(
+    entra: CamundaEntra, around: bytes, value: bytes, status: int, code: str
+) -> None:
+    """A tab inside is refused wherever one stands behind, and nothing more is."""
+    for header in (value, around.replace(b"V", value)):
+        with pytest.raises(HTTPException) as refusal:
+            await entra.current_user(_request(header), SecurityScopes())
+        assert (refusal.value.status_code, refusal.value.detail["code"]) == (status, code)
+
+
 @pytest.mark.parametrize("code", sorted(CODES_OF_UNREADABLE_TOKENS))
 def test_control_characters_come_before_any_fault_of_the_header(
     client: TestClient, emulator: EntraEmulator, code: str

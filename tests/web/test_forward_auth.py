@@ -18,6 +18,7 @@ from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.web.identity_headers import MAX_LIST, identity_headers
 from tests.conftest import FakeClock
 from tests.growth_of_work import LIMIT, growth_of
+from tests.odd_addresses import LEADING_HOME, ODD
 from tests.site import (
     ADA,
     COOKIE,
@@ -28,6 +29,7 @@ from tests.site import (
     Site,
     Store,
     code_of,
+    query_of,
     session_manager_of,
     set_cookies,
 )
@@ -615,6 +617,26 @@ async def test_through_envoy_people_come_back_to_the_page_they_wanted(gated: Cal
     assert answer.headers["location"] == "/auth/login?return_to=/incidents/7%3Fa%3D1"
     answer = await site.browser().http.get("/auth/ext-authz//evil.example/", headers=PERSON)
     assert answer.headers["location"] == "/auth/login?return_to=/"
+
+
+@pytest.mark.parametrize("address", ODD)
+async def test_through_gateways_odd_addresses_come_back_as_they_were(
+    gated: Callable[..., Site], address: str
+) -> None:
+    """To the letter, whether the gateway repeats the path or names it in a header."""
+    http = gated({"redirect": True}).browser().http
+    answer = await http.get(f"/auth/ext-authz{address}", headers=PERSON)
+    assert query_of(answer.headers["location"]) == {"return_to": address}
+    answer = await http.get(VERIFY, headers=PERSON | {"X-Forwarded-Uri": address})
+    assert query_of(answer.headers["location"]) == {"return_to": address}
+
+
+@pytest.mark.parametrize("address", LEADING_HOME)
+async def test_through_gateways_nobody_is_led_elsewhere(gated: Callable[..., Site], address: str) -> None:
+    """However the slashes are spelled."""
+    http = gated({"redirect": True}).browser().http
+    answer = await http.get(f"/auth/ext-authz{address}", headers=PERSON)
+    assert query_of(answer.headers["location"]) == {"return_to": "/"}
 
 
 async def test_what_code_demands_holds_beside_the_query(
