@@ -98,7 +98,7 @@ class GatewayIdentity:
             raise CredentialsMissing(f"This needs {IDENTITY}, which the gateway sets. Ask by way of it.")
         if len(values) > 1:
             raise InvalidRequest("authorization_repeated", f"The request has more than one {IDENTITY}.")
-        identity = parse_identity(values[0])
+        identity = parse_identity(values[0].strip(" \t"))  # what stands around a value (RFC 9110, 5.5)
         key = await self._key(identity.key_id)
         claims = identity.verified_claims(key, self._audience, self._clock.time())
         return EntraUser.from_claims(claims, "")

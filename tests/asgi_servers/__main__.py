@@ -13,7 +13,6 @@ def main(arguments: list[str]) -> int:
     words = [word for word in arguments if not word.startswith("--")]
     names = [name for name in COMMANDS if not words or any(word in name for word in words)]
     before = kept()
-    seen = before.copy()
     changed = []
     emulator = EntraEmulator()
     with emulator.serve():
@@ -26,10 +25,8 @@ def main(arguments: list[str]) -> int:
                 print(f"  {column:22}{text}" + ("" if was == text else f"   CHANGED, was: {was}"), flush=True)
                 if was != text:
                     changed.append(f"{name}: {column}")
-            seen[name] = told
-            seen = {each: seen[each] for each in COMMANDS if each in seen}
             if "--keep" in arguments:
-                keep(seen)
+                keep(kept() | {name: told})
     if "--keep" in arguments:
         return 0
     if changed:

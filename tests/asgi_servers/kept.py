@@ -40,7 +40,8 @@ def kept() -> dict[str, dict[str, str]]:
 
 
 def keep(seen: Mapping[str, Mapping[str, str]]) -> None:
-    """Write it down, and the page's tables anew."""
+    """Write it down in the order of the servers, and the page's tables anew."""
+    seen = {server: seen[server] for server in COMMANDS if server in seen}
     KEPT.write_text(json.dumps(seen, indent=2) + "\n", "utf-8")
     PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")
 

@@ -264,6 +264,14 @@ async def test_without_an_identity_nobody_is_let_in(backend: Backend) -> None:
     assert backend.gateway.count == 0
 
 
+async def test_what_stands_around_a_value_is_no_part_of_it(backend: Backend) -> None:
+    """RFC 9110, 5.5: tabs and blanks, which some servers leave there."""
+    identity = backend.sign()
+    for value in (f"{identity}\t", f" \t{identity} "):
+        assert (await backend.get(value)).status_code == 200
+    assert await backend.refusal(f"{identity[:9]}\t{identity[9:]}") == (401, "token_malformed")
+
+
 async def test_two_identities_are_too_many(backend: Backend) -> None:
     """One of them came from the client."""
     assert await backend.refusal(backend.sign(), backend.sign()) == (400, "authorization_repeated")
