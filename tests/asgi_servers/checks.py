@@ -39,9 +39,9 @@ class Subject:
         """Where it listens."""
         return self.server.port
 
-    def bearer(self, **options: str) -> bytes:
+    def bearer(self) -> bytes:
         """A header with a good token."""
-        return f"Authorization: Bearer {self.emulator.token(user=ADA, **options)}".encode()
+        return f"Authorization: Bearer {self.emulator.token(user=ADA)}".encode()
 
 
 def _code(answer: Answer) -> str:

@@ -62,7 +62,7 @@ COMMANDS: Final = {
     "hypercorn": Command(
         "hypercorn",
         f"hypercorn {APP} --bind 127.0.0.1:PORT",
-        room=({}, "--config python:tests.asgi_servers.hypercorn_room"),
+        room=({}, "--config tests/asgi_servers/hypercorn.toml"),
     ),
     "daphne": Command("daphne", f"daphne {APP} --port PORT"),
     "gunicorn, asgi": Command(
@@ -129,7 +129,7 @@ def running(command: Command, environment: Mapping[str, str], *options: str) -> 
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [str(BIN / words[0]), *words[1:]], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
-                env=inherited | environment | {"SEEN": name, "HOME": name}, start_new_session=True,
+                env={**inherited, **environment} | {"SEEN": name, "HOME": name}, start_new_session=True,
             )  # fmt: skip
         try:
             deadline = time.monotonic() + 60

@@ -68,12 +68,15 @@ def _cell(command: Command, told: Mapping[str, str], column: str) -> str:
         return f"{command.package} {told['version']}"
     if column == "option":
         return f"`{command.root}`" if command.root else "none"
+    variables, words = command.room
+    if column in ("for 32 KB", "with room") and not (variables or words):
+        passes = "or more" in told["one header"]
+        return {"for 32 KB": "nothing", "with room": "they pass"}[column] if passes else "no option"
     if column == "for 32 KB":
-        variables, words = command.room
         if words.startswith("--config"):
             return "`h11_max_incomplete_size` in its file"
         texts = [*(f"{name}={value}" for name, value in variables.items()), words]
-        return " ".join(f"`{text}`" for text in texts if text) or "none"
+        return " ".join(f"`{text}`" for text in texts if text)
     return told[column]
 
 

@@ -195,7 +195,8 @@ async def test_what_stands_around_a_value_changes_no_refusal(
     for header in (value, around.replace(b"V", value)):
         with pytest.raises(HTTPException) as refusal:
             await entra.current_user(_request(header), SecurityScopes())
-        assert (refusal.value.status_code, refusal.value.detail["code"]) == (status, code)
+        detail: Any = refusal.value.detail
+        assert (refusal.value.status_code, detail["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("code", sorted(CODES_OF_UNREADABLE_TOKENS))

@@ -70,7 +70,7 @@ async def test_odd_addresses_come_back_as_they_were(
 async def test_addresses_that_lead_elsewhere_lead_home(site: Site, address: str) -> None:
     """The judge sees them as they were spelled, and decoded."""
     guarded_tree(site)
-    login = await site.browser().open(httpx.URL(f"{HOME}{address}"))
+    login = await site.browser().open(HOME + address)
     assert await signed_in_from(site, login) == "/"
 
 
