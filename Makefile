@@ -86,7 +86,7 @@ dist: .venv/ready ## Build a release of the last commit into dist/: wheel, sdist
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-servers: .venv/ready .venv-asgi/ready ## Ask ten ASGI servers the same, and compare with the documentation's table
+servers: .venv/ready .venv-asgi/ready ## Ask nine ASGI servers the same, and compare with the documentation's table
 	@$(BIN)/python -m tests.asgi_servers
 
 bench: .venv/ready ## Measure, side by side with the peers, for eight minutes; some parts need redis-server, wrk, valgrind
