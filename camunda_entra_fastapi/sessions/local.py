@@ -25,6 +25,9 @@ class LocalStore:
         """No lock: each process renews a session once at a time anyway, and no other one can see it."""
         return nullcontext()
 
+    def end_later(self, handle: str) -> None:
+        """Return: this store can always be asked."""
+
     def sweep(self) -> None:
         """Remove what need not be known any more."""
         self._used.sweep()

@@ -6,19 +6,24 @@ So write access to Redis is not enough to plant a session. Every command has one
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from math import ceil
 from secrets import token_urlsafe
 from typing import Any, Final, TypeVar
 
-from redis import exceptions
-
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient, connect
+from camunda_entra_fastapi.sessions.redis_ends import HANDLE, RedisEnds
+from camunda_entra_fastapi.sessions.redis_failures import (
+    FAILURES,
+    Commands,
+    RetiredClients,
+    close_client,
+    unavailable,
+)
 from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
 from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
@@ -27,17 +32,13 @@ T = TypeVar("T")
 
 MAX_CACHED: Final = 1_000
 """Records that are cached unsealed, so that reading a session again costs no decryption."""
-MAX_SIGN_INS: Final = 1_000
-"""Sign-ins of one ``sid`` that are read from its index at once."""
 LOCK_LIFETIME: Final = 30.0
 """Seconds after which the lock of a dead replica expires."""
 LOCK_WAIT: Final = 10.0
 """Seconds that a replica waits for another one's renewal."""
 
-_HANDLE: Final = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
-"""A name and a key, of 256 random bits each, in base64url."""
-_FAILURES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
-"""What redis-py raises when a command fails; the built-in ``TimeoutError`` is an OSError."""
+_CHECK_MILLISECONDS: Final = 5_000
+"""For so long the store keeps what ``check`` writes."""
 
 
 class RedisStore:
@@ -77,9 +78,15 @@ class RedisStore:
         self._unreadable = UnreadableHandles()
         self._cached_unseal = lru_cache(MAX_CACHED)(self._unseal)
         self._clients: dict[asyncio.AbstractEventLoop, ConnectedClient] = {}
+        self._retired = RetiredClients(timeout)
+        self._ends = RedisEnds(partial(self.read, to_end_it=True), self._execute, self._key, clock, timeout)
+        self._unfinished = self._ends.unfinished
+        self._check_key = self._key("check", token_urlsafe(16))
 
     async def create(self, session: Session) -> str:
         """Store the session under a new name."""
+        if session.sid is not None and self._unfinished.has_sid(session.sid):
+            await self.end_by_sid(session.sid)  # now, as it is about sign-ins before this one
         name, key = token_urlsafe(32), token_urlsafe(32)
         sealed = self._sealer.seal(pack(session), key.encode())
 
@@ -90,11 +97,12 @@ class RedisStore:
             await redis.set(self._key("session", name), sealed, px=self._milliseconds(session.expires_at))
 
         await self._execute(write)
+        self._unfinished.resume()
         return f"{name}.{key}"
 
-    async def read(self, handle: str) -> Session | None:
-        """The session as any replica stored it last."""
-        match = _HANDLE.fullmatch(handle)
+    async def read(self, handle: str, *, to_end_it: bool = False) -> Session | None:
+        """The session as any replica stored it last; one that is still to be ended only for that purpose."""
+        match = HANDLE.fullmatch(handle)
         if match is None:
             self._unreadable.note(handle)
             return None
@@ -103,6 +111,8 @@ class RedisStore:
         session = None if sealed is None else self._cached_unseal(sealed, key)
         if sealed is not None and session is None:
             self._unreadable.note(handle)
+        if session is not None and self._unfinished.are_there and not to_end_it:
+            session = None if self._unfinished.covers(handle, session.sid) else session
         return session if session is not None and self._clock() < session.expires_at else None
 
     async def replace(self, handle: str, session: Session) -> str | None:
@@ -117,40 +127,20 @@ class RedisStore:
 
     async def end(self, handle: str) -> None:
         """Delete the record, and its name from the index."""
-        session = await self.read(handle)
-        if session is None:
-            return
-        name = handle.partition(".")[0]
+        await self._ends.end(handle)
 
-        async def delete(redis: Any) -> None:
-            await redis.delete(self._key("session", name))
-            if session.sid is not None:
-                await redis.zrem(self._key("sid", session.sid), _digest(name))
-
-        await self._execute(delete)
+    def end_later(self, handle: str) -> None:
+        """Delete the record as soon as Redis can be asked."""
+        self._ends.end_later(handle)
 
     async def end_by_sid(self, sid: str) -> int:
         """Delete all records of that ``sid``; how many there were."""
-        index = self._key("sid", sid)
-
-        async def delete(redis: Any) -> tuple[int, bool]:
-            digests = await redis.zrange(index, 0, MAX_SIGN_INS - 1)
-            names = [f"{self._prefix}:session:{digest.decode('latin-1')}" for digest in digests]
-            ended = sum([await redis.delete(name) for name in names])
-            if digests:
-                await redis.zrem(index, *digests)  # not the index itself, which may have grown meanwhile
-            return int(ended), len(digests) == MAX_SIGN_INS
-
-        count, is_more = await self._execute(delete)
-        while is_more:
-            ended, is_more = await self._execute(delete)
-            count += ended
-        return count
+        return await self._ends.end_by_sid(sid)
 
     async def use_once(self, key: str, seconds: float) -> bool:
         """Whether no replica has seen the key before."""
-        key = self._key("mark", key)
-        return bool(await self._execute(lambda redis: redis.set(key, b"", nx=True, px=ceil(seconds * 1000))))
+        key, value, milliseconds = self._key("mark", key), token_urlsafe(16).encode(), ceil(seconds * 1000)
+        return bool(await self._execute(lambda redis: redis.set(key, value, nx=True, px=milliseconds)))
 
     async def put_shared(self, name: str, content: str, seconds: float) -> None:
         """Store a sealed text for other replicas; not a session."""
@@ -182,17 +172,23 @@ class RedisStore:
     def sweep(self) -> None:
         """Drop all unsealed records: Redis knows which sessions there are, and reading one again is cheap."""
         self._cached_unseal.cache_clear()
+        self._unfinished.sweep()
 
     async def check(self) -> None:
-        """Return when Redis responds."""
-        await self._execute(lambda redis: redis.ping())
+        """Return when Redis takes writes: one that is full, or a replica, still answers.
+
+        Each process has one key for it, which expires by itself. In a cluster this asks the node of that key.
+        """
+        await self._execute(lambda redis: redis.set(self._check_key, b"", px=_CHECK_MILLISECONDS))
+        self._unfinished.resume()
 
     async def close(self) -> None:
         """Close the connections of this event loop. Later calls open new ones."""
+        await self._unfinished.close()
+        await self._retired.close()
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
-            with suppress(*_FAILURES):
-                await client.exit_stack.aclose()
+            await close_client(client)
 
     async def _get(self, key: str) -> bytes | None:
         """The record of that key; None without one, and for one that is larger than any of ours.
@@ -204,15 +200,20 @@ class RedisStore:
 
     async def _execute(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:
-            client = self._client()
-            async with asyncio.timeout(self._timeout), client.semaphore:
-                return await command(client.client)
-        except _FAILURES as failure:
-            # Its text may repeat what was sent, passwords included, so only its name is in the message.
-            raise SessionsUnavailable(
-                f"The session store cannot be asked: {_name_of(failure)}. Whether somebody is signed in "
-                "cannot be told until it answers again; try again then."
-            ) from None
+            deadline = asyncio.get_running_loop().time() + self._timeout
+            async with asyncio.timeout_at(deadline), self._client().semaphore:
+                return await command(Commands(self._client, self._connect_anew, deadline))
+        except FAILURES as failure:
+            raise unavailable(failure) from None
+
+    def _connect_anew(self, stale: ConnectedClient) -> bool:
+        """Leave a server that is not the right one any more; whether there may be another one."""
+        loop = asyncio.get_running_loop()
+        if self._clients.get(loop) is stale:
+            if not self._retired.retire(stale):
+                return False
+            del self._clients[loop]
+        return True
 
     async def _acquire(self, lock: Any) -> bool:
         loop = asyncio.get_running_loop()
@@ -254,8 +255,3 @@ class RedisStore:
 
 def _digest(text: str) -> str:
     return sha256(text.encode(errors="replace")).hexdigest()
-
-
-def _name_of(failure: BaseException) -> str:
-    below = failure.__cause__ or failure.__context__
-    return type(below if isinstance(below, OSError) else failure).__name__

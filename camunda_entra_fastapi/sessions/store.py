@@ -88,10 +88,16 @@ class SessionStore(Protocol):
         """Store the session's new state; gives its new handle. None when it was ended meanwhile."""
 
     async def end(self, handle: str) -> None:
-        """End the session, if there is one."""
+        """End the session, if there is one; if the store cannot be asked, as soon as it can."""
+
+    def end_later(self, handle: str) -> None:
+        """End the session of a handle, which could not be looked up, as soon as the store can be asked."""
 
     async def end_by_sid(self, sid: str) -> int:
-        """End all sessions of that ``sid``; how many. Always 0 for a store that is not server-side."""
+        """End all sessions of that ``sid``, now or as soon as the store can be asked; how many.
+
+        Always 0 for a store that is not server-side.
+        """
 
     async def use_once(self, key: str, seconds: float) -> bool:
         """Whether the key was not used within that time before (protection against replay)."""
@@ -103,10 +109,10 @@ class SessionStore(Protocol):
         """Remove from memory what has expired."""
 
     async def check(self) -> None:
-        """Return when the store responds."""
+        """Return when the store responds, and takes writes."""
 
     async def close(self) -> None:
-        """Close connections."""
+        """Make up for sign-outs that the store could not be told of, as far as it can; close connections."""
 
 
 def pack(session: Session) -> bytes:

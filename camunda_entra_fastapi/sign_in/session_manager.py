@@ -170,6 +170,10 @@ class SessionManager:
         with self._counted.end:
             await self.store.end(current.handle)
 
+    def end_later(self, handle: str) -> None:
+        """End the session of a handle that could not be looked up, as soon as the store can be asked."""
+        self.store.end_later(handle)
+
     async def end_by_sid(self, sid: str) -> int:
         """End the sessions of Entra's own session, as far as the store can; how many.
 

@@ -88,6 +88,11 @@ class Sessions:
         handle = self._handle(connection)
         return None if handle is None else await self.manager.find(handle)
 
+    def end_later(self, connection: HTTPConnection) -> None:
+        """End the session, which could not be looked up, as soon as the store can be asked."""
+        if (handle := self._handle(connection)) is not None:
+            self.manager.end_later(handle)
+
     def set_cookies(self, connection: HTTPConnection, session: UserSession) -> list[str]:
         """``Set-Cookie`` values that set the session cookie until the session expires."""
         return self.cookies.set_session(

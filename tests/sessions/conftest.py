@@ -15,8 +15,10 @@ from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import Session
 from tests.conftest import FakeClock
+from tests.site import emulator, make_site
 from tests.waiting import wait_for
 
+__all__ = ["emulator", "make_site"]
 SECRET = "s" * 32
 REFRESH_TOKEN = "1.AXoA-refresh-token"
 SID = "00d1cc4c-0d2f-4a9c-8c86-e7f3f2c2a7a1"

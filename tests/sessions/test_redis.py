@@ -773,7 +773,7 @@ async def test_sign_ins_of_one_sid_are_read_in_portions(
     store: RedisStore, redis_server: RedisServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many there are, all of them end, and no answer of Redis has more than so many."""
-    monkeypatch.setattr("camunda_entra_fastapi.sessions.redis.MAX_SIGN_INS", 3)
+    monkeypatch.setattr("camunda_entra_fastapi.sessions.redis_ends.MAX_SIGN_INS", 3)
     for count, portions in ((0, 1), (2, 1), (3, 2), (7, 3)):
         handles = [await store.create(make_session(clock)) for _ in range(count)]
         with redis_server.client() as client:

@@ -137,16 +137,14 @@ class LoginRoutes:
             end_url = (await context.sign_in.endpoints.get()).end_session
             return responses.confirm_sign_out(request, context.challenger, error, own_url, end_url)
         post_logout_redirect_uri = public_url.url(request, self._paths.post_logout, root)
+        current = None
         try:
             current = await context.sessions.find(request)
             if current is not None:
                 await context.sessions.manager.end(current)
-        except SessionsUnavailable:
-            logger.warning(
-                "The session store could not be asked while somebody signed out; "
-                "that session ends when its time is over"
-            )
-            current = None
+        except SessionsUnavailable:  # the store makes up for it
+            if current is None:
+                context.sessions.end_later(request)
         response = responses.redirect(await context.sign_in.sign_out_url(current, post_logout_redirect_uri))
         responses.set_cookies(response, context.sessions.cookies.delete_session(request))
         return response

@@ -1,0 +1,174 @@
+"""What redis-py raises, and what follows: another attempt, a new connection, or that the store is away.
+
+redis-py raises more than it documents. With uvloop, a connection that the server closed at once is a
+``RuntimeError``; in a cluster, one that another task dropped is an ``AttributeError``. So whatever a command
+of redis-py raises, and nothing else, is a failure of the store.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from redis import exceptions
+
+from camunda_entra_fastapi.errors import SessionsUnavailable
+from camunda_entra_fastapi.sessions.redis_client import ConnectedClient
+
+FAILURES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+"""What comes out of ``Commands``; the built-in ``TimeoutError`` is an OSError."""
+PAUSES: Final = (0.0, 0.05)
+"""Seconds before the second and the third attempt of a command."""
+
+_ANOTHER_SERVER: Final = (exceptions.ReadOnlyError, exceptions.MasterDownError)
+"""Answers of a server that was the primary, and is a replica now."""
+_FOR_NOW: Final = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ClusterDownError,
+    exceptions.TryAgainError,
+    exceptions.RedisClusterException,
+    OSError,
+)
+_FOR_GOOD: Final = (exceptions.AuthenticationError, exceptions.AuthorizationError)
+_NO_WRITES: Final = {
+    "OutOfMemoryError": "it is full. Give it more maxmemory, or delete what is not of sessions",
+    "ReadOnlyError": "it is a replica. Name the primary in CAMUNDA_ENTRA_SESSION_STORE, or end the failover",
+    "MISCONF": "it cannot save its snapshots. Its own log says why, mostly a full disk",
+    "NOREPLICAS": "it has fewer replicas than its min-replicas-to-write",
+}
+"""What servers answer that can be asked, and take no writes."""
+
+
+class BrokenConnection(exceptions.ConnectionError):
+    """redis-py stumbled over a connection that is gone. Its text is the name of what redis-py raised."""
+
+
+class Commands:
+    """redis-py's commands; up to two more attempts are made of one that may work by then.
+
+    A command may be repeated although the server executed it: the answer was lost. Only ``SET`` with ``NX``
+    tells the difference, so its value has to be one that nobody else would set.
+
+    Args:
+        connected: Returns the client in use.
+        connect_anew: Leaves a client whose server is the wrong one; whether another one takes its place.
+        deadline: After this time of the event loop no attempt begins.
+    """
+
+    __slots__ = ("_connect_anew", "_connected", "_deadline")
+
+    def __init__(
+        self,
+        connected: Callable[[], ConnectedClient],
+        connect_anew: Callable[[ConnectedClient], bool],
+        deadline: float,
+    ) -> None:
+        self._connected = connected
+        self._connect_anew = connect_anew
+        self._deadline = deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._attempt, name)
+
+    async def set(self, name: str, value: bytes | str, *, nx: bool = False, **options: Any) -> bool:
+        """``SET``. With ``nx``: whether the value is there by this command, whichever attempt set it."""
+        if await self._attempt("set", name, value, nx=nx, **options):
+            return True
+        return nx and bool(await self._attempt("get", name) == value)
+
+    async def _attempt(self, name: str, *arguments: Any, **options: Any) -> Any:
+        for pause in PAUSES:
+            try:
+                return await self._once(name, *arguments, **options)
+            except FAILURES as failure:
+                if isinstance(failure, _FOR_GOOD) or not isinstance(failure, _FOR_NOW):
+                    raise
+            await asyncio.sleep(pause)
+        return await self._once(name, *arguments, **options)
+
+    async def _once(self, name: str, *arguments: Any, **options: Any) -> Any:
+        if asyncio.get_running_loop().time() >= self._deadline:
+            # A timeout of redis-py's at the same moment has taken the place of the one around this.
+            raise exceptions.TimeoutError
+        connected = self._connected()
+        answer = getattr(connected.client, name)(*arguments, **options)
+        try:
+            return await answer
+        except _ANOTHER_SERVER as failure:
+            if not self._connect_anew(connected):
+                raise
+            raise BrokenConnection(type(failure).__name__) from None
+        except FAILURES:
+            raise
+        except Exception as failure:  # redis-py's, see above
+            raise BrokenConnection(type(failure).__name__) from failure
+
+
+class RetiredClients:
+    """Clients whose server was the wrong one, one for each event loop.
+
+    A retired client takes no new commands, and is closed when those on their way are over. Until then no
+    other one is retired: where the server is a replica for good, each write would connect anew.
+
+    Args:
+        timeout: Seconds that a command takes at most.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._closing: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
+
+    def retire(self, client: ConnectedClient) -> bool:
+        """Close the client when its commands are over; False where another one is closed at the moment."""
+        loop = asyncio.get_running_loop()
+        for other in [each for each, task in list(self._closing.items()) if task.done() or each.is_closed()]:
+            self._closing.pop(other, None)
+        if loop in self._closing:
+            return False
+        self._closing[loop] = loop.create_task(self._close(client), name="camunda_entra former Redis")
+        return True
+
+    async def close(self) -> None:
+        """Close the client of this event loop now, if there is one."""
+        closing = self._closing.pop(asyncio.get_running_loop(), None)
+        if closing is not None:
+            closing.cancel()
+            await asyncio.wait((closing,))
+
+    async def _close(self, client: ConnectedClient) -> None:
+        try:
+            await asyncio.sleep(self._timeout)
+        finally:
+            await close_client(client)
+
+
+async def close_client(client: ConnectedClient) -> None:
+    """Close its connections."""
+    with suppress(*FAILURES):
+        await client.exit_stack.aclose()
+
+
+def unavailable(failure: BaseException) -> SessionsUnavailable:
+    """The failure in our words, and its name: its text may repeat what was sent, passwords included."""
+    name = _name_of(failure)
+    if name in _NO_WRITES:
+        return SessionsUnavailable(
+            f"The session store answers, but takes no writes: {name}. Probably {_NO_WRITES[name]}. "
+            "Whoever is signed in can be told; nobody can sign in, and no session can be renewed."
+        )
+    return SessionsUnavailable(
+        f"The session store cannot be asked: {name}. Whether somebody is signed in "
+        "cannot be told until it answers again; try again then."
+    )
+
+
+def _name_of(failure: BaseException) -> str:
+    if isinstance(failure, BrokenConnection):
+        return str(failure)
+    if type(failure) is exceptions.ResponseError:
+        code = str(failure).partition(" ")[0]
+        return code if code in _NO_WRITES else "ResponseError"
+    below = failure.__cause__ or failure.__context__
+    return type(below if isinstance(below, OSError) else failure).__name__
