@@ -21,6 +21,7 @@ from camunda_entra_fastapi.sessions.redis_failures import (
     FAILURES,
     Commands,
     RetiredClients,
+    TimeLimit,
     close_client,
     unavailable,
 )
@@ -78,6 +79,7 @@ class RedisStore:
         self._unreadable = UnreadableHandles()
         self._cached_unseal = lru_cache(MAX_CACHED)(self._unseal)
         self._clients: dict[asyncio.AbstractEventLoop, ConnectedClient] = {}
+        self._time_limit = TimeLimit(timeout)
         self._retired = RetiredClients(timeout)
         self._ends = RedisEnds(partial(self.read, to_end_it=True), self._execute, self._key, clock, timeout)
         self._unfinished = self._ends.unfinished
@@ -189,6 +191,7 @@ class RedisStore:
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await close_client(client)
+        await self._time_limit.close()
 
     async def _get(self, key: str) -> bytes | None:
         """The record of that key; None without one, and for one that is larger than any of ours.
@@ -200,11 +203,14 @@ class RedisStore:
 
     async def _execute(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:
-            deadline = asyncio.get_running_loop().time() + self._timeout
-            async with asyncio.timeout_at(deadline), self._client().semaphore:
-                return await command(Commands(self._client, self._connect_anew, deadline))
+            return await self._time_limit.within(self._run(command))
         except FAILURES as failure:
             raise unavailable(failure) from None
+
+    async def _run(self, command: Callable[[Any], Awaitable[T]]) -> T:
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        async with self._client().semaphore:
+            return await command(Commands(self._client, self._connect_anew, deadline))
 
     def _connect_anew(self, stale: ConnectedClient) -> bool:
         """Leave a server that is not the right one any more; whether there may be another one."""

@@ -6,15 +6,17 @@ of redis-py raises, and nothing else, is a failure of the store.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from redis import exceptions
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient
+
+T = TypeVar("T")
 
 FAILURES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
 """What comes out of ``Commands``; the built-in ``TimeoutError`` is an OSError."""
@@ -90,8 +92,7 @@ class Commands:
 
     async def _once(self, name: str, *arguments: Any, **options: Any) -> Any:
         if asyncio.get_running_loop().time() >= self._deadline:
-            # A timeout of redis-py's at the same moment has taken the place of the one around this.
-            raise exceptions.TimeoutError
+            raise exceptions.TimeoutError  # the cancellation was lost in redis-py
         connected = self._connected()
         answer = getattr(connected.client, name)(*arguments, **options)
         try:
@@ -100,10 +101,64 @@ class Commands:
             if not self._connect_anew(connected):
                 raise
             raise BrokenConnection(type(failure).__name__) from None
+        except exceptions.RedisClusterException:
+            # Older redis-py strikes nodes that fail off its list, and asks nobody when that is empty.
+            self._connect_anew(connected)
+            raise
         except FAILURES:
             raise
         except Exception as failure:  # redis-py's, see above
             raise BrokenConnection(type(failure).__name__) from failure
+
+
+class TimeLimit:
+    """A time limit that holds, whatever redis-py waits for when it is cancelled.
+
+    Args:
+        seconds: From the beginning, waiting for a connection included.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._tasks: dict[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = {}
+
+    async def within(self, command: Coroutine[Any, Any, T]) -> T:
+        """What the command returns.
+
+        Raises:
+            TimeoutError: It takes longer. It is cancelled, and nobody waits for that.
+        """
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(command)
+        try:
+            done, _ = await asyncio.wait((task,), timeout=self._seconds)
+        finally:
+            if not task.done():
+                self._leave(loop, task)
+        if not done:
+            raise TimeoutError
+        return task.result()
+
+    async def close(self) -> None:
+        """Wait for the commands of this event loop that were cancelled."""
+        tasks = self._tasks.pop(asyncio.get_running_loop(), None)
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._seconds)
+
+    def _leave(self, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]") -> None:
+        for closed in [each for each in list(self._tasks) if each.is_closed()]:
+            self._tasks.pop(closed, None)
+        tasks = self._tasks.setdefault(loop, set())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        task.add_done_callback(_retrieve)
+        task.cancel()
+
+
+def _retrieve(task: "asyncio.Task[Any]") -> None:
+    """Look at how it ended, so that asyncio does not complain that nobody did."""
+    if not task.cancelled():
+        task.exception()
 
 
 class RetiredClients:

@@ -657,6 +657,22 @@ async def test_a_cluster_keeps_sessions(
     assert [await store.read(handle) for handle in handles] == [None] * 19
 
 
+async def test_connections_of_a_cluster_may_be_dropped_by_others(
+    make_store: Make, cluster: list[RedisServer]
+) -> None:
+    """As redis-py does itself when a node fails: what another task drops is no fault of a request's."""
+    store = make_store(f"redis+cluster://127.0.0.1:{cluster[0].port}")
+
+    async def drop() -> None:
+        await store._client().client.aclose()
+
+    for number in range(3):
+        marks = [store.use_once(f"mark {number} {each}", 60) for each in range(20)]
+        outcomes = await asyncio.gather(*marks[:10], drop(), *marks[10:], drop(), return_exceptions=True)
+        assert all(each in {True, None} or isinstance(each, SessionsUnavailable) for each in outcomes)
+    assert await store.use_once("mark", 60)
+
+
 async def test_a_cluster_that_is_away_is_said_so(
     make_store: Make, cluster: list[RedisServer], clock: FakeClock
 ) -> None:

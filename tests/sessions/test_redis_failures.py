@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 from redis.asyncio import Redis
+from redis.exceptions import RedisClusterException
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis import RedisStore
@@ -124,6 +125,54 @@ def test_a_server_that_closes_at_once_is_away_on_uvloop(clock: FakeClock) -> Non
     assert len(failures) == 100
 
 
+async def test_the_time_limit_holds_whatever_redis_py_waits_for(
+    make_store: Make, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold a cancellation up, for a connection to be closed; nobody waits for that but ``close``."""
+    execute, may_end, has_ended = Redis.execute_command, asyncio.Event(), asyncio.Event()
+
+    async def dawdle(self: Any, *words: Any, **options: Any) -> Any:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await may_end.wait()
+            has_ended.set()
+            raise RuntimeError("too late") from None
+
+    store = make_store(redis_server.url, timeout=0.2)
+    await store.check()
+    monkeypatch.setattr(Redis, "execute_command", dawdle)
+    with pytest.raises(SessionsUnavailable, match="TimeoutError"):
+        await store.check()
+    monkeypatch.setattr(Redis, "execute_command", execute)
+    await store.check()
+    asyncio.get_running_loop().call_later(0.1, may_end.set)
+    await store.close()
+    assert has_ended.is_set()
+
+
+async def test_whoever_hangs_up_takes_the_command_along(
+    make_store: Make, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is cancelled leaves nothing behind."""
+    is_waiting, is_cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait(*_: object, **__: object) -> None:
+        try:
+            is_waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            is_cancelled.set()
+
+    monkeypatch.setattr(Redis, "execute_command", wait)
+    request = asyncio.create_task(make_store(redis_server.url).check())
+    await is_waiting.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    await is_cancelled.wait()
+
+
 async def test_a_full_server_is_away_until_somebody_leaves(
     make_store: Make, own_redis: RedisServer, clock: FakeClock
 ) -> None:
@@ -209,6 +258,23 @@ async def test_a_replica_for_good_is_connected_to_anew_now_and_then(
             client.replicaof("NO", "ONE")
     assert "it is a replica" in caught.value.message
     assert await store.create(make_session(clock))
+
+
+async def test_a_cluster_whose_nodes_redis_py_has_forgotten_is_connected_to_anew(
+    make_store: Make, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older ones strike each node off that failed, and have nobody to ask when all did."""
+    store = make_store(redis_server.url)
+    forgetful = store._client().client
+
+    async def fail(self: Any, *words: Any, **options: Any) -> Any:
+        if self is forgetful:
+            raise RedisClusterException("Redis Cluster cannot be connected.")
+        return await execute(self, *words, **options)
+
+    execute = Redis.execute_command
+    monkeypatch.setattr(Redis, "execute_command", fail)
+    assert await store.use_once("mark", 60)
 
 
 async def test_two_failovers_are_followed(
