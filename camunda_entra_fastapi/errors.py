@@ -85,7 +85,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "entra_timeout": "Entra did not answer in time.",
         "entra_throttled": "Entra asks to come back later.",
         "entra_failed": "Entra answered with an error of its own, or with something that cannot be right.",
-        "sessions_unavailable": "The session store cannot be reached.",
+        "sessions_unavailable": "The session store cannot be reached, or takes no writes.",
         "entra_refused": "Entra gives this service no token for another one.",
         "fetch_failed": "One exchange with Entra failed.",
     }

@@ -144,8 +144,9 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "registration's clients asks for so many tokens.",
         "entra_failed": "Try again later. If it stays so, look up the reference of the answer in the log, "
         f"which says what Entra answered. {_DOCTOR}",
-        "sessions_unavailable": "Let the service reach the store of CAMUNDA_ENTRA_SESSION_STORE. Nobody is "
-        "signed out meanwhile; the client tries again later.",
+        "sessions_unavailable": "Let the service reach the store of CAMUNDA_ENTRA_SESSION_STORE. Where the "
+        "log says that it takes no writes, give it memory or disk, or name its primary. Nobody is signed out "
+        "meanwhile; the client tries again later.",
         "entra_refused": "Look up the reference of the answer in the log: its AADSTS code says what "
         "to change "
         "in this service's registration or credential.",

@@ -45,10 +45,13 @@ class Health:
         self._runtime = runtime
 
     async def health(self, request: Request) -> Response:
-        """200 once keys are there and while the session store answers; else 503.
+        """200 once keys are there and while the session store answers and takes writes; else 503.
 
         Keys that were never fetched are fetched now, as no traffic comes before this returns 200. When
         Entra is away later, the known keys stay in use, and this still returns 200.
+
+        For the store, each process writes one key of its own, which expires by itself. In a cluster that
+        tells about the node with that key.
 
         With ``?keys=true`` the response has the IDs of the keys, which are public.
         """

@@ -94,6 +94,7 @@ THIRD_PARTY = {
     "sessions.sealing": {"cryptography", "jose"},
     "sessions.redis": {"redis"},
     "sessions.redis_client": {"redis"},
+    "sessions.redis_failures": {"redis"},
     "settings": {"pydantic", "pydantic_core", "pydantic_settings"},
     "settings.issuers": set(),
     "settings.orchestration": set(),

@@ -69,7 +69,7 @@ async def test_a_command_is_tried_three_times(
     make_store: Make, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, name: str, clock: FakeClock
 ) -> None:
     """What fails twice and works then was no fault that anybody notices."""
-    execute = Redis.execute_command
+    execute: Any = Redis.execute_command
     attempts: list[Any] = []
 
     async def fail_twice(self: Any, *words: Any, **options: Any) -> Any:
@@ -272,7 +272,7 @@ async def test_a_cluster_whose_nodes_redis_py_has_forgotten_is_connected_to_anew
             raise RedisClusterException("Redis Cluster cannot be connected.")
         return await execute(self, *words, **options)
 
-    execute = Redis.execute_command
+    execute: Any = Redis.execute_command
     monkeypatch.setattr(Redis, "execute_command", fail)
     assert await store.use_once("mark", 60)
 

@@ -25,6 +25,12 @@ _PROXY_REMEDY: Final = (
     "and the Host, and uvicorn believe it: uvicorn --proxy-headers --forwarded-allow-ips <the proxy's IP>."
 )
 
+_TAKES_NO_WRITES: Final = "takes no writes"
+_UNREACHABLE_REMEDY: Final = (
+    "Correct host, port, user and password in CAMUNDA_ENTRA_SESSION_STORE (rediss:// for TLS), "
+    "and see that Redis runs and lets this machine in."
+)
+
 
 async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
     """The session store answers."""
@@ -62,12 +68,13 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
         try:
             await store.check()
         except SessionsUnavailable as error:
+            is_there = _TAKES_NO_WRITES in error.message
             yield Finding(
                 "sessions",
                 State.WRONG,
-                f"The session store at {host} does not answer: {_failure_of(error)}.",
-                "Correct host, port, user and password in CAMUNDA_ENTRA_SESSION_STORE (rediss:// for TLS), "
-                "and see that Redis runs and lets this machine in.",
+                f"The session store at {host} {_TAKES_NO_WRITES if is_there else 'does not answer'}: "
+                f"{_failure_of(error)}.",
+                split_remedy(error.message)[1] if is_there else _UNREACHABLE_REMEDY,
                 error.code,
             )
         else:
