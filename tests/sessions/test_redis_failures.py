@@ -18,7 +18,7 @@ from camunda_entra_fastapi.sessions.redis import RedisStore
 from tests.conftest import FakeClock
 from tests.sessions.conftest import SID, RedisServer, make_session, sealer
 from tests.sessions.relay import Relay
-from tests.waiting import until, wait_for
+from tests.waiting import PATIENCE, until, wait_for
 
 Make = Callable[..., RedisStore]
 NAMED = {
@@ -224,17 +224,17 @@ async def test_a_managed_failover_is_followed(
     relay: Relay, redis_server: RedisServer, other_redis: RedisServer, make_store: Make, clock: FakeClock
 ) -> None:
     """Behind a stable address the former primary keeps its clients, as a replica that refuses all writes."""
-    store = make_store(relay.url)
+    store = make_store(relay.url, timeout=PATIENCE)
     session = make_session(clock)
-    # As many connections as there may be, all of them idle when it happens.
-    await asyncio.gather(*(store.create(session) for _ in range(60)))
+    # Many connections, all of them idle when it happens.
+    await asyncio.gather(*(store.create(session) for _ in range(30)))
     relay.target = other_redis.port
     with redis_server.client() as former, other_redis.client() as primary:
         former.replicaof("127.0.0.1", other_redis.port)
         try:
-            handles = await asyncio.gather(*(store.create(session) for _ in range(60)))
-            assert len(primary.keys("*:session:*")) == 60
-            assert [await store.read(handle) for handle in handles] == [session] * 60
+            handles = await asyncio.gather(*(store.create(session) for _ in range(30)))
+            assert len(primary.keys("*:session:*")) == 30
+            assert [await store.read(handle) for handle in handles] == [session] * 30
             await store.check()
             await store.close()
             await until(lambda: not [each for each in former.client_list() if each["flags"] == "N"][1:])

@@ -813,6 +813,17 @@ def test_sessions_in_redis(tmp_path: Path, run: Callable[..., Ran]) -> None:
     check(ran, "sessions_unavailable", "does not answer", "password", "sessions")
 
 
+def test_a_redis_that_takes_no_writes(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """It answers, and nobody can sign in: the finding says why."""
+    server = RedisServer(tmp_path, "--replicaof", "127.0.0.1", "1")
+    server.start()
+    try:
+        ran = run("doctor", "--json", CAMUNDA_ENTRA_SESSION_STORE=server.url)
+    finally:
+        server.stop()
+    check(ran, "sessions_unavailable", "takes no writes: ReadOnlyError", "Name the primary", "sessions")
+
+
 def test_without_redis_py(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Ran]) -> None:
     """The package to install is named."""
     monkeypatch.setitem(__import__("sys").modules, "camunda_entra_fastapi.sessions.redis", None)
