@@ -1,7 +1,9 @@
 """A Redis that fails: what is tried again, what is said, and what health checks are told."""
 
 import asyncio
+import gc
 import shutil
+import signal
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -171,6 +173,26 @@ async def test_whoever_hangs_up_takes_the_command_along(
     with pytest.raises(asyncio.CancelledError):
         await request
     await is_cancelled.wait()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_loops_that_are_over_leave_no_commands(own_redis: RedisServer, clock: FakeClock) -> None:
+    """Where nobody closed the store, the next loop forgets the former one's."""
+    store = RedisStore(own_redis.url, sealer(), "ab12", clock.time, timeout=0.2)
+
+    async def ask() -> None:
+        with pytest.raises(SessionsUnavailable):
+            await store.check()
+
+    own_redis.signal(signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            asyncio.run(ask())
+            assert len(store._time_limit._tasks) == 1
+    finally:
+        own_redis.signal(signal.SIGCONT)
+    gc.collect()  # now, as the warnings about what nobody closed are expected here
 
 
 async def test_a_full_server_is_away_until_somebody_leaves(

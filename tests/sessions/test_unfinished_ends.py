@@ -301,6 +301,20 @@ async def test_a_part_of_a_cluster_does_not_hold_up_the_rest(
     assert sorted(ends.ended) == sorted({*here, *(f"there {number}" for number in range(50))})
 
 
+async def test_what_was_ended_meanwhile_is_not_kept(clock: FakeClock) -> None:
+    """By a sign-in of that ``sid``, for example, while an attempt in the background fails."""
+
+    async def end(sid: str) -> None:
+        unfinished.discard_sid(sid)
+        raise SessionsUnavailable("A moment too early.")
+
+    unfinished = UnfinishedEnds(end, end, clock.time, 0.4)
+    unfinished.add_sid(SID)
+    await unfinished.close()
+    assert not unfinished.are_there
+    assert not unfinished.has_sid(SID)
+
+
 @pytest.mark.usefixtures("patient")
 async def test_what_strangers_send_pushes_nobody_out(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     """Handles that could not be looked up, and sids, have bounds of their own; the oldest of each goes."""
