@@ -4,7 +4,6 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -12,6 +11,8 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+
+from camunda_entra_fastapi.sessions.redis_url import read_redis_url
 
 MAX_CONCURRENT_COMMANDS: Final = 50
 """Concurrent commands, and so connections, for each process and node. Others wait."""
@@ -28,17 +29,14 @@ class ConnectedClient:
 
 def connect(url: str, timeout: float) -> ConnectedClient:
     """A client for a URL that the settings accepted; it connects on first use."""
-    parts = urlsplit(url)
-    base, _, kind = parts.scheme.partition("+")
-    query = dict(parse_qsl(parts.query))
-    hosts = [
-        (str(one.hostname), one.port or (26379 if kind == "sentinel" else 6379))
-        for one in (urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(","))
-    ]
-    tls = _tls_options(query) if base in ("rediss", "valkeys") else {}
+    parts = read_redis_url(url)
+    assert parts is not None  # noqa: S101 - the settings accepted it
+    kind, query = parts.kind, parts.options
+    hosts = [(host.name, host.port) for host in parts.hosts]
+    tls = _tls_options(query) if parts.is_tls else {}
     options = {
-        "username": unquote(parts.username or "") or query.get("username"),
-        "password": unquote(parts.password or "") or query.get("password"),
+        "username": parts.username,
+        "password": parts.password,
         # Half the time, so that there is time for a second attempt when a connection turns out to be dead.
         **_retry_options(2, timeout / 2),
         **tls,

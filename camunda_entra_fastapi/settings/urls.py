@@ -10,6 +10,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from camunda_entra_fastapi.sessions.redis_url import read_redis_url
 from camunda_entra_fastapi.urls import is_loopback
 
 MAX_URL_CHARACTERS: Final = 2048
@@ -24,11 +25,8 @@ _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)+")
 
-_STORE: Final = re.compile(
-    r"(?:redis|valkey)(?P<tls>s?)(?:\+(?P<kind>sentinel|cluster))?://"
-    r"(?:[^/?#]*@)?(?P<hosts>[^/?#@]+)(?P<path>(?:/[^?#@]*)?)(?:\?(?P<query>[^#@]*))?",
-    re.IGNORECASE,
-)
+_MASKABLE: Final = re.compile(r"([^:/?#]+://)([^/?#]*)([^?#]*)([^#]*)(.*)", re.DOTALL)
+"""Scheme, authority, path, query and fragment (RFC 3986, appendix B), also of a list of hosts."""
 _SENTINELS: Final = "rediss+sentinel://sentinel-1.example.com,sentinel-2.example.com/mymaster"
 _NO_STORE: Final = (
     "is no store. Give cookie, memory, or the URL of a Redis, for example "
@@ -61,7 +59,11 @@ def split_url(value: object, example: str, schemes: Collection[str] = ("https", 
         raise ValueError(f"holds a character that no URL has, such as a blank or a line break. {shape}")
     try:
         url = urlsplit(value)
-        usable = _is_host(url) and url.port != 0 and not url.netloc.endswith(":")
+        usable = (
+            _is_host(url.hostname or "", is_bracketed="[" in url.netloc)
+            and url.port != 0
+            and not url.netloc.endswith(":")
+        )
     except ValueError:
         usable = False
     if not usable or url.scheme not in schemes:
@@ -148,32 +150,34 @@ def read_session_store(value: object) -> str:
     text = value if isinstance(value, str) and len(value) <= MAX_URL_CHARACTERS else ""
     if text.lower() in ("cookie", "memory"):
         return text.lower()
-    url = _STORE.fullmatch(text)
+    url = read_redis_url(text)
     if url is None or not _CHARACTERS.fullmatch(text):
         raise ValueError(_NO_STORE)
-    kind, hosts = (url["kind"] or "").lower(), url["hosts"].split(",")
     try:
-        for host in hosts:
-            split_url(f"redis://{host}", "", schemes=("redis",))
-        urlsplit(text)
+        usable = all(_is_host(host.name, is_bracketed=host.is_bracketed) for host in url.hosts)
     except ValueError:
-        raise ValueError(_NO_STORE) from None
-    if len(hosts) > 1 and not kind:
+        usable = False
+    if not usable:
+        raise ValueError(_NO_STORE)
+    if len(url.hosts) > 1 and not url.kind:
         raise ValueError(
             f"names several hosts. Give one, or add +sentinel or +cluster to the scheme, as in {_SENTINELS}."
         )
-    path, mistake = _STORE_PATHS[kind]
-    if not path.fullmatch(url["path"]):
+    path, mistake = _STORE_PATHS[url.kind]
+    if not path.fullmatch(url.path):
         raise ValueError(mistake)
-    _check_store_options(url["query"] or "", kind, is_tls=bool(url["tls"]))
+    _check_store_options(url.query, url.kind, is_tls=url.is_tls)
     return text
 
 
 def masked(url: str) -> str:
     """The URL with user name, password and query masked, for logs."""
-    parts = urlsplit(url)
-    _, at, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"***@{host}" if at else host, query="***" if parts.query else "").geturl()
+    parts = _MASKABLE.fullmatch(url)
+    if parts is None:
+        return url
+    scheme, authority, path, query, fragment = parts.groups()
+    _, at, host = authority.rpartition("@")
+    return f"{scheme}{'***@' if at else ''}{host}{path}{'?***' if len(query) > 1 else ''}{fragment}"
 
 
 def _check_store_options(query: str, kind: str, *, is_tls: bool) -> None:
@@ -194,9 +198,8 @@ def _check_store_options(query: str, kind: str, *, is_tls: bool) -> None:
             )
 
 
-def _is_host(url: SplitResult) -> bool:
-    """Whether the URL has a valid host: a name, or an address, in brackets if it is of IPv6."""
-    host = url.hostname or ""
-    if "[" in url.netloc:
+def _is_host(host: str, *, is_bracketed: bool) -> bool:
+    """Whether it is a valid host: a name, or an address, in brackets if it is of IPv6."""
+    if is_bracketed:
         return isinstance(ip_address(host), IPv6Address) and "%" not in host
     return len(host) <= MAX_HOST_CHARACTERS and _HOST.fullmatch(host) is not None

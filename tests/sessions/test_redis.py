@@ -694,6 +694,8 @@ async def test_a_cluster_that_is_away_is_said_so(
         ("redis://u:p@[::1]:7000/1", [("::1", 7000)]),
         ("redis+cluster://a:1,b,c:3", [("a", 1), ("b", 6379), ("c", 3)]),
         ("redis+sentinel://a,[::2]:3/m", [("a", 26379), ("::2", 3)]),
+        ("rediss+sentinel://u:p@[::1],B:7/m/2", [("::1", 26379), ("b", 7)]),
+        ("redis+cluster://a,[2001:DB8::2]:3", [("a", 6379), ("2001:db8::2", 3)]),
     ],
 )
 async def test_hosts_and_ports_are_of_the_url(

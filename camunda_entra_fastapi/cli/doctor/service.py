@@ -10,9 +10,9 @@ from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
 from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
 from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
 from camunda_entra_fastapi.runtime import build_runtime
+from camunda_entra_fastapi.sessions.redis_url import read_redis_url
 from camunda_entra_fastapi.settings.cookies import is_in_domain
 from camunda_entra_fastapi.settings.tenant_function import settings_without_function
-from camunda_entra_fastapi.settings.urls import masked
 from camunda_entra_fastapi.untrusted_json import parse_json
 from camunda_entra_fastapi.urls import is_loopback
 
@@ -64,7 +64,9 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
         )
     else:
         store = runtime.login_context.sessions.manager.store
-        host = urlsplit(masked(setting)).netloc.rpartition("@")[2]
+        url = read_redis_url(setting)
+        assert url is not None  # noqa: S101 - the settings accepted it
+        host = url.authority
         try:
             await store.check()
         except SessionsUnavailable as error:
