@@ -15,6 +15,7 @@ from secrets import token_urlsafe
 from typing import Any, Final, TypeVar
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
+from camunda_entra_fastapi.log_records import Trouble
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient, connect
 from camunda_entra_fastapi.sessions.redis_ends import HANDLE, RedisEnds
 from camunda_entra_fastapi.sessions.redis_failures import (
@@ -25,9 +26,13 @@ from camunda_entra_fastapi.sessions.redis_failures import (
     close_client,
     unavailable,
 )
+from camunda_entra_fastapi.sessions.redis_limits import RedisLimits, read_limits
+from camunda_entra_fastapi.sessions.redis_lock import RedisLock
+from camunda_entra_fastapi.sessions.redis_rights import trial_of
 from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
 from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
+from camunda_entra_fastapi.telemetry import logger
 
 T = TypeVar("T")
 
@@ -77,6 +82,7 @@ class RedisStore:
         self._lock_lifetime = lock_lifetime
         self._lock_wait = lock_wait
         self._unreadable = UnreadableHandles()
+        self._kept_locks = Trouble()
         self._cached_unseal = lru_cache(MAX_CACHED)(self._unseal)
         self._clients: dict[asyncio.AbstractEventLoop, ConnectedClient] = {}
         self._time_limit = TimeLimit(timeout)
@@ -161,15 +167,14 @@ class RedisStore:
         Without it two replicas may renew, which Entra allows. To wait for ever would be worse, and so
         would be an error for a lock that expired while it was held.
         """
-        name = self._key("renewing", handle.partition(".")[0])
-        lock = self._client().client.lock(name, timeout=self._lock_lifetime)
-        is_held = await self._acquire(lock)
+        key = self._key("renewing", handle.partition(".")[0])
+        lock = RedisLock(self._execute, key, lifetime=self._lock_lifetime, margin=self._timeout)
+        is_held = await lock.acquire(self._lock_wait)
         try:
             yield
         finally:
             if is_held:
-                with suppress(SessionsUnavailable):  # it expires by itself
-                    await self._execute(lambda _: lock.release())
+                await self._release(lock)
 
     def sweep(self) -> None:
         """Drop all unsealed records: Redis knows which sessions there are, and reading one again is cheap."""
@@ -183,6 +188,15 @@ class RedisStore:
         """
         await self._execute(lambda redis: redis.set(self._check_key, b"", px=_CHECK_MILLISECONDS))
         self._unfinished.resume()
+
+    async def try_commands(self) -> None:
+        """Return when the server executes every command that sessions need."""
+        for command in trial_of(self._key("trial", token_urlsafe(32))):
+            await self._execute(command)
+
+    async def limits(self) -> RedisLimits | None:
+        """What bounds the server; None where its user may not ask."""
+        return await self._execute(read_limits)
 
     async def close(self) -> None:
         """Close the connections of this event loop. Later calls open new ones."""
@@ -221,15 +235,18 @@ class RedisStore:
             del self._clients[loop]
         return True
 
-    async def _acquire(self, lock: Any) -> bool:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._lock_wait
-        # Separate attempts, so that a waiting replica occupies no connection.
-        while not await self._execute(lambda _: lock.acquire(blocking=False)):
-            if loop.time() >= deadline:
-                return False
-            await asyncio.sleep(0.05)
-        return True
+    async def _release(self, lock: RedisLock) -> None:
+        """Let go of the lock. Where that fails, the renewal stands all the same, and the lock expires."""
+        try:
+            await lock.release()
+        except SessionsUnavailable as unavailable:
+            if self._kept_locks.is_news(unavailable.message):
+                logger.warning(
+                    "The lock of a renewed session stays in the Redis for up to %d seconds, in which no "
+                    "replica renews that session. %s",
+                    self._lock_lifetime,
+                    unavailable.message,
+                )
 
     async def _index(self, redis: Any, sid: str, name: str, expires_at: float) -> None:
         """Add a name to the index of the ``sid``, which expires with the last of its sessions."""

@@ -15,6 +15,7 @@ from redis import exceptions
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient
+from camunda_entra_fastapi.sessions.redis_rights import missing_right
 
 T = TypeVar("T")
 
@@ -226,4 +227,6 @@ def _name_of(failure: BaseException) -> str:
         code = str(failure).partition(" ")[0]
         return code if code in _NO_WRITES else "ResponseError"
     below = failure.__cause__ or failure.__context__
-    return type(below if isinstance(below, OSError) else failure).__name__
+    name = type(below if isinstance(below, OSError) else failure).__name__
+    right = missing_right(str(failure))
+    return f"{name}, the user lacks {right}" if right else name

@@ -17,7 +17,8 @@ from camunda_entra_fastapi.sessions.memory import MemoryStore
 from camunda_entra_fastapi.sessions.redis import LOCK_WAIT, RedisStore
 from camunda_entra_fastapi.sessions.store import Session, SessionStore, pack, unpack
 from tests.conftest import FakeClock
-from tests.sessions.conftest import SID, make_session, sealer
+from tests.sessions.conftest import SID, RedisServer, make_session, sealer
+from tests.sessions.rights import NEEDED, REFUSED_WITHOUT_HARM, given_rights, refused_to, url_of
 
 Make = Callable[..., SessionStore]
 
@@ -27,10 +28,11 @@ LIKE_A_HANDLE = (
 )
 
 
-@pytest.fixture(params=["cookie", "memory", "redis"])
+@pytest.fixture(params=["cookie", "memory", "redis", "redis, least rights"])
 async def make(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Make]:
     """Makes stores of one kind; those of one deployment share what can be shared."""
     stores: list[SessionStore] = []
+    guarded: list[RedisServer] = []
 
     def make_one(deployment: str = "here") -> SessionStore:
         store: SessionStore
@@ -40,13 +42,19 @@ async def make(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterato
             store = MemoryStore(clock.time)
         else:
             server = request.getfixturevalue("redis_server")
-            store = RedisStore(server.url, sealer(deployment=deployment), deployment, clock.time)
+            url = server.url
+            if request.param != "redis":
+                guarded.append(server)
+                given_rights(server, NEEDED)
+                url = url_of(server)
+            store = RedisStore(url, sealer(deployment=deployment), deployment, clock.time)
         stores.append(store)
         return store
 
     yield make_one
     for store in stores:
         await store.close()
+    assert not guarded or refused_to(guarded.pop()) <= REFUSED_WITHOUT_HARM
 
 
 @pytest.fixture

@@ -738,7 +738,7 @@ async def fill(store: RedisStore, clock: FakeClock, count: int) -> list[str]:
 async def test_a_full_redis_may_drop_what_ends_next(
     small_redis: RedisServer, make_store: Make, clock: FakeClock
 ) -> None:
-    """With ``volatile-ttl``, as docs advise, people can sign in; it is the old sign-ins that go."""
+    """With ``volatile-ttl`` people can sign in, and others are signed out for it: docs advise against it."""
     store = make_store(small_redis.url)
     handles = await fill(store, clock, 500)
     living = [position for position, handle in enumerate(handles) if await store.read(handle)]
@@ -751,7 +751,7 @@ async def test_a_full_redis_may_drop_what_ends_next(
 async def test_a_full_redis_may_refuse_new_sign_ins(
     small_redis: RedisServer, make_store: Make, clock: FakeClock
 ) -> None:
-    """With ``noeviction``, Redis' default, whoever is signed in stays so and can sign out."""
+    """With ``noeviction``, as docs advise, whoever is signed in stays so and can sign out."""
     store = make_store(small_redis.url)
     session = make_session(clock)
     first = await store.create(session)
