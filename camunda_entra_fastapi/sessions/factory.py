@@ -6,8 +6,10 @@ from hashlib import sha256
 from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.sessions.cookie import CookieStore
 from camunda_entra_fastapi.sessions.memory import MemoryStore
-from camunda_entra_fastapi.sessions.sealing import Sealer
+from camunda_entra_fastapi.sessions.sealing import Sealer, derive_key
 from camunda_entra_fastapi.sessions.store import SessionStore
+from camunda_entra_fastapi.sessions.workers import started_workers
+from camunda_entra_fastapi.telemetry import logger
 
 
 def create_store(
@@ -25,7 +27,14 @@ def create_store(
         SettingsError: A Redis is named, and redis-py is not installed.
     """
     if location == "memory":
-        return MemoryStore(clock)
+        if (workers := started_workers()) > 1:
+            logger.warning(
+                "CAMUNDA_ENTRA_SESSION_STORE=memory, and this service was started with %d workers. Each has "
+                "sessions of its own, so whoever signed in at one is a stranger to the others. Set it to "
+                "cookie or to a redis:// URL, or start one worker.",
+                workers,
+            )
+        return MemoryStore(clock, derive_key(secrets[0].encode(), f"handle {deployment}"))
     sealer = Sealer(secrets, f"session {deployment}", compress=True)
     if location == "cookie":
         return CookieStore(sealer, clock)

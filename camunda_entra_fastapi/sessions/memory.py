@@ -1,5 +1,6 @@
 """The store in memory: sessions end with the process, and other processes do not see them."""
 
+import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -7,11 +8,13 @@ from dataclasses import dataclass, fields
 from hashlib import sha256
 from heapq import heapify, heappop, heappush
 from itertools import count
-from secrets import token_urlsafe
+from secrets import token_bytes, token_urlsafe
 from threading import Lock
 from typing import Any, Final
 
+from camunda_entra_fastapi.log_records import Trouble
 from camunda_entra_fastapi.sessions.local import LocalStore
+from camunda_entra_fastapi.sessions.process_mark import MARK_CHARACTERS, Origin, ProcessMark
 from camunda_entra_fastapi.sessions.shares import Person, Shares
 from camunda_entra_fastapi.sessions.store import Session
 from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
@@ -27,8 +30,25 @@ MAX_ENDS: Final = 2 * LIMIT + _SPARE
 SWEEP_EVERY: Final = 60.0
 """Seconds after which a new session makes the store remove expired ones."""
 
-_HANDLE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-"""256 random bits in base64url."""
+_HANDLE: Final = re.compile(rf"([A-Za-z0-9_-]{{43}})\.([A-Za-z0-9_-]{{{MARK_CHARACTERS}}})")
+"""256 random bits in base64url, and the mark of the process that made it."""
+_HANDLE_CHARACTERS: Final = 43 + 1 + MARK_CHARACTERS
+
+_STRANGERS: Final = {
+    Origin.BESIDE: (
+        logging.WARNING,
+        "A browser sent a session that another process of this service made while this one ran, or another "
+        "CamundaEntra in this process. With CAMUNDA_ENTRA_SESSION_STORE=memory each has sessions of its own, "
+        "so whoever signed in at one must sign in at the others. Set it to cookie or to a redis:// URL, or "
+        "start one worker.",
+    ),
+    Origin.BEFORE: (
+        logging.INFO,
+        "A browser sent a session that was made before this process began. With "
+        "CAMUNDA_ENTRA_SESSION_STORE=memory sessions end with their process, so that person must sign in.",
+    ),
+}
+"""What is told of handles that other processes made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +61,7 @@ class _Record:
 
 
 class MemoryStore(LocalStore):
-    """Sessions in this process, under handles of 256 random bits.
+    """Sessions in this process, under handles of 256 random bits and a mark of this process.
 
     It keeps only hashes of the handles. So neither the time of a look-up nor a dump of
     the memory reveals a handle.
@@ -51,6 +71,7 @@ class MemoryStore(LocalStore):
 
     Args:
         clock: Returns seconds since 1970.
+        key: The same in all processes of this service, which know each other's handles by it.
         limit: How many sessions are kept at most.
         max_bytes: How much memory they take at most, all together.
     """
@@ -58,8 +79,17 @@ class MemoryStore(LocalStore):
     kind = "memory"
     server_side = True
 
-    def __init__(self, clock: Callable[[], float], *, limit: int = LIMIT, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        key: bytes = b"",
+        *,
+        limit: int = LIMIT,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         super().__init__(clock)
+        self._mark = ProcessMark(key or token_bytes(32), clock)
+        self._strangers = {origin: Trouble() for origin in _STRANGERS}
         self._limit = limit
         self._max_bytes = max_bytes
         self._sessions: dict[bytes, _Record] = {}
@@ -76,7 +106,8 @@ class MemoryStore(LocalStore):
 
     async def create(self, session: Session) -> str:
         """Store the session. In a full store another one goes, never this one."""
-        handle = token_urlsafe(32)
+        name = token_urlsafe(32)
+        handle = f"{name}.{self._mark.made_for(name)}"
         key, record = _key(handle), _Record(session, session.person, _size_of(session))
         with self._lock:
             if self._clock() >= self._sweep_at or not self._has_room_for(record):
@@ -88,7 +119,10 @@ class MemoryStore(LocalStore):
     async def read(self, handle: str) -> Session | None:
         """The session as it was stored last."""
         record = self._find(handle)
-        return None if record is None else record.session
+        if record is None:
+            self._note(handle)
+            return None
+        return record.session
 
     async def replace(self, handle: str, session: Session) -> str | None:
         """Store the new state under the same handle; None without a session to replace."""
@@ -120,11 +154,19 @@ class MemoryStore(LocalStore):
             self._sweep()
 
     def _find(self, handle: str) -> _Record | None:
-        if not _HANDLE.fullmatch(handle):
-            self._unreadable.note(handle)
+        if len(handle) != _HANDLE_CHARACTERS:
             return None
         record = self._sessions.get(_key(handle))
         return record if record is not None and self._clock() < record.session.expires_at else None
+
+    def _note(self, handle: str) -> None:
+        """Log once where a handle comes from that is no session here, if that is worth to be known."""
+        match = _HANDLE.fullmatch(handle)
+        origin = Origin.UNKNOWN if match is None else self._mark.origin_of(*match.groups())
+        if origin is Origin.UNKNOWN:
+            self._unreadable.note(handle)
+        elif origin in _STRANGERS and self._strangers[origin].is_news("handle"):
+            logger.log(*_STRANGERS[origin])
 
     def _has_room_for(self, record: _Record) -> bool:
         return len(self._sessions) < self._limit and self._size + record.size <= self._max_bytes

@@ -6,7 +6,9 @@ from typing import Final
 from camunda_entra_fastapi.log_records import Trouble
 from camunda_entra_fastapi.telemetry import logger
 
-_HANDLE: Final = re.compile(r"1\.[\w-]{16}\.[\w-]*\.[\w-]{22}|[\w-]{43}(?:\.[\w-]{43})?", re.ASCII)
+_HANDLE: Final = re.compile(
+    r"1\.[\w-]{16}\.[\w-]*\.[\w-]{22}|[\w-]{43}(?:\.[\w-]{20}|\.[\w-]{43})?", re.ASCII
+)
 """The handles of all stores. What looks otherwise is a stranger's text, and worth no line."""
 
 

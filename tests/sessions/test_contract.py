@@ -24,7 +24,7 @@ Make = Callable[..., SessionStore]
 
 LIKE_A_HANDLE = (
     r"\A(1\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{0,43}\.[A-Za-z0-9_-]{22}"
-    r"|[A-Za-z0-9_-]{43}(\.[A-Za-z0-9_-]{43})?)\Z"
+    r"|[A-Za-z0-9_-]{43}(\.([A-Za-z0-9_-]{20}|[A-Za-z0-9_-]{43}))?)\Z"
 )
 
 
