@@ -7,7 +7,7 @@ So write access to Redis is not enough to plant a session. Every command has one
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from hashlib import sha256
 from math import ceil

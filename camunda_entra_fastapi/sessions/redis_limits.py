@@ -1,5 +1,6 @@
 """What bounds a Redis, and what it does when it is full."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +31,9 @@ async def read_limits(redis: Any) -> RedisLimits | None:
     return None
 
 
+_POLICY: Final = re.compile(r"[a-z-]{1,40}")
+
+
 async def _info(redis: Any) -> Mapping[str, Any]:
     answer: Mapping[str, Any] = await redis.info("memory")
     return answer
@@ -54,5 +58,9 @@ def _limits_in(answer: Mapping[str, Any]) -> RedisLimits:
     settings = [{str(name).replace("-", "_"): value for name, value in node.items()} for node in nodes]
     return RedisLimits(
         min(int(each["maxmemory"]) for each in settings),
-        tuple(sorted({str(each["maxmemory_policy"])[:40] for each in settings})),
+        tuple(sorted({_policy_in(str(each["maxmemory_policy"])) for each in settings})),
     )
+
+
+def _policy_in(text: str) -> str:
+    return text if _POLICY.fullmatch(text) else "an unknown one"

@@ -13,7 +13,7 @@ import redis
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis import RedisStore
-from camunda_entra_fastapi.sessions.redis_limits import RedisLimits
+from camunda_entra_fastapi.sessions.redis_limits import RedisLimits, read_limits
 from camunda_entra_fastapi.sessions.redis_rights import missing_right
 from tests.conftest import FakeClock
 from tests.sessions.conftest import SID, RedisServer, free_port, make_session
@@ -140,6 +140,30 @@ async def test_the_limits_need_one_more(make_store: Make, guarded_redis: RedisSe
         assert await store.limits() == RedisLimits(5 * 1024 * 1024, ("volatile-ttl",))
 
 
+@pytest.mark.parametrize(
+    ("answer", "limits"),
+    [
+        ({"maxmemory": "5", "maxmemory-policy": "noeviction"}, RedisLimits(5, ("noeviction",))),
+        ({"maxmemory": 5, "maxmemory_policy": "\x1b[2J"}, RedisLimits(5, ("an unknown one",))),
+        ({"maxmemory": "much", "maxmemory_policy": "noeviction"}, None),
+        ({"used_memory": 5}, None),
+    ],
+)
+async def test_servers_of_other_makers_may_answer_otherwise(
+    answer: dict[str, object], limits: RedisLimits | None
+) -> None:
+    """What is not understood is not known, and no text of theirs is repeated."""
+
+    class Other:
+        async def info(self, section: str) -> dict[str, object]:
+            return answer
+
+        async def config_get(self, pattern: str) -> dict[str, object]:
+            raise redis.ResponseError(f"unknown command 'config', with args beginning with: {pattern}")
+
+    assert await read_limits(Other()) == limits
+
+
 @pytest.fixture
 def sentinel(guarded_redis: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
     """A Sentinel that watches it, and whose own user has the least rights."""
@@ -215,6 +239,11 @@ async def test_a_cluster_needs_three_more(
         assert "cmdstat_asking:calls=1," in _raw(there, "INFO commandstats")
     for node in nodes:
         assert refused_to(node) <= REFUSED_WITHOUT_HARM
+        given_rights(node, PAGE["doctor looks at maxmemory and its policy"])
+    with first.client() as client:
+        client.config_set("maxmemory", "64mb")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    assert await store.limits() == RedisLimits(0, ("allkeys-lru", "noeviction"))
 
 
 async def test_a_lock_that_cannot_be_let_go_of_is_told(

@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 from camunda_entra_fastapi.cli.doctor.connection_errors import Unreachable
 from camunda_entra_fastapi.cli.doctor.context import ContextClock, DoctorContext, skipped, wrong
 from camunda_entra_fastapi.cli.doctor.probe import ProbeResponse
-from camunda_entra_fastapi.cli.findings import Finding, State, printable, split_remedy
-from camunda_entra_fastapi.errors import SessionsUnavailable, SettingsError
+from camunda_entra_fastapi.cli.doctor.redis_store import findings_of_redis
+from camunda_entra_fastapi.cli.findings import Finding, State, printable
+from camunda_entra_fastapi.errors import SettingsError
 from camunda_entra_fastapi.runtime import build_runtime
-from camunda_entra_fastapi.sessions.redis_url import read_redis_url
+from camunda_entra_fastapi.sessions.workers import started_workers
 from camunda_entra_fastapi.settings.cookies import is_in_domain
 from camunda_entra_fastapi.settings.tenant_function import settings_without_function
 from camunda_entra_fastapi.untrusted_json import parse_json
@@ -23,12 +24,6 @@ _PROXY_REMEDY: Final = (
     "Set CAMUNDA_ENTRA_BASE_URL to the public root. Or let the proxy send X-Forwarded-Proto and "
     "X-Forwarded-For "
     "and the Host, and uvicorn believe it: uvicorn --proxy-headers --forwarded-allow-ips <the proxy's IP>."
-)
-
-_TAKES_NO_WRITES: Final = "takes no writes"
-_UNREACHABLE_REMEDY: Final = (
-    "Correct host, port, user and password in CAMUNDA_ENTRA_SESSION_STORE (rediss:// for TLS), "
-    "and see that Redis runs and lets this machine in."
 )
 
 
@@ -55,34 +50,10 @@ async def session_store(context: DoctorContext) -> AsyncIterator[Finding]:
     if setting == "cookie":
         yield Finding("sessions", State.OK, "in the browsers' cookies")
     elif setting == "memory":
-        yield Finding(
-            "sessions",
-            State.NOTE,
-            "Sessions are in the memory of one process: a restart ends them, and several workers share none.",
-            "For more than one process, set CAMUNDA_ENTRA_SESSION_STORE to cookie or to a Redis.",
-            "memory_store",
-        )
+        yield _finding_of_memory(started_workers(["uvicorn"]))
     else:
-        store = runtime.login_context.sessions.manager.store
-        url = read_redis_url(setting)
-        assert url is not None  # noqa: S101 - the settings accepted it
-        host = url.authority
-        try:
-            await store.check()
-        except SessionsUnavailable as error:
-            is_there = _TAKES_NO_WRITES in error.message
-            yield Finding(
-                "sessions",
-                State.WRONG,
-                f"The session store at {host} {_TAKES_NO_WRITES if is_there else 'does not answer'}: "
-                f"{_failure_of(error)}.",
-                split_remedy(error.message)[1] if is_there else _UNREACHABLE_REMEDY,
-                error.code,
-            )
-        else:
-            yield Finding("sessions", State.OK, f"in the Redis at {host}, which answers")
-        finally:
-            await store.close()
+        async for finding in findings_of_redis(runtime.login_context.sessions.manager.store, setting):
+            yield finding
 
 
 async def running_service(context: DoctorContext) -> AsyncIterator[Finding]:
@@ -124,6 +95,23 @@ async def running_service(context: DoctorContext) -> AsyncIterator[Finding]:
         yield Finding("service", State.SKIPPED, f"not looked at, as it is not there: {problem.cause}")
         return
     yield _finding_of_login(context, response)
+
+
+def _finding_of_memory(workers: int) -> Finding:
+    """The finding about sessions in memory.
+
+    Args:
+        workers: How many processes a server starts in this environment if it is told nothing else.
+    """
+    several = f" In this environment uvicorn starts {workers}." if workers > 1 else ""
+    return Finding(
+        "sessions",
+        State.NOTE,
+        "Sessions are in the memory of one process: a restart ends them, and several workers share none."
+        + several,
+        "For more than one process, set CAMUNDA_ENTRA_SESSION_STORE to cookie or to a Redis.",
+        "memory_store",
+    )
 
 
 def _finding_of_login(context: DoctorContext, response: ProbeResponse) -> Finding:
@@ -185,11 +173,6 @@ def _finding_of_redirect(context: DoctorContext, parameters: dict[str, str], exp
         expected,
         printable(redirect_uri, 300),
     )
-
-
-def _failure_of(error: SessionsUnavailable) -> str:
-    """The kind of failure, without its details: passwords may be in them."""
-    return split_remedy(error.message)[0].rpartition(": ")[2].removesuffix(".")
 
 
 def _error_message(response: ProbeResponse) -> str:
