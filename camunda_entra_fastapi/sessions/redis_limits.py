@@ -35,13 +35,18 @@ _POLICY: Final = re.compile(r"[a-z-]{1,40}")
 
 
 async def _info(redis: Any) -> Mapping[str, Any]:
-    answer: Mapping[str, Any] = await redis.info("memory")
+    answer: Mapping[str, Any] = await redis.info("memory", **_everywhere(redis))
     return answer
 
 
 async def _config(redis: Any) -> Mapping[str, Any]:
-    answer: Mapping[str, Any] = await redis.config_get("maxmemory*")
+    answer: Mapping[str, Any] = await redis.config_get("maxmemory*", **_everywhere(redis))
     return answer
+
+
+def _everywhere(redis: Any) -> dict[str, str]:
+    """What sends a question to each primary of a cluster, where redis-py would ask one of them alone."""
+    return {"target_nodes": "primaries"} if hasattr(redis, "get_primaries") else {}
 
 
 _QUESTIONS: Final[tuple[Callable[[Any], Awaitable[Mapping[str, Any]]], ...]] = (_info, _config)

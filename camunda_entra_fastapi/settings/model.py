@@ -124,7 +124,8 @@ class EntraSettings(DerivedSettings, BaseSettings):
     session_store: Annotated[str, BeforeValidator(urls.read_session_store), Group.SESSIONS] = "cookie"
     """Where sessions are: `cookie`, `memory` or the URL of a Redis.
 
-    A password in it is masked in `repr` and dumps.
+    `memory` is for one process: several workers do not know each other's sessions. A password in the URL is
+    masked in `repr` and dumps.
     """
     session_secret: Annotated[
         tuple[SecretStr, ...], BeforeValidator(values.read_session_secrets), Group.SESSIONS

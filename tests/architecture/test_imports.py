@@ -95,6 +95,7 @@ THIRD_PARTY = {
     "sessions.redis": {"redis"},
     "sessions.redis_client": {"redis"},
     "sessions.redis_failures": {"redis"},
+    "sessions.redis_limits": {"redis"},
     "settings": {"pydantic", "pydantic_core", "pydantic_settings"},
     "settings.issuers": set(),
     "settings.orchestration": set(),
