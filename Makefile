@@ -17,7 +17,7 @@ NEWEST := $(VERSIONS) $(addprefix --ignore=tests/cli/,register test_emulator.py 
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test check fuzz lint types unit end-to-end coverage lowest newest packaging system-packages structure reference advisories format pins dist servers bench bench-check bench-gateways clean
+.PHONY: help demo docs test check fuzz lint types unit end-to-end coverage lowest newest packaging system-packages structure reference advisories format pins dist servers bench bench-check bench-gateways chaos clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ bench-check: .venv/ready ## Measure the quickest parts, and compare with what is
 
 bench-gateways: .venv/servers ## Measure gateways, side by side; needs wrk, and Apache with mod_auth_openidc
 	@$(BIN)/python tests/benchmarks/gateways.py
+
+chaos: .venv/servers ## Let stores fail under load for ten minutes, with ONLY="part of a title" some; needs redis-server
+	@$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)") $(CHAOS)
 
 clean: ## Remove what was made
 	@rm -rf .venv .venv-asgi .venv-docs .venv-lowest .venv-newest site .cache benchmark.json .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

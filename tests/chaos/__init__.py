@@ -1,1 +1,1 @@
-"""Real stores that fail under load: ``make chaos``. Promises are kept, or the run fails and says which was not."""
+"""Real stores that fail under load: ``make chaos``. It fails where a promise is broken, and says which."""

@@ -1,4 +1,4 @@
-"""Runs the scenarios: ``python -m tests.chaos [--only TEXT ...] [--lease SECONDS ...] [--server PROGRAM ...]``.
+"""Runs the scenarios: ``python -m tests.chaos [--only TEXT ...] [--server NAME] [--lease SECONDS]``.
 
 It fails where a promise is broken, and says which.
 """
@@ -41,24 +41,33 @@ async def main(arguments: argparse.Namespace) -> int:
         for name, lease in pairs:
             setting = Setting(SERVERS[name](), name, lease, arguments.rate)
             for group in GROUPS:
-                names = [each.name for each in group.scenarios if _is_wanted(arguments, f"{group.name}: {each.name}")]
+                names = [
+                    each.name
+                    for each in group.scenarios
+                    if _is_wanted(arguments, f"{group.name}: {each.name}")
+                ]
                 if not names:
                     continue
-                place = Path(folder, f"{name}-{lease:g}-{group.name.replace(' ', '-')}")
-                place.mkdir()
+                place = _folder(folder, f"{name}-{lease:g}-{group.name.replace(' ', '-')}")
                 async for scenario, verdict in run_group(group, names, setting, place, emulator):
                     title = f"{group.name}: {scenario.name}" + (f", lease {lease:g} s" if lease else "")
                     rows.append(Row(title, verdict))
                     print(line(rows[-1]), flush=True)
                     for broken in verdict.broken:
                         print(f"    {broken}", flush=True)
-    counts = ", ".join(f"{count:,} × {status or 'none'}" for status, count in sorted(total(rows).items()))
+    counts = ", ".join(f"{count:,} x {status or 'none'}" for status, count in sorted(total(rows).items()))
     failed = sum(bool(row.verdict.broken) for row in rows)
     print(f"\n{len(rows)} scenarios in {time.monotonic() - begun:.0f} s; answers: {counts}")
     print(f"{failed} of them broke a promise" if failed else "all promises were kept")
     if arguments.markdown:
         arguments.markdown.write_text(markdown(rows) + "\n")
     return 1 if failed or not rows else 0
+
+
+def _folder(around: str, name: str) -> Path:
+    place = Path(around, name)
+    place.mkdir()
+    return place
 
 
 def _is_wanted(arguments: argparse.Namespace, title: str) -> bool:

@@ -44,9 +44,7 @@ class Browser:
         self._host, self._port = str(parts.hostname), parts.port
         self._idle: list[_Connection] = []
 
-    async def send(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
-    ) -> Answer:
+    async def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """One request; a redirect is an answer as any other."""
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         request = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body

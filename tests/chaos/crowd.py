@@ -1,4 +1,4 @@
-"""People with browsers, who sign in, ask and sign out at two replicas; everything they are answered is noted."""
+"""People with browsers, who sign in, ask and sign out at two replicas; each answer is noted."""
 
 import re
 import time
@@ -89,7 +89,7 @@ class Crowd:
         return answer[1]
 
     async def sign_in(self, *replicas: int) -> Person | None:
-        """Sign in at Entra, with the replicas in turn on both sides of it; None where that did not succeed."""
+        """Sign in: at the first replica, at Entra, and at the last one; None where that did not succeed."""
         first, last = replicas[0], replicas[-1]
         answer, _ = await self._send("sign-in", first, "GET", "/auth/login?return_to=/orders", None, {})
         if answer.status // 100 != 3:

@@ -11,7 +11,7 @@ from tests.chaos.replicas import LOOPS
 LIMIT: Final = 2.0
 """Seconds that a request may wait for the store."""
 TOLERANCE: Final = 0.2
-"""Seconds by which it may take longer, and besides as much as the machine kept somebody waiting for a processor."""
+"""Seconds by which it may take longer; besides those for which the machine had no processor for somebody."""
 STARVED: Final = 0.5
 """Seconds of such waiting with which a 503 tells nothing of the store."""
 MAX_TOLD: Final = 5
@@ -81,7 +81,9 @@ def judge(seen: Sequence[Seen], people: Sequence[Person], facts: Facts) -> Verdi
         (
             f"a session that the server kept was lost: {_describe(each, facts)}"
             for each in seen
-            if each.status == 401 and each.person is not None and each.person.record in facts.kept
+            if each.status == 401
+            and each.person is not None
+            and each.person.record in facts.kept
             and not _is_over(each)
         ),
         _lost_silently(lost, facts),
@@ -120,8 +122,10 @@ def _time(seen: Seen) -> float:
 
 def _is_over(seen: Seen) -> bool:
     """Whether the session was over, or being ended, before this was answered."""
-    return seen.person is not None and seen.person.signing_out is not None and (
-        seen.person.signing_out < seen.ended
+    return (
+        seen.person is not None
+        and seen.person.signing_out is not None
+        and (seen.person.signing_out < seen.ended)
     )
 
 
@@ -138,8 +142,10 @@ def _is_allowed(seen: Seen, facts: Facts) -> bool:
 
 def _is_well(seen: Seen, lost: set[str]) -> bool:
     """Whether it is what would be answered by a healthy store."""
-    if seen.kind == "request" and seen.person is not None and (
-        seen.person.signed_out is not None or seen.person.record in lost
+    if (
+        seen.kind == "request"
+        and seen.person is not None
+        and (seen.person.signed_out is not None or seen.person.record in lost)
     ):
         return seen.status in (200, 401)  # other promises are about these
     return 200 <= seen.status < 400 or _is_starved(seen)
@@ -172,7 +178,9 @@ def _lost_silently(lost: set[str], facts: Facts) -> Iterator[str]:
 
 
 def _unnoticed(seen: Sequence[Seen], facts: Facts) -> Iterator[str]:
-    probes = [each for each in seen if each.kind == "health" and facts.broke + 0.5 < each.begun < facts.healed]
+    probes = [
+        each for each in seen if each.kind == "health" and facts.broke + 0.5 < each.begun < facts.healed
+    ]
     if facts.notices and not any(each.status == 503 for each in probes):
         yield f"{len(probes)} answers of /auth/health, and none noticed"
 

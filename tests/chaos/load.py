@@ -8,12 +8,13 @@ from random import Random
 from typing import Any, Final
 
 from tests.chaos.crowd import Crowd, Person
+from tests.waiting import PATIENCE
 
-RESIDENTS: Final = 40
+RESIDENTS: Final = 24
 """People who stay signed in."""
 PROBES: Final = 4
 """Questions a second for the health of replicas."""
-AT_ONCE: Final = 4
+AT_ONCE: Final = 3
 """Sign-ins at a time before a fault."""
 STAYS: Final = 1.0
 """Seconds between somebody's sign-in and sign-out."""
@@ -31,7 +32,8 @@ class Load:
     Args:
         crowd: Who does it.
         rate: Requests a second by cookies of people who stay; that many are begun, however slowly others are
-            answered. There are a fiftieth as many sign-ins, and a fifth as many by cookies of people who left.
+            answered. There are a fiftieth as many sign-ins, and a fifth as many requests by cookies of
+            people who left.
     """
 
     def __init__(self, crowd: Crowd, rate: float) -> None:
@@ -44,11 +46,10 @@ class Load:
 
     async def fill(self) -> None:
         """Let people sign in until there are as many as there shall be."""
-        while missing := RESIDENTS - len(self.residents):
-            comers = (self.crowd.sign_in(number % 2) for number in range(min(missing, AT_ONCE)))
-            found = [person for person in await asyncio.gather(*comers) if person is not None]
-            assert found, [each for each in self.crowd.seen[-AT_ONCE:] if each.status >= 400]
-            self.residents += found
+        async with asyncio.timeout(2 * PATIENCE):
+            while missing := RESIDENTS - len(self.residents):
+                comers = (self.crowd.sign_in(number % 2) for number in range(min(missing, AT_ONCE)))
+                self.residents += [each for each in await asyncio.gather(*comers) if each is not None]
 
     async def during(self, happening: Callable[[], Awaitable[None]]) -> None:
         """Keep the load up until something is over."""

@@ -71,7 +71,10 @@ class Stalls:
 
 
 def _waited(pid: int) -> float:
-    """Seconds that its first thread was ready and had no processor (Linux, Documentation/scheduler/sched-stats)."""
+    """Seconds that its first thread was ready and had no processor.
+
+    Source: the Linux kernel's documentation, Scheduler Statistics, /proc/<pid>/schedstat.
+    """
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
     except (OSError, IndexError):  # it is over, or this is no Linux

@@ -30,15 +30,8 @@ class Replica:
 @asynccontextmanager
 async def replicas(environment: Mapping[str, str], folder: Path) -> AsyncIterator[list[Replica]]:
     """Processes of the service, until the block ends."""
-    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    processes, logs = [], [folder / f"{loop}.log" for loop in LOOPS]
-    for loop, log in zip(LOOPS, logs, strict=True):
-        command = [sys.executable, "-m", "uvicorn", "tests.chaos.service:app", "--port", "0", "--loop", loop]
-        command += ["--http", "httptools", "--no-access-log", "--timeout-keep-alive", "600"]
-        with log.open("wb") as output:
-            processes.append(
-                subprocess.Popen(command, cwd=_ROOT, env=clean | dict(environment), stdout=output, stderr=output)
-            )
+    logs = [folder / f"{loop}.log" for loop in LOOPS]
+    processes = [_spawn(loop, environment, log) for loop, log in zip(LOOPS, logs, strict=True)]
     try:
 
         async def run() -> bool:
@@ -60,3 +53,13 @@ def _address(log: Path) -> str:
     found = re.search(r"running on (http://[\d.:]+)", log.read_text())
     assert found, log.read_text()
     return found[1]
+
+
+def _spawn(loop: str, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    command = [sys.executable, "-m", "uvicorn", "tests.chaos.service:app", "--port", "0", "--loop", loop]
+    command += ["--http", "httptools", "--no-access-log", "--timeout-keep-alive", "600"]
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command, cwd=_ROOT, env=clean | dict(environment), stdout=output, stderr=output
+        )

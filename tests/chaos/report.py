@@ -46,7 +46,9 @@ def _cells(row: Row) -> list[str]:
     counts = row.verdict.statuses
     good = sum(count for status, count in counts.items() if 200 <= status < 400)
     others = {
-        status: count for status, count in sorted(counts.items()) if status >= 400 and status not in (401, 503)
+        status: count
+        for status, count in sorted(counts.items())
+        if status >= 400 and status not in (401, 503)
     }
     if counts[0]:
         others[0] = counts[0]
@@ -55,7 +57,7 @@ def _cells(row: Row) -> list[str]:
         f"{good:,}",
         f"{counts[401]:,}",
         f"{counts[503]:,}",
-        ", ".join(f"{count:,} × {status or 'none'}" for status, count in others.items()) or "0",
+        ", ".join(f"{count:,} x {status or 'none'}" for status, count in others.items()) or "0",
         f"{row.verdict.longest:.2f} s",
         f"{row.verdict.well_after:.1f} s",
         str(row.verdict.lost),

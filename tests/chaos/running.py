@@ -77,7 +77,9 @@ async def _load(
     running: Sequence[Replica], store: Store, emulator: EntraEmulator, setting: Setting
 ) -> AsyncIterator[Load]:
     browsers = [*(Browser(each.address) for each in running), Browser(emulator.base_url, keeps=False)]
-    stalls = Stalls([each.pid for each in running], lambda: [pid for each in store.servers for pid in each.pids])
+    stalls = Stalls(
+        [each.pid for each in running], lambda: [pid for each in store.servers for pid in each.pids]
+    )
     tasks = [asyncio.create_task(stalls.watch()), asyncio.create_task(_change_lifetimes(emulator))]
     try:
         yield Load(Crowd(browsers[:-1], browsers[-1], stalls), setting.rate)

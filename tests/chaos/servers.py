@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import subprocess
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,9 +39,7 @@ class Server:
 
     async def start(self, *others: str) -> None:
         """Start it, with other options besides, and wait until it answers."""
-        command = [self._program, *self._options, "--bind", "127.0.0.1", "--port", str(self.port)]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([*command, *others], cwd=self.folder, stdout=log, stderr=log)
+        self._spawn(*others)
         await reached(self._listens)
 
     def kill(self) -> None:
@@ -100,13 +99,18 @@ class Server:
             return True
         return False
 
+    def _spawn(self, *others: str) -> None:
+        command = [self._program, *self._options, "--bind", "127.0.0.1", "--port", str(self.port)]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen([*command, *others], cwd=self.folder, stdout=log, stderr=log)
+
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 
 
-async def reached(condition: Any, *arguments: Any) -> None:
-    """Wait until the condition holds; a server that is away for the moment does not count."""
+async def reached(condition: Callable[..., Awaitable[bool]], *arguments: Any) -> None:
+    """Wait until the condition holds."""
     async with asyncio.timeout(PATIENCE):
-        while not await condition(*arguments):
+        while not await condition(*arguments):  # noqa: ASYNC110 - other processes bring it about
             await asyncio.sleep(_BUSY)

@@ -1,4 +1,4 @@
-"""The service whose replicas are under load: ``uvicorn tests.chaos.service:app``, set up by the environment."""
+"""The service under load: ``uvicorn tests.chaos.service:app``, set up by the environment."""
 
 from typing import Annotated
 

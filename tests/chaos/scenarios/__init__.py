@@ -1,1 +1,1 @@
-"""What happens to stores; each group shares a store and two replicas, and its scenarios follow one another."""
+"""Stores, and what happens to them, one scenario after another."""

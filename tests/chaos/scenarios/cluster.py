@@ -1,16 +1,99 @@
 """A cluster: slots move, nodes are killed, with a replica and without, and come back."""
 
 import asyncio
-from typing import Final
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 from redis.crc import key_slot
+from redis.exceptions import RedisError
 
 from tests.chaos.scenario import Group, Scenario
-from tests.chaos.servers import Server
-from tests.chaos.stores import Cluster
+from tests.chaos.servers import Server, reached
+from tests.chaos.stores import follows
 
 MOVED: Final = 600
 """Slots that move, besides those that have keys."""
+
+SLOTS: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A node that has slots, and the replica that may take its place."""
+
+    node: Server
+    replica: Server
+
+
+class Cluster:
+    """Three nodes that share the slots, each with a replica. They write down what they are told."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+        options += ["--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0"]
+        options += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        made = [Server(program, folder / f"node{number}", *options) for number in range(6)]
+        self.shards = [Shard(*made[number::3]) for number in range(3)]
+        self.servers = made
+
+    @property
+    def url(self) -> str:
+        """Where its nodes are."""
+        return f"redis+cluster://{','.join(f'127.0.0.1:{each.port}' for each in self.servers)}"
+
+    async def start(self) -> None:
+        """Start all, and give each shard a third of the slots."""
+        for each in self.servers:
+            await each.start()
+        for number, shard in enumerate(self.shards):
+            first, last = number * SLOTS // 3, (number + 1) * SLOTS // 3 - 1
+            await shard.node.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
+        for each in self.servers[1:]:
+            await self.servers[0].ask("CLUSTER", "MEET", "127.0.0.1", each.port)
+        await reached(self._know_each_other)
+        for shard in self.shards:
+            await shard.replica.ask("CLUSTER", "REPLICATE", await shard.node.ask("CLUSTER", "MYID"))
+        await self.settled()
+
+    def stop(self) -> None:
+        """End all."""
+        for each in self.servers:
+            each.kill()
+
+    async def records(self) -> set[str]:
+        """What all nodes have together that hold slots."""
+        return set().union(*[await each.records() for each in self.servers if await each.is_primary()])
+
+    async def settled(self) -> None:
+        """Wait until every slot has a node, and every node that has none follows one."""
+        await reached(self._is_settled)
+
+    async def covered(self, *servers: Server) -> None:
+        """Wait until these see a node for every slot."""
+
+        async def are_covered() -> bool:
+            with suppress(RedisError, OSError):
+                states = [_cluster_info(await each.ask("CLUSTER", "INFO")) for each in servers]
+                return all(state["cluster_slots_ok"] == str(SLOTS) for state in states)
+            return False
+
+        await reached(are_covered)
+
+    async def _know_each_other(self) -> bool:
+        states = [_cluster_info(await each.ask("CLUSTER", "INFO")) for each in self.servers]
+        return all(state["cluster_known_nodes"] == "6" for state in states)
+
+    async def _is_settled(self) -> bool:
+        with suppress(RedisError, OSError):
+            states = [_cluster_info(await each.ask("CLUSTER", "INFO")) for each in self.servers]
+            if any(state["cluster_slots_ok"] != str(SLOTS) for state in states):
+                return False
+            roles = [await each.is_primary() for each in self.servers]
+            followers = [each for each, leads in zip(self.servers, roles, strict=True) if not leads]
+            return len(followers) == 3 and all([await follows(each) for each in followers])
+        return False
 
 
 async def _resharded(store: Cluster) -> None:
@@ -82,3 +165,9 @@ CLUSTER: Final = Group(
         Scenario("node and replica killed", _killed_alone, notices=False, recovery=5),
     ),
 )
+
+
+def _cluster_info(reply: Any) -> dict[str, str]:
+    if isinstance(reply, dict):
+        return {str(name): str(value) for name, value in reply.items()}
+    return dict(line.split(":", 1) for line in str(reply).splitlines() if ":" in line)

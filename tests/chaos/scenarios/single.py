@@ -8,11 +8,44 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from tests.chaos.scenario import Group, Scenario
-from tests.chaos.servers import reached
-from tests.chaos.stores import OneServer
+from tests.chaos.servers import Server, reached
 
 LASTS: Final = 4.0
 """Seconds that most faults last."""
+
+
+class OneServer:
+    """A server of its own."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self.server = Server(program, folder / "server", "--save", "")
+        self.servers = [self.server]
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"redis://127.0.0.1:{self.server.port}"
+
+    async def start(self) -> None:
+        """Start it."""
+        await self.server.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self.server.kill()
+
+    async def records(self) -> set[str]:
+        """What it has."""
+        return await self.server.records()
+
+    def obstruct(self, *, is_obstructed: bool) -> None:
+        """Put a folder where its snapshots would be, which no superuser's right overcomes, or remove it."""
+        place = self.server.folder / "dump.rdb"
+        if is_obstructed:
+            place.unlink(missing_ok=True)
+            place.mkdir()
+        else:
+            place.rmdir()
 
 
 async def _storm(store: OneServer) -> None:
@@ -81,8 +114,7 @@ async def _full(store: OneServer) -> None:
 
 async def _cannot_save(store: OneServer) -> None:
     """Its snapshots fail, so it writes no more (MISCONF)."""
-    place = Path((await store.server.ask("CONFIG", "GET", "dir"))["dir"], "dump.rdb")
-    place.mkdir()
+    store.obstruct(is_obstructed=True)
     await store.server.ask("CONFIG", "SET", "save", "3600 1000000")
     await store.server.ask("BGSAVE")
 
@@ -91,10 +123,9 @@ async def _cannot_save(store: OneServer) -> None:
 
     await reached(failed)
     await asyncio.sleep(LASTS)
-    place.rmdir()
+    store.obstruct(is_obstructed=False)
     await store.server.ask("SAVE")
     await store.server.ask("CONFIG", "SET", "save", "")
-    place.unlink()
 
 
 async def _restart(store: OneServer) -> None:

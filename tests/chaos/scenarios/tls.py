@@ -57,9 +57,7 @@ class OverTls:
     def _shows(self, name: str, dashes: str) -> list[str]:
         files = {"tls-cert-file": f"{name}.pem", "tls-key-file": f"{name}.key"}
         return [
-            text
-            for option, file in files.items()
-            for text in (f"{dashes}{option}", str(self._folder / file))
+            text for option, file in files.items() for text in (f"{dashes}{option}", str(self._folder / file))
         ]
 
 
