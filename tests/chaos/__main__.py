@@ -5,11 +5,16 @@ It fails where a promise is broken, and says which.
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
+from contextlib import aclosing
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+from redis.exceptions import RedisError
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.chaos.report import Row, heading, line, markdown, total
@@ -29,39 +34,41 @@ SETTINGS: Final = (("redis", 0.0), ("valkey", 2.0))
 
 async def main(arguments: argparse.Namespace) -> int:
     """Run what is wanted, and tell; the process's exit code."""
-    pairs = [
-        (name, lease)
-        for name, lease in ([(arguments.server, arguments.lease)] if arguments.server else SETTINGS)
-    ]
+    running = asyncio.current_task()
+    assert running is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)  # servers end with it
+    pairs = [(arguments.server, arguments.lease)] if arguments.server else SETTINGS
     rows: list[Row] = []
+    unfinished = 0
     begun = time.monotonic()
     emulator = EntraEmulator()
     print(heading())
     with emulator.serve(), TemporaryDirectory(prefix="entra-chaos-") as folder:
-        for name, lease in pairs:
-            setting = Setting(SERVERS[name](), name, lease, arguments.rate)
-            for group in GROUPS:
-                names = [
-                    each.name
-                    for each in group.scenarios
-                    if _is_wanted(arguments, f"{group.name}: {each.name}")
-                ]
-                if not names:
-                    continue
-                place = _folder(folder, f"{name}-{lease:g}-{group.name.replace(' ', '-')}")
-                async for scenario, verdict in run_group(group, names, setting, place, emulator):
-                    title = f"{group.name}: {scenario.name}" + (f", lease {lease:g} s" if lease else "")
-                    rows.append(Row(title, verdict))
-                    print(line(rows[-1]), flush=True)
-                    for broken in verdict.broken:
-                        print(f"    {broken}", flush=True)
+        for (name, lease), group in product(pairs, GROUPS):
+            setting = Setting(SERVERS[name](), lease, arguments.rate)
+            label = f"{name}, lease {lease:g} s" if lease else name
+            place = _folder(folder, f"{group.name}, {label}".replace(" ", "-"))
+            try:
+                async with aclosing(run_group(group, arguments.only, setting, place, emulator)) as verdicts:
+                    async for title, verdict in verdicts:
+                        rows.append(Row(f"{title} ({label})", verdict))
+                        _tell(line(rows[-1]), *(f"    {broken}" for broken in verdict.broken))
+            except (AssertionError, OSError, RedisError) as failure:  # timeouts are OSErrors
+                _tell(f"{group.name} ({label}) was not run to its end: {failure!r}")
+                unfinished += 1
     counts = ", ".join(f"{count:,} x {status or 'none'}" for status, count in sorted(total(rows).items()))
-    failed = sum(bool(row.verdict.broken) for row in rows)
-    print(f"\n{len(rows)} scenarios in {time.monotonic() - begun:.0f} s; answers: {counts}")
-    print(f"{failed} of them broke a promise" if failed else "all promises were kept")
+    broken = sum(bool(row.verdict.broken) for row in rows)
+    _tell(
+        f"\n{len(rows)} scenarios in {time.monotonic() - begun:.0f} s; answers: {counts}",
+        f"{broken} of them broke a promise" if broken else "all promises were kept",
+    )
     if arguments.markdown:
-        arguments.markdown.write_text(markdown(rows) + "\n")
-    return 1 if failed or not rows else 0
+        _write(arguments.markdown, markdown(rows))
+    return 1 if broken or unfinished or not rows else 0
+
+
+def _tell(*lines: str) -> None:
+    print("\n".join(lines), flush=True)
 
 
 def _folder(around: str, name: str) -> Path:
@@ -70,8 +77,8 @@ def _folder(around: str, name: str) -> Path:
     return place
 
 
-def _is_wanted(arguments: argparse.Namespace, title: str) -> bool:
-    return not arguments.only or any(text in title for text in arguments.only)
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

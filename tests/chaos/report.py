@@ -66,7 +66,7 @@ def _cells(row: Row) -> list[str]:
 
 
 def _aligned(cells: Sequence[str]) -> list[str]:
-    widths = (42, 7, 7, 7, 16, 8, 10, 5)
+    widths = (50, 7, 7, 7, 16, 8, 10, 5)
     first, *others, last = cells
     texts = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
     return [first.ljust(widths[0]), *texts, last]
