@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from tests.chaos.crowd import Crowd, Person
-from tests.waiting import PATIENCE
+from tests.chaos.servers import PATIENCE
 
 RESIDENTS: Final = 24
 """People who stay signed in."""
@@ -46,7 +46,7 @@ class Load:
 
     async def fill(self) -> None:
         """Let people sign in until there are as many as there shall be."""
-        async with asyncio.timeout(2 * PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             while missing := RESIDENTS - len(self.residents):
                 comers = (self.crowd.sign_in(number % 2) for number in range(min(missing, AT_ONCE)))
                 self.residents += [each for each in await asyncio.gather(*comers) if each is not None]

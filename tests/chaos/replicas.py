@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.servers import reached
-from tests.waiting import PATIENCE
+from tests.chaos.servers import PATIENCE, reached
 
 LOOPS: Final = ("uvloop", "asyncio")
 """What the replicas run on, in their order."""

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +13,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tests.sessions.conftest import free_port
-from tests.waiting import PATIENCE
 
 KEPT: Final = "camunda_entra:*:session:*"
 """The keys of sessions."""
+PATIENCE: Final = 300
+"""Seconds until the harness gives up: processes start slowly where many others run."""
 _BUSY: Final = 0.02
 """Seconds between two looks."""
 
@@ -70,6 +72,14 @@ class Server:
         """
         async with self._client() as client:
             return await client.execute_command(*command)
+
+    @asynccontextmanager
+    async def holding(self) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+        """``ask`` by one connection that is kept until the block ends."""
+        async with Redis(
+            port=self.port, decode_responses=True, protocol=2, single_connection_client=True
+        ) as client:
+            yield client.execute_command
 
     async def info(self, section: str) -> dict[str, Any]:
         """A section of INFO."""

@@ -1,6 +1,7 @@
 """A cluster: slots move, nodes are killed, with a replica and without, and come back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.chaos.scenario import Group, Scenario
 from tests.chaos.servers import Server, reached
 from tests.chaos.stores import follows
 
-MOVED: Final = 600
+MOVED: Final = 200
 """Slots that move, besides those that have keys."""
 
 SLOTS: Final = 16_384
@@ -97,32 +98,37 @@ class Cluster:
 
 
 async def _resharded(store: Cluster) -> None:
-    """Slots move one by one: those with sessions first, and there and back."""
-    first, second, _ = store.shards
-    slots = await _slots_with_keys(first.node)
-    empty = [slot for slot in range(len(slots) + MOVED) if slot not in slots][:MOVED]
-    for slot in (*slots, *empty):
-        await _move(store, slot, first.node, second.node)
-        await asyncio.sleep(0.002)
-    for slot in slots:
-        await _move(store, slot, second.node, first.node)
-        await asyncio.sleep(0.002)
+    """Slots move one by one, as ``redis-cli --cluster reshard`` does it; those with keys there and back."""
+    first, second = store.shards[0].node, store.shards[1].node
+    async with first.holding() as ask_first, second.holding() as ask_second:
+        one = Node(ask_first, first.port, await ask_first("CLUSTER", "MYID"))
+        two = Node(ask_second, second.port, await ask_second("CLUSTER", "MYID"))
+        slots = sorted({key_slot(str(key).encode()) for key in await one.ask("KEYS", "*")})
+        empty = [slot for slot in range(len(slots) + MOVED) if slot not in slots][:MOVED]
+        for slot in (*slots, *empty):
+            await _move(slot, one, two)
+        for slot in slots:
+            await _move(slot, two, one)
 
 
-async def _slots_with_keys(node: Server) -> list[int]:
-    keys = await node.ask("KEYS", "*")
-    return sorted({key_slot(str(key).encode()) for key in keys})
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that gives slots or takes them: how to ask it, and where and who it is."""
+
+    ask: Callable[..., Awaitable[Any]]
+    port: int
+    name: str
 
 
-async def _move(store: Cluster, slot: int, source: Server, target: Server) -> None:
-    """As ``redis-cli --cluster reshard`` does it."""
-    source_id, target_id = await source.ask("CLUSTER", "MYID"), await target.ask("CLUSTER", "MYID")
-    await target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
-    await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+async def _move(slot: int, source: Node, target: Node) -> None:
+    await target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.name)
+    await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.name)
+    await asyncio.sleep(0.005)
     while keys := await source.ask("CLUSTER", "GETKEYSINSLOT", slot, 10):
         await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+    await asyncio.sleep(0.005)
     for node in (target, source):
-        await node.ask("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+        await node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.name)
 
 
 async def _failed_over(store: Cluster) -> None:
