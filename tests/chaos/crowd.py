@@ -105,7 +105,7 @@ class Crowd:
         found = [match[1] for value in answer.cookies.values() if (match := _HANDLE.fullmatch(value))]
         if not found:
             return None
-        kept = {name: value for name, value in (cookies | answer.cookies).items() if value}
+        kept = {name: value for name, value in {**cookies, **answer.cookies}.items() if value}
         return Person(sha256(found[0].encode()).hexdigest(), kept, seen.ended)
 
     async def sign_out(self, person: Person, replica: int) -> None:

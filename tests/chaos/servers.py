@@ -70,16 +70,15 @@ class Server:
         Raises:
             RedisError: The server refuses, or is away.
         """
-        async with self._client() as client:
-            return await client.execute_command(*command)
+        async with self.holding() as ask:
+            return await ask(*command)
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
         """``ask`` by one connection that is kept until the block ends."""
-        async with Redis(
-            port=self.port, decode_responses=True, protocol=2, single_connection_client=True
-        ) as client:
-            yield client.execute_command
+        async with self._client(single_connection_client=True) as client:
+            execute: Callable[..., Awaitable[Any]] = client.execute_command
+            yield execute
 
     async def info(self, section: str) -> dict[str, Any]:
         """A section of INFO."""
@@ -94,11 +93,11 @@ class Server:
     async def is_primary(self) -> bool:
         """Whether it answers, and takes writes."""
         with contextlib.suppress(RedisError, OSError):
-            return (await self.info("replication"))["role"] == "master"
+            return bool((await self.info("replication"))["role"] == "master")
         return False
 
-    def _client(self) -> "Redis":
-        return Redis(port=self.port, decode_responses=True, protocol=2, socket_timeout=2)
+    def _client(self, **options: Any) -> "Redis":
+        return Redis(port=self.port, decode_responses=True, protocol=2, socket_timeout=2, **options)
 
     async def _listens(self) -> bool:
         assert self._process is not None
