@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.chaos.judge import Facts, Verdict, judge
 from tests.chaos.machine import Stalls
 from tests.chaos.relay import Relay
 from tests.chaos.report import Row, line, markdown, total
+from tests.chaos.scenarios.groups import GROUPS
 from tests.waiting import until
 
 FACTS = Facts(broke=10.0, healed=14.0, kept=frozenset({"kept"}))
@@ -140,10 +142,16 @@ def test_the_table_counts_all_answers() -> None:
     expected = "one server: hangs 1,234 5 60 7 x 500, 1 x none 2.04 s 0.5 s 3 BROKEN"
     assert " ".join(line(bad).split()) == expected
     assert line(good).endswith("kept")
-    assert "| one server: hangs | 1,234 | 5 | 60 | 7 x 500, 1 x none | 2.04 s | 0.5 s | 3 |" in markdown(
-        [bad]
-    )
+    assert "| one server: hangs | 1,234 / 5 / 60 / 7 x 500, 1 x none | 2.04 s |" in markdown([bad])
     assert total([bad, good])[200] == 1201
+
+
+def test_the_page_on_redis_lists_all_scenarios() -> None:
+    """What stands there is what is run."""
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "run" / "redis.md"
+    table = page.read_text(encoding="utf-8").partition("| scenario | what happens |")[2].partition("\n\n")[0]
+    told = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    assert told == [f"{group.name}: {scenario.name}" for group in GROUPS for scenario in group.scenarios]
 
 
 def test_a_busy_machine_is_measured() -> None:

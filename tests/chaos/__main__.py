@@ -19,14 +19,9 @@ from redis.exceptions import RedisError
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.chaos.report import Row, heading, line, markdown, total
 from tests.chaos.running import Setting, run_group
-from tests.chaos.scenarios.cluster import CLUSTER
-from tests.chaos.scenarios.moving import MOVING
-from tests.chaos.scenarios.sentinels import SENTINELS
-from tests.chaos.scenarios.single import SINGLE
-from tests.chaos.scenarios.tls import TLS
+from tests.chaos.scenarios.groups import GROUPS
 from tests.e2e.servers import server
 
-GROUPS: Final = (SINGLE, MOVING, TLS, SENTINELS, CLUSTER)
 SERVERS: Final = {"redis": lambda: "redis-server", "valkey": lambda: str(server("valkey-server"))}
 SETTINGS: Final = (("redis", 0.0), ("valkey", 2.0))
 """What everything is run with, unless the command line says otherwise: together they are quick enough."""
