@@ -40,7 +40,7 @@ async def main(arguments: argparse.Namespace) -> int:
     print(heading())
     with emulator.serve(), TemporaryDirectory(prefix="entra-chaos-") as folder:
         for (name, lease), group in product(pairs, GROUPS):
-            setting = Setting(SERVERS[name](), lease, arguments.rate)
+            setting = Setting(SERVERS[name](), lease, arguments.rate, arguments.comings, arguments.people)
             label = f"{name}, lease {lease:g} s" if lease else name
             place = _folder(folder, f"{group.name}, {label}".replace(" ", "-"))
             try:
@@ -82,5 +82,7 @@ if __name__ == "__main__":
     parser.add_argument("--server", choices=sorted(SERVERS), help="with this alone")
     parser.add_argument("--lease", type=float, default=0.0, help="CAMUNDA_ENTRA_SESSION_LEASE for --server")
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
+    parser.add_argument("--comings", type=float, default=4.0, help="sign-ins a second")
+    parser.add_argument("--people", type=int, default=24, help="who stays signed in")
     parser.add_argument("--markdown", type=Path, help="write the table there, for the documentation")
     sys.exit(asyncio.run(main(parser.parse_args())))

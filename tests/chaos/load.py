@@ -10,8 +10,6 @@ from typing import Any, Final
 from tests.chaos.crowd import Crowd, Person
 from tests.chaos.servers import PATIENCE
 
-RESIDENTS: Final = 24
-"""People who stay signed in."""
 PROBES: Final = 4
 """Questions a second for the health of replicas."""
 AT_ONCE: Final = 3
@@ -32,13 +30,16 @@ class Load:
     Args:
         crowd: Who does it.
         rate: Requests a second by cookies of people who stay; that many are begun, however slowly others are
-            answered. There are a fiftieth as many sign-ins, and a fifth as many requests by cookies of
-            people who left.
+            answered. A fifth as many have cookies of people who left.
+        comings: Sign-ins a second, and nearly as many sign-outs.
+        residents: People who stay signed in.
     """
 
-    def __init__(self, crowd: Crowd, rate: float) -> None:
+    def __init__(self, crowd: Crowd, rate: float, comings: float, residents: int) -> None:
         self.crowd = crowd
         self._rate = rate
+        self._comings = comings
+        self._count = residents
         self.residents: list[Person] = []
         self.guests: list[Person] = []
         """Who signed in meanwhile, and perhaps out again."""
@@ -47,7 +48,7 @@ class Load:
     async def fill(self) -> None:
         """Let people sign in until there are as many as there shall be."""
         async with asyncio.timeout(PATIENCE):
-            while missing := RESIDENTS - len(self.residents):
+            while missing := self._count - len(self.residents):
                 comers = (self.crowd.sign_in(number % 2) for number in range(min(missing, AT_ONCE)))
                 self.residents += [each for each in await asyncio.gather(*comers) if each is not None]
 
@@ -55,7 +56,7 @@ class Load:
         """Keep the load up until something is over."""
         paces = (
             _Pace(self._rate, self._ask),
-            _Pace(self._rate / 50, self._come_and_go),
+            _Pace(self._comings, self._come_and_go),
             _Pace(PROBES, lambda number: self.crowd.health(number % 2)),
             _Pace(self._rate / 5, self._ask_with_a_copy),
         )

@@ -36,11 +36,15 @@ class Setting:
         program: The server's program.
         lease: ``CAMUNDA_ENTRA_SESSION_LEASE``; 0 for none.
         rate: Requests a second.
+        comings: Sign-ins a second.
+        people: Who stays signed in.
     """
 
     program: str
     lease: float
     rate: float
+    comings: float
+    people: int
 
 
 async def run_group(
@@ -85,7 +89,7 @@ async def _load(
     )
     tasks = [asyncio.create_task(stalls.watch()), asyncio.create_task(_change_lifetimes(emulator))]
     try:
-        yield Load(Crowd(browsers[:-1], browsers[-1], stalls), setting.rate)
+        yield Load(Crowd(browsers[:-1], browsers[-1], stalls), setting.rate, setting.comings, setting.people)
     finally:
         for task in tasks:
             task.cancel()
