@@ -18,6 +18,7 @@ from tests.chaos.load import Load
 from tests.chaos.machine import Stalls
 from tests.chaos.replicas import Replica, replicas
 from tests.chaos.scenario import Group, Scenario
+from tests.chaos.servers import PATIENCE
 from tests.chaos.stores import Store
 
 WARM_UP: Final = 1.0
@@ -118,7 +119,7 @@ async def _run(scenario: Scenario, store: Store, load: Load, setting: Setting) -
         await _until_well(store, load, moments[1], scenario.recovery)
 
     await load.during(happen)
-    kept = frozenset(await store.records())
+    kept = await _kept(store)
     facts = Facts(
         *moments,
         kept,
@@ -135,18 +136,25 @@ async def _run(scenario: Scenario, store: Store, load: Load, setting: Setting) -
 
 async def _until_well(store: Store, load: Load, healed: float, recovery: float) -> None:
     """Until all has been well for a while, or for as long as it may take and a while more."""
-    kept: set[str] = set()
     while time.monotonic() < healed + recovery + QUIET:
         await asyncio.sleep(0.25)
         if time.monotonic() < healed + QUIET:
             continue
-        with suppress(RedisError, OSError):  # it may not be as well as it looked
-            kept = await store.records()
+        kept = await _kept(store)
         is_pending = any(guest.signed_out and guest.record in kept for guest in load.guests)
         since = time.monotonic() - QUIET
         lost = {each.record for each in _people(load) if each.signed_out is None} - kept
         if not is_pending and not troubles_after(load.crowd.seen, lost, since):
             return
+
+
+async def _kept(store: Store) -> frozenset[str]:
+    """The sessions that the store has, as soon as it can be asked."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(RedisError, OSError):
+                return frozenset(await store.records())
+            await asyncio.sleep(0.1)
 
 
 def _people(load: Load) -> list[Person]:
