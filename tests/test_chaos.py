@@ -104,6 +104,9 @@ def signed_out(at: float, replica: int = 0, record: str = "ended") -> Person:
         (12.0, 12.1, 0, 2.0, True),
         (12.0, 16.9, 1, 0.0, False),
         (12.0, 17.1, 1, 0.0, True),
+        (15.0, 16.9, 1, 0.0, False),
+        (15.0, 17.1, 1, 0.0, True),
+        (17.1, 17.2, 1, 0.0, True),
     ],
 )
 def test_a_sign_out_counts_on_both_replicas(

@@ -159,7 +159,8 @@ def _is_starved(seen: Seen) -> bool:
 def _is_let_in(seen: Seen, facts: Facts) -> bool:
     """Whether a session counted after it was signed out of, though it could not any more.
 
-    While the store is away, only the replica that was asked can know; the others hear of it when it is back.
+    While the store is away, only the replica that was asked can know; the other one hears of it until all has
+    to be well again.
     """
     person = seen.person
     if seen.status != 200 or person is None or person.signed_out is None:
@@ -167,7 +168,7 @@ def _is_let_in(seen: Seen, facts: Facts) -> bool:
     until = person.signed_out
     if seen.replica != person.signed_out_at:
         until += facts.lease
-        if facts.broke <= person.signed_out <= facts.healed:
+        if facts.broke <= person.signed_out <= facts.healed + facts.recovery:
             until = max(until, facts.healed + facts.recovery)
     return seen.begun > until
 
