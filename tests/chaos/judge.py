@@ -29,7 +29,7 @@ class Facts:
         loses: Whether the fault makes servers forget what they were given.
         away: Whether the store may be away at all: where it may not, nobody gets 503.
         recovery: Seconds after which all is well again.
-        lease: Seconds for which a copy may be used while the store cannot be heard.
+        lease: Seconds for which a copy may be used; the store tells at once when it may not any more.
         notices: Whether the health check has to notice.
     """
 
@@ -167,7 +167,8 @@ def _is_let_in(seen: Seen, facts: Facts) -> bool:
         return False
     until = person.signed_out
     if seen.replica != person.signed_out_at:
-        until += facts.lease
+        if facts.lease:  # the store tells of it at once, and nobody waited for that
+            until += min(facts.lease, TOLERANCE) + seen.stalled
         if facts.broke <= person.signed_out <= facts.healed + facts.recovery:
             until = max(until, facts.healed + facts.recovery)
     return seen.begun > until
