@@ -48,7 +48,7 @@ async def main(arguments: argparse.Namespace) -> int:
                     async for title, verdict in verdicts:
                         rows.append(Row(f"{title} ({label})", verdict))
                         _tell(line(rows[-1]), *(f"    {broken}" for broken in verdict.broken))
-            except (AssertionError, OSError, RedisError) as failure:  # timeouts are OSErrors
+            except (AssertionError, ExceptionGroup, OSError, RedisError) as failure:  # timeouts are OSErrors
                 _tell(f"{group.name} ({label}) was not run to its end: {failure!r}")
                 unfinished += 1
     counts = ", ".join(f"{count:,} x {status or 'none'}" for status, count in sorted(total(rows).items()))

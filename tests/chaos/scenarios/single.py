@@ -78,7 +78,7 @@ async def _full_of_clients(store: OneServer) -> None:
     async with AsyncExitStack() as stack:
         # A connection of its own from before, as the replicas would take the one that becomes free.
         ask = await stack.enter_async_context(store.server.holding())
-        before = (await ask("CONFIG", "GET", "maxclients"))["maxclients"]
+        _, before = await ask("CONFIG", "GET", "maxclients")
         await ask("CONFIG", "SET", "maxclients", 5)
         await ask("CLIENT", "KILL", "TYPE", "normal")
         for _ in range(int(LASTS * 10)):
