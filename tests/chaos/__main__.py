@@ -8,6 +8,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from itertools import product
 from pathlib import Path
@@ -22,7 +23,10 @@ from tests.chaos.running import Setting, run_group
 from tests.chaos.scenarios.groups import GROUPS
 from tests.e2e.servers import server
 
-SERVERS: Final = {"redis": lambda: "redis-server", "valkey": lambda: str(server("valkey-server"))}
+SERVERS: Final[dict[str, Callable[[], str]]] = {
+    "redis": lambda: "redis-server",
+    "valkey": lambda: str(server("valkey-server")),
+}
 SETTINGS: Final = (("redis", 0.0), ("valkey", 2.0))
 """What everything is run with, unless the command line says otherwise: together they are quick enough."""
 

@@ -121,8 +121,9 @@ async def _run(scenario: Scenario, store: Store, load: Load, setting: Setting) -
     await load.during(happen)
     kept = await _kept(store)
     facts = Facts(
-        *moments,
-        kept,
+        broke=moments[0],
+        healed=moments[1],
+        kept=kept,
         loses=scenario.loses,
         away=scenario.away,
         recovery=scenario.recovery + crowd.stalled(moments[1], moments[1] + scenario.recovery),

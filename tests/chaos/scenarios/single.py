@@ -110,7 +110,7 @@ async def _cannot_save(store: OneServer) -> None:
     await store.server.ask("BGSAVE")
 
     async def failed() -> bool:
-        return (await store.server.info("persistence"))["rdb_last_bgsave_status"] == "err"
+        return bool((await store.server.info("persistence"))["rdb_last_bgsave_status"] == "err")
 
     await reached(failed)
     await asyncio.sleep(LASTS)
