@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,7 +42,7 @@ async def main(arguments: argparse.Namespace) -> int:
     begun = time.monotonic()
     emulator = EntraEmulator()
     print(heading())
-    with emulator.serve(), TemporaryDirectory(prefix="entra-chaos-") as folder:
+    with emulator.serve(), nullcontext(arguments.keep) if arguments.keep else _forgotten() as folder:
         for (name, lease), group in product(pairs, GROUPS):
             setting = Setting(SERVERS[name](), lease, arguments.rate, arguments.comings, arguments.people)
             label = f"{name}, lease {lease:g} s" if lease else name
@@ -70,9 +70,13 @@ def _tell(*lines: str) -> None:
     print("\n".join(lines), flush=True)
 
 
+def _forgotten() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="entra-chaos-")
+
+
 def _folder(around: str, name: str) -> Path:
     place = Path(around, name)
-    place.mkdir()
+    place.mkdir(parents=True)
     return place
 
 
@@ -88,5 +92,6 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--comings", type=float, default=4.0, help="sign-ins a second")
     parser.add_argument("--people", type=int, default=24, help="who stays signed in")
+    parser.add_argument("--keep", help="a folder in which logs of replicas and servers stay")
     parser.add_argument("--markdown", type=Path, help="write the table there, for the documentation")
     sys.exit(asyncio.run(main(parser.parse_args())))
