@@ -59,7 +59,8 @@ async def main(arguments: argparse.Namespace) -> int:
     broken = sum(bool(row.verdict.broken) for row in rows)
     _tell(
         f"\n{len(rows)} scenarios in {time.monotonic() - begun:.0f} s; answers: {counts}",
-        f"{broken} of them broke a promise" if broken else "all promises were kept",
+        f"{broken} of them broke a promise" if broken else "all promises of these were kept",
+        *([f"{unfinished} groups were not run to their end"] if unfinished else []),
     )
     if arguments.markdown:
         _write(arguments.markdown, markdown(rows))
