@@ -41,6 +41,10 @@ def verdict(*answers: Seen, facts: Facts = FACTS) -> Verdict:
         ({"status": 500}, "request at +2.00 s, uvloop: 500 after 0.01 s"),
         ({"status": 0, "code": "EOFError()", "replica": 1}, "asyncio: no answer EOFError() after 0.01 s"),
         ({"status": 503, "seconds": 2.3}, "late: request at +2.00 s, uvloop: 503 after 2.30 s"),
+        (
+            {"status": 503, "seconds": 3.4, "stalled": 0.9},
+            "late: request at +2.00 s, uvloop: 503 after 3.40 s",
+        ),
         ({"status": 401}, "a session that the server kept was lost: request at +2.00 s"),
         ({"status": 503, "begun": 17.1}, "not well again after 3.0 s: request at +7.10 s"),
         (

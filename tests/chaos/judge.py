@@ -12,6 +12,8 @@ LIMIT: Final = 2.0
 """Seconds that a request may wait for the store."""
 TOLERANCE: Final = 0.2
 """Seconds by which it may take longer; besides those for which the machine had no processor for somebody."""
+PILED_UP: Final = 1.25
+"""For each second without a processor, that many do not count: what piled up meanwhile is to be done, too."""
 STARVED: Final = 0.5
 """Seconds of such waiting with which a 503 tells nothing of the store."""
 MAX_TOLD: Final = 5
@@ -117,7 +119,8 @@ def troubles_after(seen: Sequence[Seen], lost: set[str], since: float) -> list[S
 
 
 def _time(seen: Seen) -> float:
-    return seen.ended - seen.begun - seen.stalled
+    """How long it took, but for what the machine is to blame for."""
+    return seen.ended - seen.begun - PILED_UP * seen.stalled
 
 
 def _is_over(seen: Seen) -> bool:
