@@ -98,7 +98,7 @@ bench-check: .venv/ready ## Measure the quickest parts, and compare with what is
 bench-gateways: .venv/servers ## Measure gateways, side by side; needs wrk, and Apache with mod_auth_openidc
 	@$(BIN)/python tests/benchmarks/gateways.py
 
-chaos: .venv/servers ## Let stores fail under load for ten minutes, with ONLY="part of a title" some; needs redis-server
+chaos: .venv/servers ## Let stores fail under load, with ONLY="part of a title" some of them; needs redis-server
 	@$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)") $(CHAOS)
 
 clean: ## Remove what was made
