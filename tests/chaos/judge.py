@@ -186,7 +186,7 @@ def _unnoticed(seen: Sequence[Seen], facts: Facts) -> Iterator[str]:
     probes = [
         each for each in seen if each.kind == "health" and facts.broke + 0.5 < each.begun < facts.healed
     ]
-    if facts.notices and not any(each.status == 503 for each in probes):
+    if facts.notices and not any(each.status == 503 or _is_starved(each) for each in probes):
         yield f"{len(probes)} answers of /auth/health, and none noticed"
 
 
