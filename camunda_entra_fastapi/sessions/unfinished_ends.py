@@ -16,7 +16,7 @@ KEPT_FOR: Final = 90 * 86_400.0
 """Seconds for which one is kept: the longest that a session lasts."""
 FIRST_PAUSE: Final = 0.25
 """Seconds before the first attempt to make up for it; each further pause is twice as long."""
-LONGEST_PAUSE: Final = 5.0
+LONGEST_PAUSE: Final = 1.5
 """Seconds between two attempts at most."""
 AT_ONCE: Final = 20
 """Sign-outs that are made up for at once. When none of so many works, the store is still away."""
