@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from redis import exceptions
+from redis.asyncio.cluster import RedisCluster
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient
@@ -71,6 +72,11 @@ class Commands:
         self._connected = connected
         self._connect_anew = connect_anew
         self._deadline = deadline
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether commands may go to one of several nodes."""
+        return isinstance(self._connected().client, RedisCluster)
 
     def __getattr__(self, name: str) -> Any:
         return partial(self._attempt, name)

@@ -46,7 +46,7 @@ async def _config(redis: Any) -> Mapping[str, Any]:
 
 def _everywhere(redis: Any) -> dict[str, str]:
     """What sends a question to each primary of a cluster, where redis-py would ask one of them alone."""
-    return {"target_nodes": "primaries"} if hasattr(redis, "get_primaries") else {}
+    return {"target_nodes": "primaries"} if redis.is_cluster else {}
 
 
 _QUESTIONS: Final[tuple[Callable[[Any], Awaitable[Mapping[str, Any]]], ...]] = (_info, _config)

@@ -155,6 +155,8 @@ async def test_servers_of_other_makers_may_answer_otherwise(
     """What is not understood is not known, and no text of theirs is repeated."""
 
     class Other:
+        is_cluster = False
+
         async def info(self, section: str) -> dict[str, object]:
             return answer
 
