@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from camunda_entra_fastapi.runtime import Runtime, require_credential
-from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
+from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.current_user import BrowserLogin, CurrentUser
 from camunda_entra_fastapi.web.forward_auth import ForwardAuth, VerifyOptions
 from camunda_entra_fastapi.web.guard import Guard
@@ -18,6 +18,7 @@ from camunda_entra_fastapi.web.login.docs_token import DocsTokenEndpoint
 from camunda_entra_fastapi.web.login.router import LoginRoutes
 from camunda_entra_fastapi.web.pages.branding import read_branding
 from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.security_scheme import SecurityScheme
 from camunda_entra_fastapi.web.signed_identity import SignedIdentities
 
 

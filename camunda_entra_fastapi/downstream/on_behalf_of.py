@@ -12,7 +12,7 @@ from camunda_entra_fastapi.downstream.delegation import Delegations
 from camunda_entra_fastapi.downstream.graph import GraphGroups
 from camunda_entra_fastapi.downstream.http_auth import BearerAuth
 from camunda_entra_fastapi.downstream.user_token import UserGrant, UserTokens
-from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError
+from camunda_entra_fastapi.errors import AccessDenied, EntraError
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.credentials import read_bearer_token
 from camunda_entra_fastapi.web.current_user import CurrentUser
@@ -84,10 +84,7 @@ async def grant_of(current_user: CurrentUser, request: HTTPConnection, user: Ent
     if token is not None or current_user.browser_login is None:
         digest = hashlib.sha256(user.access_token.encode()).hexdigest()
         return UserGrant(digest, user.expires_at.timestamp(), assertion=user.access_token)
-    user_session = await current_user.browser_login.sessions.find(request)
-    if user_session is None:  # ended meanwhile
-        raise CredentialsMissing
-    session = user_session.session
+    session = (await current_user.session(request)).session
     if session.refresh_token is not None:
         return UserGrant(f"session {session.id}", session.expires_at, refresh_token=session.refresh_token)
     assertion = await current_user.access_token(request, user)

@@ -1,7 +1,8 @@
 """The bearer scheme: from the Authorization header to the user; and how OpenAPI describes it."""
 
+import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
@@ -9,6 +10,7 @@ from fastapi.openapi.models import SecurityBase as SecurityBaseModel
 from fastapi.security import SecurityScopes
 from fastapi_azure_auth.auth import AzureAuthorizationCodeBearerBase
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from camunda_entra_fastapi.errors import (
     NO_CREDENTIALS,
@@ -20,7 +22,6 @@ from camunda_entra_fastapi.errors import (
 from camunda_entra_fastapi.faults import FAULTS
 from camunda_entra_fastapi.log_records import log_fields
 from camunda_entra_fastapi.remedies import REMEDIES
-from camunda_entra_fastapi.sign_in.endpoints import Endpoints
 from camunda_entra_fastapi.telemetry import logger, refusals
 from camunda_entra_fastapi.token_validator import TokenValidator
 from camunda_entra_fastapi.user import EntraUser
@@ -33,16 +34,15 @@ from camunda_entra_fastapi.web.credentials import (
     read_credentials,
     refuse_control_characters,
 )
+from camunda_entra_fastapi.web.look import Look
 from camunda_entra_fastapi.web.misspelled_header import explanation_of, missing_credentials
 from camunda_entra_fastapi.web.mounted import NeverCopied
 from camunda_entra_fastapi.web.permissions import Permissions
+from camunda_entra_fastapi.web.security_scheme import SecurityScheme
 from camunda_entra_fastapi.web.websocket_tokens import has_token, move_token
 
-_AUTHENTICATED: Final = "camunda_entra_fastapi.authenticated"
-"""Key of the scope: who a scheme has found, for other dependencies of the request that need to know."""
-_NOBODY: Final = (None, None, (), 0.0)
-_KNOWN_FOR: Final = 1.0
-"""Seconds after which a scheme looks again: a WebSocket or a stream may ask hours later."""
+_NUMBERS: Final = itertools.count()
+_NOTHING: Final = ("", "", None)
 OPENID_CONFIG: Final = (
     "This scheme has no openid_config, which is fastapi-azure-auth's. Instead of load_config(), "
     "use lifespan=entra.lifespan: FastAPI(lifespan=entra.lifespan), or async with entra.lifespan(app): in a "
@@ -54,24 +54,11 @@ OPENID_CONFIG: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class SecurityScheme:
-    """The security scheme in the OpenAPI document (OAuth 2.0 authorization code flow)."""
-
-    name: str
-    client_id: str
-    endpoints: Endpoints
-    scopes: Mapping[str, str]
-    """The scopes that Swagger UI requests, each with a description."""
-
-    def urls(self, token_url: str) -> tuple[str, str]:
-        """The URLs where Swagger UI signs in and redeems its codes; a path of this service stays that."""
-        known = self.endpoints.known()
-        return known.authorization, token_url if token_url.startswith("/") else known.token
-
-
-@dataclass(frozen=True, slots=True)
 class Authentication:
-    """Validates access tokens, and turns errors into challenges for the client."""
+    """Validates access tokens, and turns errors into challenges for the client.
+
+    All schemes of one ``CamundaEntra`` have the same, those of another one have another.
+    """
 
     validator: TokenValidator
     challenger: Challenger
@@ -79,10 +66,17 @@ class Authentication:
     """Whether a WebSocket's token may be among its subprotocols."""
     read_credentials: Callable[[HTTPConnection], bytes | None] = field(init=False, repr=False)
     """Reads the Authorization header; and with those tokens, the subprotocols of handshakes."""
+    look_key: str = field(init=False, compare=False, repr=False)
+    """Key of the scope: what the look at a request's credentials has shown."""
+    told_key: str = field(init=False, compare=False, repr=False)
+    """Key of the scope: which refusal of the request was logged, and the response of a fault."""
 
     def __post_init__(self) -> None:
         reader = _read_credentials_of_sockets if self.websocket_tokens else read_credentials
         object.__setattr__(self, "read_credentials", reader)  # it is frozen
+        number = next(_NUMBERS)
+        object.__setattr__(self, "look_key", f"camunda_entra_fastapi.look.{number}")
+        object.__setattr__(self, "told_key", f"camunda_entra_fastapi.told.{number}")
 
 
 class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
@@ -149,14 +143,23 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
             HTTPException: The request is refused; for WebSockets WebSocketException where the server
                 cannot send a response.
         """
+        scope, authentication = request.scope, self.authentication
         try:
-            read_credentials = self.authentication.read_credentials  # called at once, it would take longer
-            credentials = read_credentials(request)
-            user = self.cached(request, credentials)
-            if user is None:
-                user = await self._authenticate_once(request, credentials)
-                if user is None and self.auto_error:
-                    raise self.missing_credentials(request, credentials)
+            look = scope.get(authentication.look_key)
+            if look is not None and look.holds(scope):
+                credentials = look.credentials
+                user = await self._ask(look, request)
+            else:
+                read_credentials = authentication.read_credentials  # called at once, it would take longer
+                credentials = read_credentials(request)
+                if credentials is None:
+                    user = self.cached_without_token(request)
+                else:
+                    user = authentication.validator.cached(credentials)
+                if user is None:
+                    user = await self._ask(self._begin(scope, credentials), request)
+            if user is None and self.auto_error:
+                raise self.missing_credentials(request, credentials)
             if security_scopes.scopes and user is not None:
                 try:
                     Permissions(scopes=tuple(security_scopes.scopes)).check(user)
@@ -165,7 +168,7 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
                     raise
         except EntraError as error:
             raise self.refuse(error, request) from None
-        request.scope.setdefault("state", {})["user"] = user
+        scope.setdefault("state", {})["user"] = user
         return user
 
     def missing_credentials(self, request: HTTPConnection, credentials: bytes | None) -> CredentialsMissing:
@@ -180,9 +183,15 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
         return error
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
-        """The exception to raise for the error. The error is logged in one line."""
-        self.log(error, request.scope.get("path", ""))
-        return self.authentication.challenger.exception(error, request)
+        """The exception to raise for the error. It is counted and logged in one line, once for a request."""
+        scope, challenger = request.scope, self.authentication.challenger
+        code, message, fault = scope.get(self.authentication.told_key, _NOTHING)
+        if error.message != message or error.code != code:
+            path = scope.get("path", "")
+            self.log(error, path)
+            fault = challenger.error_response(error, path) if isinstance(error, FAULTS) else None
+            scope[self.authentication.told_key] = (error.code, error.message, fault)
+        return challenger.exception(error, request, fault)
 
     def log(self, error: EntraError, path: str) -> None:
         """Count it, and log one line for whoever runs this service.
@@ -213,37 +222,52 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
         return None if token is None else token.decode("latin-1")
 
     async def authenticate(self, request: HTTPConnection) -> EntraUser | None:
-        """The user; None for a request without credentials.
+        """The user; None for a request without credentials. It looks anew, whoever has looked before.
 
         Raises:
             EntraError: The credentials are wrong, or cannot be verified.
         """
-        credentials = self.authentication.read_credentials(request)
-        return self.cached(request, credentials) or await self._authenticate(request, credentials)
+        request.scope.pop(self.authentication.look_key, None)
+        return await self.find_user(request)
 
-    def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:  # noqa: ARG002
-        """The user of credentials in the cache; None for all others, without logging."""
-        return None if credentials is None else self.authentication.validator.cached(credentials)
+    async def find_user(self, request: HTTPConnection) -> EntraUser | None:
+        """As ``authenticate``; but once for all who ask in a request.
 
-    async def _authenticate_once(
-        self, request: HTTPConnection, credentials: bytes | None
-    ) -> EntraUser | None:
-        """As ``_authenticate``; once for all dependencies of a request that ask one after another."""
-        scope, monotonic = request.scope, self.authentication.validator.monotonic
-        headers = tuple(scope["headers"])  # as they are now: middleware may change them between two who ask
-        scheme, user, known_headers, until = scope.get(_AUTHENTICATED, _NOBODY)
-        if scheme is self and headers == known_headers and monotonic() < until:
-            found: EntraUser | None = user
-            return found
-        user = await self._authenticate(request, credentials)
-        scope[_AUTHENTICATED] = (self, user, headers, monotonic() + _KNOWN_FOR)
-        return user
+        Raises:
+            EntraError: The credentials are wrong, or cannot be verified.
+        """
+        look = request.scope.get(self.authentication.look_key)
+        if look is None or not look.holds(request.scope):
+            credentials = self.authentication.read_credentials(request)
+            if credentials is None:
+                user = self.cached_without_token(request)
+            else:
+                user = self.authentication.validator.cached(credentials)
+            if user is not None:
+                return user
+            look = self._begin(request.scope, credentials)
+        return await self._ask(look, request)
 
-    async def _authenticate(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
-        """The user of credentials that are not in the cache."""
-        token = parse_bearer_token(credentials) if credentials else None
-        if token is None or credentials is None:
-            return await self.authenticate_without_token(request)
+    def cached_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
+        """None: only the Authorization header authenticates here."""
+        return None
+
+    def _begin(self, scope: Scope, credentials: bytes | None) -> Look:
+        """A new look, which others find on the request."""
+        authentication = self.authentication
+        look = Look(scope, credentials, authentication.validator.monotonic)
+        scope[authentication.look_key] = look
+        return look
+
+    async def _ask(self, look: Look, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
+        """The user whom the look shows; None for a request without credentials."""
+        return None if look.credentials is None else await look.token.ask(self._validate, look.credentials)
+
+    async def _validate(self, credentials: bytes) -> EntraUser | None:
+        """The user of credentials that are not in the cache; None for those of another scheme."""
+        token = parse_bearer_token(credentials)
+        if token is None:
+            return None
         validator = self.authentication.validator
         if len(credentials) != len(token) + len(USUAL_SCHEME) or not credentials.startswith(USUAL_SCHEME):
             # Clients may write the scheme in small letters, and several blanks (RFC 9110, 11.1 and 11.4).
@@ -259,10 +283,6 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
                 if message := explanation_of(token):
                     error.message, error.args = message, (message,)
             raise
-
-    async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
-        """None: only the Authorization header authenticates here."""
-        return None
 
 
 def _read_credentials_of_sockets(request: HTTPConnection) -> bytes | None:

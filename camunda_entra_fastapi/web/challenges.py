@@ -151,15 +151,22 @@ class Challenger:
         """What a line of the log about the code ends with: that page, or nothing."""
         return f" More: {uri}" if (uri := self.error_uri(code)) else ""
 
-    def exception(self, error: EntraError, connection: HTTPConnection) -> HTTPException | WebSocketException:
+    def exception(
+        self, error: EntraError, connection: HTTPConnection, fault: ErrorResponse | None = None
+    ) -> HTTPException | WebSocketException:
         """The exception that makes FastAPI send the response, for HTTP and WebSocket alike.
 
         A WebSocket is refused before it is accepted: with the same response where the server can send
         one (ASGI's ``websocket.http.response``), else by closing it.
+
+        Args:
+            error: The error.
+            connection: The request.
+            fault: The response, where the error is a fault that was logged already.
         """
-        # A fault is logged at once, whoever reads the response, which has nothing else of it.
-        path = connection.scope.get("path", "")
-        fault = self.error_response(error, path) if isinstance(error, FAULTS) else None
+        if fault is None and isinstance(error, FAULTS):
+            # A fault is logged at once, whoever reads the response, which has nothing else of it.
+            fault = self.error_response(error, connection.scope.get("path", ""))
         if connection.scope["type"] == "websocket":
             denial = "websocket.http.response" in (connection.scope.get("extensions") or {})
             if not denial:

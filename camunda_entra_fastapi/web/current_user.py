@@ -9,13 +9,16 @@ from fastapi import HTTPException, Security
 from starlette.requests import HTTPConnection
 
 from camunda_entra_fastapi.errors import AccessDenied, CredentialsMissing, EntraError, InsufficientClaims
+from camunda_entra_fastapi.sign_in.session_manager import UserSession
 from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, digest_of_claims, encode_claims
 from camunda_entra_fastapi.user import EntraUser
-from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer, SecurityScheme
+from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer
 from camunda_entra_fastapi.web.challenges import RefusedRequest, SignInRedirect
+from camunda_entra_fastapi.web.look import Look
 from camunda_entra_fastapi.web.page_requests import HX_REDIRECT, htmx_page, is_htmx
 from camunda_entra_fastapi.web.permissions import PermissionCheck
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
+from camunda_entra_fastapi.web.security_scheme import SecurityScheme
 from camunda_entra_fastapi.web.sessions import Sessions
 
 GroupLookup = Callable[[HTTPConnection, EntraUser], Awaitable[EntraUser]]
@@ -108,28 +111,62 @@ class CurrentUser(EntraBearer):
             raise
         return user
 
-    def cached(self, request: HTTPConnection, credentials: bytes | None) -> EntraUser | None:
-        """The user of a cached token; without an Authorization header, of a cached session."""
-        if credentials is not None:
-            return self.authentication.validator.cached(credentials)
-        return None if self.browser_login is None else self.browser_login.sessions.cached(request)
+    def cached_without_token(self, request: HTTPConnection) -> EntraUser | None:
+        """The user of a cached session."""
+        if self.browser_login is None:
+            return None
+        session = self.browser_login.sessions.cached(request)
+        return None if session is None else session.user
 
-    async def authenticate_without_token(self, request: HTTPConnection) -> EntraUser | None:
-        """The user of the session cookie; None without one."""
-        return None if self.browser_login is None else await self.browser_login.sessions.user(request)
+    async def _ask(self, look: Look, request: HTTPConnection) -> EntraUser | None:
+        """The user of the bearer token, or else of the session cookie; None without both."""
+        if look.credentials is not None:
+            user = await look.token.ask(self._validate, look.credentials)
+            if user is not None:
+                return user
+        session = await self._session(look, request)
+        return None if session is None else session.user
+
+    async def _session(self, look: Look, request: HTTPConnection) -> UserSession | None:
+        """The session that the look shows. The response has its cookie where it was renewed."""
+        if self.browser_login is None:
+            return None
+        sessions = self.browser_login.sessions
+        handle = sessions.handle(request)
+        if handle is None:
+            return None
+        session = await look.session.ask(sessions.session, request, handle)
+        if session is not None:
+            sessions.renew_cookies(request, handle, session)
+        return session
+
+    async def session(self, request: HTTPConnection) -> UserSession:
+        """The session of a request whose user was found by it.
+
+        Raises:
+            CredentialsMissing: It ended meanwhile.
+            EntraError: It cannot be read or renewed.
+        """
+        look = request.scope.get(self.authentication.look_key)
+        if look is None or not look.holds(request.scope):
+            cached = None if self.browser_login is None else self.browser_login.sessions.cached(request)
+            if cached is not None:
+                return cached
+            look = self._begin(request.scope, self.authentication.read_credentials(request))
+        session = await self._session(look, request)
+        if session is None:
+            raise CredentialsMissing
+        return session
 
     async def access_token(self, request: HTTPConnection, user: EntraUser) -> str:
-        """The access token of the user that ``authenticate`` returned for this request.
+        """The access token of the user who was found for this request.
 
         Raises:
             EntraError: The session has none, and a new one cannot be obtained.
         """
         if user.access_token or self.browser_login is None:
             return user.access_token
-        user_with_token = await self.browser_login.sessions.user(request, with_access_token=True)
-        if user_with_token is None:  # ended meanwhile
-            raise CredentialsMissing
-        return user_with_token.access_token
+        return await self.browser_login.sessions.access_token(request, await self.session(request))
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """As for bearer tokens; but a navigation is redirected to sign in, or to sign in again.

@@ -15,14 +15,13 @@ from camunda_entra_fastapi.errors import CredentialsMissing
 from camunda_entra_fastapi.telemetry import logger
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.exception_handlers import send_refusal
+from camunda_entra_fastapi.web.look import STACKS
 from camunda_entra_fastapi.web.permission_guard import PermissionGuard
 from camunda_entra_fastapi.web.permissions import Permissions
 from camunda_entra_fastapi.web.public_url import INSTALLED_AT
 from camunda_entra_fastapi.web.sessions import SessionCookieMiddleware
 
 _REQUESTS: Final = ("http", "websocket")
-_STACKS: Final = ("fastapi_inner_astack", "fastapi_function_astack")
-"""Keys of the scope: where FastAPI keeps what dependencies close at the end. Its routes set them."""
 
 
 class Guard:
@@ -66,7 +65,7 @@ class Guard:
         # FastAPI, too, calls handlers of exceptions with a WebSocket where there is one.
         request: Any = Request(scope, receive) if is_http else WebSocket(scope, receive, send)
         async with AsyncExitStack() as stack:
-            for key in _STACKS:
+            for key in STACKS:
                 scope.setdefault(key, stack)
             try:
                 await self._admit(request, SecurityScopes())

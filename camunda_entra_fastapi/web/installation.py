@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from camunda_entra_fastapi.web import openapi
-from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
+from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.docs_assets import use_docs_assets
 from camunda_entra_fastapi.web.exception_handlers import add_exception_handlers
@@ -26,6 +26,7 @@ from camunda_entra_fastapi.web.mounted import (
 from camunda_entra_fastapi.web.mounted_docs import MountedDocs
 from camunda_entra_fastapi.web.pages.branding import Branding, set_branding, share_branding
 from camunda_entra_fastapi.web.public_url import PublicUrl
+from camunda_entra_fastapi.web.security_scheme import SecurityScheme
 from camunda_entra_fastapi.web.sessions import SessionCookieMiddleware
 
 

@@ -9,11 +9,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from camunda_entra_fastapi.web import openapi
-from camunda_entra_fastapi.web.bearer import SecurityScheme
 from camunda_entra_fastapi.web.current_user import CurrentUser
 from camunda_entra_fastapi.web.docs_assets import use_docs_assets
 from camunda_entra_fastapi.web.openapi import Page
 from camunda_entra_fastapi.web.public_url import PublicUrl
+from camunda_entra_fastapi.web.security_scheme import SecurityScheme
 
 
 @dataclass(frozen=True, slots=True)

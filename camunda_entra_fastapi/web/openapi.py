@@ -14,8 +14,9 @@ from starlette.routing import Route
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.sign_in.endpoints import Endpoints
 from camunda_entra_fastapi.validation.scope_names import OPENID_SCOPES
-from camunda_entra_fastapi.web.bearer import EntraBearer, SecurityScheme
+from camunda_entra_fastapi.web.bearer import EntraBearer
 from camunda_entra_fastapi.web.mounted import route_tables_of
+from camunda_entra_fastapi.web.security_scheme import SecurityScheme
 
 Page = Callable[[Request], Awaitable[Response]]
 

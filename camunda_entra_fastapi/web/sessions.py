@@ -8,8 +8,8 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from camunda_entra_fastapi.errors import CredentialsMissing
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager, UserSession
-from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.caches import set_cookies, tell_caches
 from camunda_entra_fastapi.web.cookies import Cookies
 from camunda_entra_fastapi.web.public_url import INSTALLED_AT, PublicUrl
@@ -37,47 +37,46 @@ class Sessions:
     cookies: Cookies
     public_url: PublicUrl
 
-    def cached(self, connection: HTTPConnection) -> EntraUser | None:
-        """The user of a cached session that need not be renewed; else None.
+    def cached(self, connection: HTTPConnection) -> UserSession | None:
+        """The session in the cache, if it need not be renewed; else None.
 
         Raises:
             CrossOrigin: The cookie is valid, but another site's page sent it.
         """
-        handle = self._handle(connection)
+        handle = self.handle(connection)
         cached = None if handle is None else self.manager.cached(handle)
-        if cached is None:
-            return None
-        check_same_origin(connection, self.public_url)
-        return cached.user
+        if cached is not None:
+            check_same_origin(connection, self.public_url)
+        return cached
 
-    async def user(self, connection: HTTPConnection, *, with_access_token: bool = False) -> EntraUser | None:
-        """The user of the session cookie; None without one, or with one that is not valid any more.
-
-        Args:
-            connection: The request with the cookie.
-            with_access_token: Whether to request an access token where the store did not keep it.
+    async def session(self, connection: HTTPConnection, handle: str) -> UserSession | None:
+        """The session of a handle, renewed where it is due; None if it is not valid any more.
 
         Raises:
-            AccessDenied: It was not kept, and there is no refresh token to request another one.
             CrossOrigin: The cookie is valid, but another site's page sent it.
             EntraUnavailable: The session must be renewed, and Entra cannot be asked.
             SessionsUnavailable: The store cannot be asked.
         """
-        handle = self._handle(connection)
-        if handle is None:
-            return None
         session = await self.manager.find(handle)
         if session is None:
             return None
         check_same_origin(connection, self.public_url)
-        renewed = await self.manager.renew_if_due(session)
-        if renewed is not None and with_access_token:
-            renewed = await self.manager.with_access_token(renewed)
+        return await self.manager.renew_if_due(session)
+
+    async def access_token(self, connection: HTTPConnection, session: UserSession) -> str:
+        """The access token of a session, requested where the store did not keep it.
+
+        Raises:
+            AccessDenied: It was not kept, and there is no refresh token to request another one.
+            CredentialsMissing: The session ended meanwhile.
+            EntraUnavailable: Entra cannot be asked.
+            SessionsUnavailable: The store cannot be asked.
+        """
+        renewed = await self.manager.with_access_token(session)
         if renewed is None:
-            return None
-        if renewed.handle != handle and (pending := connection.scope.get(PENDING_COOKIES)) is not None:
-            pending[self.cookies.name] = self.set_cookies(connection, renewed)
-        return renewed.user
+            raise CredentialsMissing
+        self.renew_cookies(connection, self.handle(connection), renewed)
+        return renewed.user.access_token
 
     async def find(self, connection: HTTPConnection) -> UserSession | None:
         """The session as it is, even if it is due for renewal.
@@ -85,7 +84,7 @@ class Sessions:
         Raises:
             SessionsUnavailable: The store cannot be asked.
         """
-        handle = self._handle(connection)
+        handle = self.handle(connection)
         return None if handle is None else await self.manager.find(handle)
 
     def end_later(self, connection: HTTPConnection) -> None:
@@ -99,7 +98,12 @@ class Sessions:
             connection, session.handle, self.manager.seconds_left(session.session)
         )
 
-    def _handle(self, connection: HTTPConnection) -> str | None:
+    def renew_cookies(self, connection: HTTPConnection, handle: str | None, session: UserSession) -> None:
+        """Let the response set the session's cookies, if its handle is another one by now."""
+        if session.handle != handle and (pending := connection.scope.get(PENDING_COOKIES)) is not None:
+            pending[self.cookies.name] = self.set_cookies(connection, session)
+
+    def handle(self, connection: HTTPConnection) -> str | None:
         """The session's handle. The response is known from now on to depend on it."""
         pending = connection.scope.get(PENDING_COOKIES)
         if pending is not None and self.cookies.name not in pending:

@@ -160,8 +160,13 @@ class Callbacks:
 
 async def is_signed_in(request: Request, context: LoginContext) -> bool:
     """Whether the session is good for more than to be ended. Where nobody can tell, it is not."""
+    sessions = context.sessions
+    handle = sessions.handle(request)
     with suppress(EntraError):
-        return await context.sessions.user(request) is not None
+        session = None if handle is None else await sessions.session(request, handle)
+        if session is not None:
+            sessions.renew_cookies(request, handle, session)
+            return True
     return False
 
 

@@ -118,7 +118,7 @@ class LoginRoutes:
     async def me(self, request: Request) -> Response:
         """The current user as JSON."""
         try:
-            user = await self._current_user.authenticate(request)
+            user = await self._current_user.find_user(request)
             if user is None:
                 raise missing_credentials(read_credentials(request))
         except EntraError as error:
