@@ -38,19 +38,11 @@ from camunda_entra_fastapi.web.look import Look
 from camunda_entra_fastapi.web.misspelled_header import explanation_of, missing_credentials
 from camunda_entra_fastapi.web.mounted import NeverCopied
 from camunda_entra_fastapi.web.permissions import Permissions
-from camunda_entra_fastapi.web.security_scheme import SecurityScheme
+from camunda_entra_fastapi.web.security_scheme import OPENID_CONFIG, SecurityScheme
 from camunda_entra_fastapi.web.websocket_tokens import has_token, move_token
 
 _NUMBERS: Final = itertools.count()
 _NOTHING: Final = ("", "", None)
-OPENID_CONFIG: Final = (
-    "This scheme has no openid_config, which is fastapi-azure-auth's. Instead of load_config(), "
-    "use lifespan=entra.lifespan: FastAPI(lifespan=entra.lifespan), or async with entra.lifespan(app): in a "
-    "lifespan of your own. The issuer is entra.settings.issuer, the authorization endpoint "
-    "entra.settings.authorization_url and the token endpoint entra.settings.token_url; signing keys are kept "
-    "by entra itself. In tests, entra_client(app, entra) takes the place of keys that were put there."
-)
-"""The way out for whoever comes from there; see docs/how-to/move/fastapi-azure-auth.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +149,11 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
                 else:
                     user = authentication.validator.cached(credentials)
                 if user is None:
-                    user = await self._ask(self._begin(scope, credentials), request)
+                    look = self._begin(scope, credentials)
+                    if credentials is not None:  # and not by way of _ask, as a coroutine more takes time
+                        user = await look.token.ask(self._validate, credentials)
+                    if user is None:
+                        user = await self._ask_without_token(look, request)
             if user is None and self.auto_error:
                 raise self.missing_credentials(request, credentials)
             if security_scopes.scopes and user is not None:
@@ -259,9 +255,14 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
         scope[authentication.look_key] = look
         return look
 
-    async def _ask(self, look: Look, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
+    async def _ask(self, look: Look, request: HTTPConnection) -> EntraUser | None:
         """The user whom the look shows; None for a request without credentials."""
-        return None if look.credentials is None else await look.token.ask(self._validate, look.credentials)
+        user = None if look.credentials is None else await look.token.ask(self._validate, look.credentials)
+        return user or await self._ask_without_token(look, request)
+
+    async def _ask_without_token(self, look: Look, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
+        """None: only the Authorization header authenticates here."""
+        return None
 
     async def _validate(self, credentials: bytes) -> EntraUser | None:
         """The user of credentials that are not in the cache; None for those of another scheme."""

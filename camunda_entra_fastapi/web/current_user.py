@@ -14,7 +14,7 @@ from camunda_entra_fastapi.sign_in.step_up import MAX_CLAIMS, digest_of_claims, 
 from camunda_entra_fastapi.user import EntraUser
 from camunda_entra_fastapi.web.bearer import Authentication, EntraBearer
 from camunda_entra_fastapi.web.challenges import RefusedRequest, SignInRedirect
-from camunda_entra_fastapi.web.look import Look
+from camunda_entra_fastapi.web.look import Look, Once
 from camunda_entra_fastapi.web.page_requests import HX_REDIRECT, htmx_page, is_htmx
 from camunda_entra_fastapi.web.permissions import PermissionCheck
 from camunda_entra_fastapi.web.public_url import SAFE_METHODS, is_navigation
@@ -118,12 +118,8 @@ class CurrentUser(EntraBearer):
         session = self.browser_login.sessions.cached(request)
         return None if session is None else session.user
 
-    async def _ask(self, look: Look, request: HTTPConnection) -> EntraUser | None:
-        """The user of the bearer token, or else of the session cookie; None without both."""
-        if look.credentials is not None:
-            user = await look.token.ask(self._validate, look.credentials)
-            if user is not None:
-                return user
+    async def _ask_without_token(self, look: Look, request: HTTPConnection) -> EntraUser | None:
+        """The user of the session that the look shows; None without one."""
         session = await self._session(look, request)
         return None if session is None else session.user
 
@@ -135,6 +131,8 @@ class CurrentUser(EntraBearer):
         handle = sessions.handle(request)
         if handle is None:
             return None
+        if look.session is None:
+            look.session = Once()
         session = await look.session.ask(sessions.session, request, handle)
         if session is not None:
             sessions.renew_cookies(request, handle, session)

@@ -7,7 +7,7 @@ and the user in its signature asks four times who is there.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Final, Generic, ParamSpec, TypeVar
+from typing import Final, Generic, TypeVar, TypeVarTuple
 
 from starlette.types import Scope
 
@@ -15,8 +15,8 @@ from camunda_entra_fastapi.errors import EntraError
 from camunda_entra_fastapi.sign_in.session_manager import UserSession
 from camunda_entra_fastapi.user import EntraUser
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 STACKS: Final = ("fastapi_inner_astack", "fastapi_function_astack")
 """Keys of the scope: what FastAPI closes when all is sent, and when the route's function has returned."""
@@ -31,15 +31,14 @@ class Once(Generic[T]):
     next one asks.
     """
 
-    __slots__ = ("_is_asking", "_news", "outcome")
+    # In the class, as few requests need more than one of them: so to make one takes no time.
+    _is_asking = False
+    _outcome: tuple[T] | None = None
+    _refusal: tuple[type[EntraError], tuple[object, ...], dict[str, object]] | None = None
+    _news: asyncio.Event | None = None
+    """For those who wait, where somebody does."""
 
-    def __init__(self) -> None:
-        self.outcome: tuple[T] | EntraError | None = None
-        """What came of it: a value in a tuple, or an error; None before."""
-        self._is_asking = False
-        self._news: asyncio.Event | None = None  # for those who wait, where somebody does
-
-    async def ask(self, question: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def ask(self, question: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
         """The outcome.
 
         Raises:
@@ -49,31 +48,35 @@ class Once(Generic[T]):
             if self._news is None:
                 self._news = asyncio.Event()
             await self._news.wait()
-        outcome = self.outcome
-        if outcome is None:
-            self._is_asking = True
-            try:
-                answer = await question(*args, **kwargs)
-            except EntraError as error:
-                self.outcome = _again(error)
-                raise
-            finally:
-                self._is_asking = False
-                if self._news is not None:
-                    self._news.set()
-                    self._news = None
-            self.outcome = (answer,)
-            return answer
-        if isinstance(outcome, EntraError):
-            raise _again(outcome)
-        return outcome[0]
+        if self._outcome is not None:
+            return self._outcome[0]
+        if self._refusal is not None:
+            raise _again(*self._refusal)
+        self._is_asking = True
+        try:
+            answer = await question(*args)
+        except BaseException as error:  # whatever it is; one clause, as each one takes time
+            if isinstance(error, EntraError):
+                # An error that was raised holds all that was at work, the request with it.
+                self._refusal = error.__class__, error.args, error.__dict__
+            self._end()
+            raise
+        self._outcome = (answer,)
+        self._end()
+        return answer
+
+    def _end(self) -> None:
+        self._is_asking = False
+        if self._news is not None:
+            self._news.set()
+            self._news = None
 
 
-def _again(error: EntraError) -> EntraError:
-    """The same error, raised nowhere yet: one that was holds all that was at work, the request with it."""
-    again: EntraError = type(error).__new__(type(error), *error.args)
-    again.__dict__ |= error.__dict__
-    return again
+def _again(kind: type[EntraError], args: tuple[object, ...], attributes: dict[str, object]) -> EntraError:
+    """An error like that one, raised nowhere yet."""
+    error: EntraError = kind.__new__(kind, *args)
+    error.__dict__ |= attributes
+    return error
 
 
 class Look:
@@ -86,7 +89,7 @@ class Look:
 
     Attributes:
         token: Whose the bearer token is; None without one.
-        session: The session of the cookie; asked for only where no token came.
+        session: The session of the cookie; None where nobody asked for it, as where a token came.
     """
 
     __slots__ = ("_headers", "_held_by", "_method", "_monotonic", "_until", "credentials", "session", "token")
@@ -94,14 +97,15 @@ class Look:
     def __init__(self, scope: Scope, credentials: bytes | None, monotonic: Callable[[], float]) -> None:
         self.credentials = credentials
         self.token: Once[EntraUser | None] = Once()
-        self.session: Once[UserSession | None] = Once()
+        self.session: Once[UserSession | None] | None = None
         # As they are now: middleware may change them between two who ask.
         self._headers = [*scope["headers"]]
         self._method = scope.get("method")
         self._monotonic = monotonic
         self._until = monotonic() + KNOWN_FOR
         self._held_by: AsyncExitStack | None = None
-        self._hold(scope)
+        if STACKS[1] in scope:
+            self._hold(scope)
 
     def holds(self, scope: Scope) -> bool:
         """Whether it is still of these credentials, and new enough.
@@ -119,11 +123,11 @@ class Look:
         return True
 
     def _hold(self, scope: Scope) -> None:
-        of_request, of_function = map(scope.get, STACKS)
+        stack = scope.get(STACKS[1])
         # A guard has one for both, which is open for as long as what it mounts is at work.
-        if of_function is not None and of_function is not of_request and scope["type"] == "http":
-            self._held_by = of_function
-            of_function.callback(self._release)
+        if stack is not None and stack is not scope.get(STACKS[0]) and scope["type"] == "http":
+            self._held_by = stack
+            stack.callback(self._release)
 
     def _release(self) -> None:
         self._held_by = None
