@@ -299,7 +299,8 @@ async def test_a_refusal_is_the_same_for_all_who_ask(
         for scheme in (stored.entra.current_user, stored.entra.optional_user):
             with pytest.raises(HTTPException) as refused:
                 await scheme(request, SCOPES)
-            references.append((refused.value.status_code, refused.value.detail["message"]))
+            detail: Any = refused.value.detail
+            references.append((refused.value.status_code, detail["message"]))
         await who(stored.entra, request)
 
     reads()
@@ -347,7 +348,7 @@ async def test_what_changes_the_request_makes_it_another_one(
             scope["method"] = "POST"
 
     def asking(app: ASGIApp) -> ASGIApp:
-        return Asking(app, lambda: site.entra, change=lambda scope: is_on and changed(scope))
+        return Asking(app, lambda: site.entra, change=lambda scope: changed(scope) if is_on else None)
 
     site, is_on = make_site(session_store="memory", entrance=asking), False
     site.app.post("/api", dependencies=[Depends(site.entra.current_user)])(lambda: None)
