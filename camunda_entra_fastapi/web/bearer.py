@@ -17,7 +17,6 @@ from camunda_entra_fastapi.errors import (
     AccessDenied,
     CredentialsMissing,
     EntraError,
-    InvalidToken,
 )
 from camunda_entra_fastapi.faults import FAULTS
 from camunda_entra_fastapi.log_records import log_fields
@@ -34,7 +33,7 @@ from camunda_entra_fastapi.web.credentials import (
     read_credentials,
     refuse_control_characters,
 )
-from camunda_entra_fastapi.web.look import Look
+from camunda_entra_fastapi.web.look import Look, again
 from camunda_entra_fastapi.web.misspelled_header import explanation_of, missing_credentials
 from camunda_entra_fastapi.web.mounted import NeverCopied
 from camunda_entra_fastapi.web.permissions import Permissions
@@ -42,15 +41,11 @@ from camunda_entra_fastapi.web.security_scheme import OPENID_CONFIG, SecuritySch
 from camunda_entra_fastapi.web.websocket_tokens import has_token, move_token
 
 _NUMBERS: Final = itertools.count()
-_NOTHING: Final = ("", "", None)
 
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Validates access tokens, and turns errors into challenges for the client.
-
-    All schemes of one ``CamundaEntra`` have the same, those of another one have another.
-    """
+    """Validates access tokens, and words challenges: for all schemes of one ``CamundaEntra``."""
 
     validator: TokenValidator
     challenger: Challenger
@@ -151,7 +146,7 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
                 if user is None:
                     look = self._begin(scope, credentials)
                     if credentials is not None:  # and not by way of _ask, as a coroutine more takes time
-                        user = await look.token.ask(self._validate, credentials)
+                        user = await self._validate(look, credentials)
                     if user is None:
                         user = await self._ask_without_token(look, request)
             if user is None and self.auto_error:
@@ -164,7 +159,9 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
                     raise
         except EntraError as error:
             raise self.refuse(error, request) from None
-        scope.setdefault("state", {})["user"] = user
+        if "state" not in scope:
+            scope["state"] = {}
+        scope["state"]["user"] = user
         return user
 
     def missing_credentials(self, request: HTTPConnection, credentials: bytes | None) -> CredentialsMissing:
@@ -180,14 +177,14 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
 
     def refuse(self, error: EntraError, request: HTTPConnection) -> Exception:
         """The exception to raise for the error. It is counted and logged in one line, once for a request."""
-        scope, challenger = request.scope, self.authentication.challenger
-        code, message, fault = scope.get(self.authentication.told_key, _NOTHING)
-        if error.message != message or error.code != code:
+        scope, authentication = request.scope, self.authentication
+        challenger, told = authentication.challenger, scope.get(authentication.told_key)
+        if told is None or told[:2] != (error.code, error.message):
             path = scope.get("path", "")
             self.log(error, path)
             fault = challenger.error_response(error, path) if isinstance(error, FAULTS) else None
-            scope[self.authentication.told_key] = (error.code, error.message, fault)
-        return challenger.exception(error, request, fault)
+            scope[authentication.told_key] = told = (error.code, error.message, fault)
+        return challenger.exception(error, request, told[2])
 
     def log(self, error: EntraError, path: str) -> None:
         """Count it, and log one line for whoever runs this service.
@@ -227,11 +224,7 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
         return await self.find_user(request)
 
     async def find_user(self, request: HTTPConnection) -> EntraUser | None:
-        """As ``authenticate``; but once for all who ask in a request.
-
-        Raises:
-            EntraError: The credentials are wrong, or cannot be verified.
-        """
+        """As ``authenticate``; but once for all who ask in a request."""
         look = request.scope.get(self.authentication.look_key)
         if look is None or not look.holds(request.scope):
             credentials = self.authentication.read_credentials(request)
@@ -257,33 +250,39 @@ class EntraBearer(NeverCopied, AzureAuthorizationCodeBearerBase):
 
     async def _ask(self, look: Look, request: HTTPConnection) -> EntraUser | None:
         """The user whom the look shows; None for a request without credentials."""
-        user = None if look.credentials is None else await look.token.ask(self._validate, look.credentials)
+        if look.refusal is not None:
+            raise again(look.refusal)
+        user = look.bearer and look.bearer[0]
+        if look.bearer is None and look.credentials is not None:
+            user = await self._validate(look, look.credentials)
         return user or await self._ask_without_token(look, request)
 
     async def _ask_without_token(self, look: Look, request: HTTPConnection) -> EntraUser | None:  # noqa: ARG002
         """None: only the Authorization header authenticates here."""
         return None
 
-    async def _validate(self, credentials: bytes) -> EntraUser | None:
+    async def _validate(self, look: Look, credentials: bytes) -> EntraUser | None:
         """The user of credentials that are not in the cache; None for those of another scheme."""
-        token = parse_bearer_token(credentials)
-        if token is None:
-            return None
-        validator = self.authentication.validator
-        if len(credentials) != len(token) + len(USUAL_SCHEME) or not credentials.startswith(USUAL_SCHEME):
-            # Clients may write the scheme in small letters, and several blanks (RFC 9110, 11.1 and 11.4).
-            # One token has one place in the cache, however it is spelled.
-            credentials = USUAL_SCHEME + token
-            if (user := validator.cached(credentials)) is not None:
-                return user
+        token = user = None
         try:
-            return await validator.validate(token, credentials)
-        except InvalidToken as error:
-            if error.code in CODES_OF_UNREADABLE_TOKENS:  # checked here, as no other token has any
+            token = parse_bearer_token(credentials)
+            if token is not None:
+                usual, validator = USUAL_SCHEME, self.authentication.validator
+                if len(credentials) != len(token) + len(usual) or not credentials.startswith(usual):
+                    # One token has one place in the cache, however its scheme is spelled (RFC 9110, 11.4).
+                    credentials = usual + token
+                    user = validator.cached(credentials)
+                if user is None:
+                    user = await validator.validate(token, credentials)
+        except EntraError as error:
+            if token and error.code in CODES_OF_UNREADABLE_TOKENS:  # checked here, as no other token has any
                 refuse_control_characters(token)
                 if message := explanation_of(token):
                     error.message, error.args = message, (message,)
+            look.refusal = error.__class__, error.args, error.__dict__
             raise
+        look.bearer = (user,)
+        return user
 
 
 def _read_credentials_of_sockets(request: HTTPConnection) -> bytes | None:

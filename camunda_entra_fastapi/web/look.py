@@ -18,10 +18,23 @@ from camunda_entra_fastapi.user import EntraUser
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-STACKS: Final = ("fastapi_inner_astack", "fastapi_function_astack")
+_FUNCTION_STACK: Final = "fastapi_function_astack"
+STACKS: Final = ("fastapi_inner_astack", _FUNCTION_STACK)
 """Keys of the scope: what FastAPI closes when all is sent, and when the route's function has returned."""
 KNOWN_FOR: Final = 1.0
 """Seconds for which a look holds outside of a route's function: a stream may ask hours later."""
+
+
+Refusal = tuple[type[EntraError], tuple[object, ...], dict[str, object]]
+"""What an error is made of. One that was raised holds all that was at work then, the request with it."""
+
+
+def again(refusal: Refusal) -> EntraError:
+    """An error that is made of it, raised nowhere yet."""
+    kind, args, attributes = refusal
+    error: EntraError = kind.__new__(kind, *args)
+    error.__dict__ |= attributes
+    return error
 
 
 class Once(Generic[T]):
@@ -31,12 +44,11 @@ class Once(Generic[T]):
     next one asks.
     """
 
-    # In the class, as few requests need more than one of them: so to make one takes no time.
-    _is_asking = False
-    _outcome: tuple[T] | None = None
-    _refusal: tuple[type[EntraError], tuple[object, ...], dict[str, object]] | None = None
-    _news: asyncio.Event | None = None
-    """For those who wait, where somebody does."""
+    def __init__(self) -> None:
+        self._is_asking = False
+        self._outcome: tuple[T] | None = None
+        self._refusal: Refusal | None = None
+        self._news: asyncio.Event | None = None  # for those who wait, where somebody does
 
     async def ask(self, question: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
         """The outcome.
@@ -51,32 +63,20 @@ class Once(Generic[T]):
         if self._outcome is not None:
             return self._outcome[0]
         if self._refusal is not None:
-            raise _again(*self._refusal)
+            raise again(self._refusal)
         self._is_asking = True
         try:
             answer = await question(*args)
-        except BaseException as error:  # whatever it is; one clause, as each one takes time
-            if isinstance(error, EntraError):
-                # An error that was raised holds all that was at work, the request with it.
-                self._refusal = error.__class__, error.args, error.__dict__
-            self._end()
+        except EntraError as error:
+            self._refusal = error.__class__, error.args, error.__dict__
             raise
+        finally:
+            self._is_asking = False
+            if self._news is not None:
+                self._news.set()
+                self._news = None
         self._outcome = (answer,)
-        self._end()
         return answer
-
-    def _end(self) -> None:
-        self._is_asking = False
-        if self._news is not None:
-            self._news.set()
-            self._news = None
-
-
-def _again(kind: type[EntraError], args: tuple[object, ...], attributes: dict[str, object]) -> EntraError:
-    """An error like that one, raised nowhere yet."""
-    error: EntraError = kind.__new__(kind, *args)
-    error.__dict__ |= attributes
-    return error
 
 
 class Look:
@@ -88,23 +88,26 @@ class Look:
         monotonic: Returns seconds since an arbitrary moment.
 
     Attributes:
-        token: Whose the bearer token is; None without one.
+        bearer: Whose the bearer token is, in a tuple, with None for no token; None before it was judged. Only
+            keys and tenants are waited for, once for all requests, so that nobody here has to wait.
+        refusal: The error where the token is refused.
         session: The session of the cookie; None where nobody asked for it, as where a token came.
     """
 
-    __slots__ = ("_headers", "_held_by", "_method", "_monotonic", "_until", "credentials", "session", "token")
+    # In the class, as most requests need none of them: it takes no time to have them.
+    bearer: tuple[EntraUser | None] | None = None
+    refusal: Refusal | None = None
+    session: Once[UserSession | None] | None = None
+    _held_by: AsyncExitStack | None = None
 
     def __init__(self, scope: Scope, credentials: bytes | None, monotonic: Callable[[], float]) -> None:
         self.credentials = credentials
-        self.token: Once[EntraUser | None] = Once()
-        self.session: Once[UserSession | None] | None = None
         # As they are now: middleware may change them between two who ask.
         self._headers = [*scope["headers"]]
         self._method = scope.get("method")
         self._monotonic = monotonic
         self._until = monotonic() + KNOWN_FOR
-        self._held_by: AsyncExitStack | None = None
-        if STACKS[1] in scope:
+        if _FUNCTION_STACK in scope:
             self._hold(scope)
 
     def holds(self, scope: Scope) -> bool:
@@ -115,7 +118,7 @@ class Look:
         """
         if self._headers != [*scope["headers"]] or self._method != scope.get("method"):
             return False
-        if self._held_by is not None and self._held_by is scope.get(STACKS[1]):
+        if self._held_by is not None and self._held_by is scope.get(_FUNCTION_STACK):
             return True
         if self._monotonic() >= self._until:
             return False
@@ -123,7 +126,7 @@ class Look:
         return True
 
     def _hold(self, scope: Scope) -> None:
-        stack = scope.get(STACKS[1])
+        stack = scope.get(_FUNCTION_STACK)
         # A guard has one for both, which is open for as long as what it mounts is at work.
         if stack is not None and stack is not scope.get(STACKS[0]) and scope["type"] == "http":
             self._held_by = stack

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from fastapi import Depends
 
-from camunda_entra_fastapi import CamundaEntra, SettingsError
+from camunda_entra_fastapi import CamundaEntra, EntraUser, SettingsError
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import OPERATE, UNRELATED
 from tests.conftest import FakeClock
-from tests.site import PERSON, Browser, MakeSite, Site, code_of
+from tests.site import PERSON, MakeSite, Site, code_of
 from tests.waiting import until
 
 SCOPE: Final = f"{UNRELATED}/access_as_user"
@@ -320,16 +320,12 @@ def test_without_a_proof_of_who_this_is_it_is_said_at_start(emulator: EntraEmula
         CamundaEntra(emulator.settings(client_secret=None)).on_behalf_of(SCOPE)
 
 
-async def test_a_sign_in_that_ends_meanwhile_is_no_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is as if nobody were signed in."""
-    browser: Browser = await site.browser().signed_in()
-
-    async def gone(*_: Any) -> None:
-        return None
-
-    assert site.entra.current_user.browser_login
-    monkeypatch.setattr(type(site.entra.current_user.browser_login.sessions), "find", gone)
-    assert (await browser.http.get("/async")).status_code == 401
+async def test_a_user_of_a_test_who_has_no_session_is_no_error(site: Site) -> None:
+    """It is as if nobody were signed in: nothing proves to Entra on whose behalf to ask."""
+    user = EntraUser.from_sign_in({"name": "Somebody"}, "", has_customers=False)
+    site.app.dependency_overrides[site.entra.current_user] = lambda: user
+    answer = await site.browser().http.get("/async")
+    assert (answer.status_code, code_of(answer)) == (401, "credentials_missing")
 
 
 async def test_tokens_are_shown_nowhere(
