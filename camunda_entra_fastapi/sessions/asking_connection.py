@@ -121,7 +121,8 @@ class AskingConnection(asyncio.Protocol):
             try:
                 await self.send(b"HELLO", b"3", *([b"AUTH", *login] if login else []))
                 login, command = [], "CLIENT TRACKING"
-                await self.send(b"CLIENT", b"TRACKING", b"ON", b"NOLOOP")
+                # Without NOLOOP, by which Redis also keeps to itself what a full table pushes out.
+                await self.send(b"CLIENT", b"TRACKING", b"ON")
                 command = ""
             except ServerError as error:
                 if error.code == "WRONGPASS":
