@@ -23,13 +23,13 @@ from camunda_entra_fastapi.sessions.redis_failures import (
     Commands,
     RetiredClients,
     TimeLimit,
+    as_unavailable,
     close_client,
-    unavailable,
 )
 from camunda_entra_fastapi.sessions.redis_limits import RedisLimits, read_limits
 from camunda_entra_fastapi.sessions.redis_lock import RedisLock
 from camunda_entra_fastapi.sessions.redis_rights import trial_of
-from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
+from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
 from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
 from camunda_entra_fastapi.telemetry import logger
@@ -208,18 +208,14 @@ class RedisStore:
         await self._time_limit.close()
 
     async def _get(self, key: str) -> bytes | None:
-        """The record of that key; None without one, and for one that is larger than any of ours.
-
-        Whoever can write to Redis could put 512 MB there. ``GETRANGE`` takes no more of it than is looked at.
-        """
-        content: bytes = await self._execute(lambda redis: redis.getrange(key, 0, MAX_SEALED))
-        return content if 0 < len(content) <= MAX_SEALED else None
+        """The record of that key; None without one, and for one that is larger than any of ours."""
+        return await self._client().asker.get(key.encode()) or None
 
     async def _execute(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:
             return await self._time_limit.within(self._run(command))
         except FAILURES as failure:
-            raise unavailable(failure) from None
+            raise as_unavailable(failure) from None
 
     async def _run(self, command: Callable[[Any], Awaitable[T]]) -> T:
         deadline = asyncio.get_running_loop().time() + self._timeout

@@ -1,8 +1,10 @@
 """From a Redis URL to a client: one server, behind Sentinels, or a cluster."""
 
 import asyncio
+import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from redis import exceptions
@@ -12,6 +14,9 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
+from camunda_entra_fastapi.sessions.asker import Address, Asker, Login, ServerAsker
+from camunda_entra_fastapi.sessions.asking_connection import ConnectionLost, Tracker
+from camunda_entra_fastapi.sessions.cluster_asker import ClusterAsker
 from camunda_entra_fastapi.sessions.redis_url import read_redis_url
 
 MAX_CONCURRENT_COMMANDS: Final = 50
@@ -23,12 +28,19 @@ class ConnectedClient:
     """The client of one event loop: connections work on no other."""
 
     client: Any = field(repr=False)
+    asker: Asker
     semaphore: asyncio.Semaphore
     exit_stack: AsyncExitStack
 
 
-def connect(url: str, timeout: float) -> ConnectedClient:
-    """A client for a URL that the settings accepted; it connects on first use."""
+def connect(url: str, timeout: float, tracker: Tracker | None = None) -> ConnectedClient:
+    """A client for a URL that the settings accepted; it connects on first use.
+
+    Args:
+        url: The URL.
+        timeout: Seconds for one call, connecting included.
+        tracker: Who hears of changes, where the server is to track what is asked.
+    """
     parts = read_redis_url(url)
     assert parts is not None  # noqa: S101 - the settings accepted it
     kind, query = parts.kind, parts.options
@@ -42,7 +54,7 @@ def connect(url: str, timeout: float) -> ConnectedClient:
         **tls,
     }
     client: Any
-    exit_stack = AsyncExitStack()
+    exit_stack, number = AsyncExitStack(), 0
     if kind == "cluster":
         # A missing part of the cluster must not affect the others.
         nodes = [ClusterNode(*host) for host in hosts]
@@ -55,12 +67,32 @@ def connect(url: str, timeout: float) -> ConnectedClient:
         sentinel = Sentinel(hosts, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
         for sentinel_client in sentinel.sentinels:
             exit_stack.push_async_callback(sentinel_client.aclose)
-        client = sentinel.master_for(service, db=int(database or query.get("db", "0")))
+        number = int(database or query.get("db", "0"))
+        client = sentinel.master_for(service, db=number)
     else:
         ((host, port),) = hosts
-        client = Redis(host=host, port=port, db=int(parts.path[1:] or query.get("db", "0")), **options)
+        number = int(parts.path[1:] or query.get("db", "0"))
+        client = Redis(host=host, port=port, db=number, **options)
     exit_stack.push_async_callback(client.aclose)
-    return ConnectedClient(client, asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), exit_stack)
+
+    async def locate() -> Address:
+        if kind != "sentinel":
+            return hosts[0]
+        try:
+            found: Address = await sentinel.discover_master(service)
+        except (exceptions.RedisError, RuntimeError) as failure:
+            raise ConnectionLost(type(failure).__name__) from None
+        return found
+
+    context = partial(_tls_context, tls) if tls else None
+    login = Login(options["username"], options["password"], number, context)
+    asker = (
+        ClusterAsker(hosts, login, timeout, tracker)
+        if kind == "cluster"
+        else ServerAsker(locate, login, timeout, tracker)
+    )
+    exit_stack.callback(asker.close)
+    return ConnectedClient(client, asker, asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), exit_stack)
 
 
 def _retry_options(count: int, seconds: float) -> dict[str, Any]:
@@ -77,3 +109,14 @@ def _tls_options(query: dict[str, str]) -> dict[str, Any]:
     """The options for TLS. Host names are checked unless the URL says otherwise."""
     files = {name: query[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in query}
     return {"ssl": True, "ssl_check_hostname": query.get("ssl_check_hostname") != "false"} | files
+
+
+def _tls_context(options: dict[str, Any]) -> ssl.SSLContext:
+    """What redis-py makes of these options."""
+    context = ssl.create_default_context()
+    context.check_hostname = options["ssl_check_hostname"]
+    if "ssl_certfile" in options:
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    if "ssl_ca_certs" in options:
+        context.load_verify_locations(options["ssl_ca_certs"])
+    return context

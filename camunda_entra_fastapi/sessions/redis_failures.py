@@ -17,6 +17,7 @@ from redis.asyncio.cluster import RedisCluster
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient
 from camunda_entra_fastapi.sessions.redis_rights import missing_right
+from camunda_entra_fastapi.sessions.unavailable import unavailable
 
 T = TypeVar("T")
 
@@ -189,6 +190,7 @@ class RetiredClients:
             self._closing.pop(other, None)
         if loop in self._closing:
             return False
+        client.asker.renew()  # who reads shall not stay with that server either
         self._closing[loop] = loop.create_task(self._close(client), name="camunda_entra former Redis")
         return True
 
@@ -212,7 +214,7 @@ async def close_client(client: ConnectedClient) -> None:
         await client.exit_stack.aclose()
 
 
-def unavailable(failure: BaseException) -> SessionsUnavailable:
+def as_unavailable(failure: BaseException) -> SessionsUnavailable:
     """The failure in our words, and its name: its text may repeat what was sent, passwords included."""
     name = _name_of(failure)
     if name in _NO_WRITES:
@@ -220,10 +222,7 @@ def unavailable(failure: BaseException) -> SessionsUnavailable:
             f"The session store answers, but takes no writes: {name}. Probably {_NO_WRITES[name]}. "
             "Whoever is signed in can be told; nobody can sign in, and no session can be renewed."
         )
-    return SessionsUnavailable(
-        f"The session store cannot be asked: {name}. Whether somebody is signed in "
-        "cannot be told until it answers again; try again then."
-    )
+    return unavailable(name)
 
 
 def _name_of(failure: BaseException) -> str:

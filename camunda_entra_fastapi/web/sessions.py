@@ -89,7 +89,7 @@ class Sessions:
 
     def end_later(self, connection: HTTPConnection) -> None:
         """End the session, which could not be looked up, as soon as the store can be asked."""
-        if (handle := self._handle(connection)) is not None:
+        if (handle := self.handle(connection)) is not None:
             self.manager.end_later(handle)
 
     def set_cookies(self, connection: HTTPConnection, session: UserSession) -> list[str]:

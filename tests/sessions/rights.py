@@ -27,7 +27,6 @@ def _rights_of_the_page() -> dict[str, list[str]]:
 
 PAGE: Final = _rights_of_the_page()
 LEAST: Final = PAGE["every Redis"]
-NEEDED: Final = [*LEAST, "+getrange"]  # GETRANGE, until reads are GETs
 
 
 def given_rights(server: RedisServer, rights: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ from camunda_entra_fastapi.sessions.redis import LOCK_WAIT, RedisStore
 from camunda_entra_fastapi.sessions.store import Session, SessionStore, pack, unpack
 from tests.conftest import FakeClock
 from tests.sessions.conftest import SID, RedisServer, make_session, sealer
-from tests.sessions.rights import NEEDED, REFUSED_WITHOUT_HARM, given_rights, refused_to, url_of
+from tests.sessions.rights import LEAST, REFUSED_WITHOUT_HARM, given_rights, refused_to, url_of
 
 Make = Callable[..., SessionStore]
 
@@ -45,7 +45,7 @@ async def make(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterato
             url = server.url
             if request.param != "redis":
                 guarded.append(server)
-                given_rights(server, NEEDED)
+                given_rights(server, LEAST)
                 url = url_of(server)
             store = RedisStore(url, sealer(deployment=deployment), deployment, clock.time)
         stores.append(store)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Ran
 from tests.sessions.conftest import RedisServer
-from tests.sessions.rights import NEEDED, PAGE, given_rights, url_of
+from tests.sessions.rights import LEAST, PAGE, given_rights, url_of
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def redis_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisS
 def server(redis_of_module: RedisServer) -> RedisServer:
     """Its user has what sessions need, and may look at the limits."""
     given_rights(redis_of_module, ["reset"])
-    given_rights(redis_of_module, [*NEEDED, *PAGE["doctor looks at maxmemory and its policy"]])
+    given_rights(redis_of_module, [*LEAST, *PAGE["doctor looks at maxmemory and its policy"]])
     with redis_of_module.client() as client:
         client.flushall()
         client.config_set("maxmemory", "0")
