@@ -199,8 +199,10 @@ class RedisStore:
 
         Whoever can write to Redis could put 512 MB there. ``GETRANGE`` takes no more of it than is looked at.
         """
-        content: bytes = await self._execute(lambda redis: redis.getrange(key, 0, MAX_SEALED))
-        return content if 0 < len(content) <= MAX_SEALED else None
+        try:
+            return await self._client().asker.get(key.encode())
+        except Unanswered as failure:
+            raise _unavailable(str(failure)) from None
 
     async def _execute(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:

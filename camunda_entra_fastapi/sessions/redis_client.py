@@ -13,6 +13,9 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
+from camunda_entra_fastapi.sessions.asker import Address, Asker, Login
+from camunda_entra_fastapi.sessions.asking_connection import Tracker
+
 MAX_CONCURRENT_COMMANDS: Final = 50
 """Concurrent commands, and so connections, for each process and node. Others wait."""
 
@@ -22,12 +25,19 @@ class ConnectedClient:
     """The client of one event loop: connections work on no other."""
 
     client: Any = field(repr=False)
+    asker: Asker
     semaphore: asyncio.Semaphore
     exit_stack: AsyncExitStack
 
 
-def connect(url: str, timeout: float) -> ConnectedClient:
-    """A client for a URL that the settings accepted; it connects on first use."""
+def connect(url: str, timeout: float, tracker: Tracker | None = None) -> ConnectedClient:
+    """A client for a URL that the settings accepted; it connects on first use.
+
+    Args:
+        url: The URL.
+        timeout: Seconds for one call, connecting included.
+        tracker: Who hears of changes, where the server is to track what is asked.
+    """
     parts = urlsplit(url)
     base, _, kind = parts.scheme.partition("+")
     query = dict(parse_qsl(parts.query))
@@ -57,12 +67,22 @@ def connect(url: str, timeout: float) -> ConnectedClient:
         sentinel = Sentinel(hosts, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
         for sentinel_client in sentinel.sentinels:
             exit_stack.push_async_callback(sentinel_client.aclose)
-        client = sentinel.master_for(service, db=int(database or query.get("db", "0")))
+        number = int(database or query.get("db", "0"))
+        client = sentinel.master_for(service, db=number)
     else:
         ((host, port),) = hosts
-        client = Redis(host=host, port=port, db=int(parts.path[1:] or query.get("db", "0")), **options)
+        number = int(parts.path[1:] or query.get("db", "0"))
+        client = Redis(host=host, port=port, db=number, **options)
     exit_stack.push_async_callback(client.aclose)
-    return ConnectedClient(client, asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), exit_stack)
+
+    async def locate() -> Address:
+        found: Address = hosts[0] if kind != "sentinel" else await sentinel.discover_master(service)
+        return found
+
+    login = Login(options["username"], options["password"], number)
+    asker = Asker(locate, login, timeout, tracker)
+    exit_stack.callback(asker.close)
+    return ConnectedClient(client, asker, asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), exit_stack)
 
 
 def _retry_options(count: int, seconds: float) -> dict[str, Any]:
