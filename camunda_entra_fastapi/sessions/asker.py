@@ -13,6 +13,7 @@ from camunda_entra_fastapi.sessions.asking_connection import (
     Tracker,
 )
 from camunda_entra_fastapi.sessions.resp import ServerError
+from camunda_entra_fastapi.sessions.unavailable import unavailable
 from camunda_entra_fastapi.single_flight import SingleFlight
 
 ATTEMPTS: Final = 2
@@ -22,10 +23,6 @@ _GONE: Final = frozenset(("LOADING", "MASTERDOWN", "NOAUTH"))
 """Errors of a server that is not, or not any more, one to be asked: it starts, or it became a replica."""
 
 Address: TypeAlias = tuple[str, int]
-
-
-class Unanswered(Exception):  # noqa: N818
-    """Nobody answered in time. Its text names the failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ class Asker:
         """The text of a key; None without one.
 
         Raises:
-            Unanswered: Nobody answered in time.
+            SessionsUnavailable: Nobody answered in time.
         """
         connection = self._connection
         started = self._loop.time()
@@ -78,10 +75,10 @@ class Asker:
                 pass
             except ServerError as error:
                 if error.code not in _GONE:
-                    raise Unanswered(error.code) from None
+                    raise unavailable(error.code) from None
                 connection.close()
             except TooManyWaiting as failure:
-                raise Unanswered(type(failure).__name__) from None
+                raise unavailable(type(failure).__name__) from None
         return await self._ask_anew(key, started + self._timeout)
 
     def connection_for(self, key: bytes) -> AskingConnection | None:  # noqa: ARG002
@@ -121,7 +118,7 @@ class Asker:
             pass
         except ServerError as error:
             failure = error.code
-        raise Unanswered(failure) from None
+        raise unavailable(failure) from None
 
     async def _open(self) -> AskingConnection:
         async with asyncio.timeout(self._timeout / 2):

@@ -6,7 +6,7 @@ What is asked in one turn of the event loop leaves in one write, and one timer w
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, cast
 
 from camunda_entra_fastapi.sessions.resp import OversizeReply, ProtocolError, Push, Reply, RespReader, ServerError
 from camunda_entra_fastapi.sessions.sealing import MAX_SEALED
@@ -129,8 +129,7 @@ class AskingConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
 
     def data_received(self, data: bytes) -> None:
         """Hand the answers out."""

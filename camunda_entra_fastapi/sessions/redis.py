@@ -19,8 +19,9 @@ from redis import exceptions
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient, connect
-from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
+from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
+from camunda_entra_fastapi.sessions.unavailable import unavailable
 from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
 
 T = TypeVar("T")
@@ -195,14 +196,8 @@ class RedisStore:
                 await client.exit_stack.aclose()
 
     async def _get(self, key: str) -> bytes | None:
-        """The record of that key; None without one, and for one that is larger than any of ours.
-
-        Whoever can write to Redis could put 512 MB there. ``GETRANGE`` takes no more of it than is looked at.
-        """
-        try:
-            return await self._client().asker.get(key.encode())
-        except Unanswered as failure:
-            raise _unavailable(str(failure)) from None
+        """The record of that key; None without one, and for one that is larger than any of ours."""
+        return await self._client().asker.get(key.encode())
 
     async def _execute(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:
@@ -210,11 +205,7 @@ class RedisStore:
             async with asyncio.timeout(self._timeout), client.semaphore:
                 return await command(client.client)
         except _FAILURES as failure:
-            # Its text may repeat what was sent, passwords included, so only its name is in the message.
-            raise SessionsUnavailable(
-                f"The session store cannot be asked: {_name_of(failure)}. Whether somebody is signed in "
-                "cannot be told until it answers again; try again then."
-            ) from None
+            raise unavailable(_name_of(failure)) from None
 
     async def _acquire(self, lock: Any) -> bool:
         loop = asyncio.get_running_loop()

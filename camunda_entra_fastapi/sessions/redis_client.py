@@ -54,7 +54,7 @@ def connect(url: str, timeout: float, tracker: Tracker | None = None) -> Connect
         **tls,
     }
     client: Any
-    exit_stack = AsyncExitStack()
+    exit_stack, number = AsyncExitStack(), 0
     if kind == "cluster":
         # A missing part of the cluster must not affect the others.
         nodes = [ClusterNode(*host) for host in hosts]
