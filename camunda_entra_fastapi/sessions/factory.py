@@ -11,7 +11,7 @@ from camunda_entra_fastapi.sessions.store import SessionStore
 
 
 def create_store(
-    location: str, secrets: Sequence[str], deployment: str, clock: Callable[[], float]
+    location: str, secrets: Sequence[str], deployment: str, clock: Callable[[], float], lease: float = 0
 ) -> SessionStore:
     """The store; it connects on first use.
 
@@ -20,6 +20,7 @@ def create_store(
         secrets: The secrets that seal sessions; the newest first.
         deployment: Issuer and client ID. A session of one deployment is none to another.
         clock: Returns seconds since 1970.
+        lease: Seconds for which copies of what is in a Redis count; 0 for no copies.
 
     Raises:
         SettingsError: A Redis is named, and redis-py is not installed.
@@ -40,4 +41,4 @@ def create_store(
             ]
         ) from error
     namespace = sha256(deployment.encode()).hexdigest()[:16]
-    return RedisStore(location, sealer, namespace, clock)
+    return RedisStore(location, sealer, namespace, clock, lease=lease)

@@ -18,6 +18,8 @@ from typing import Any, Final, TypeVar
 from redis import exceptions
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
+from camunda_entra_fastapi.sessions.asking_connection import AskingConnection
+from camunda_entra_fastapi.sessions.leases import Leases
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient, connect
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
@@ -52,6 +54,7 @@ class RedisStore:
         timeout: Seconds for one call, connecting included.
         lock_lifetime: Seconds for which a renewal can hold a session's lock.
         lock_wait: Seconds to wait for a lock before going on without.
+        lease: Seconds for which copies of records count after the server confirmed them; 0 for no copies.
     """
 
     kind = "redis"
@@ -67,6 +70,7 @@ class RedisStore:
         timeout: float = 2,
         lock_lifetime: float = LOCK_LIFETIME,
         lock_wait: float = LOCK_WAIT,
+        lease: float = 0,
     ) -> None:
         self._url = url
         self._sealer = sealer
@@ -78,6 +82,8 @@ class RedisStore:
         self._unreadable = UnreadableHandles()
         self._cached_unseal = lru_cache(MAX_CACHED)(self._unseal)
         self._clients: dict[asyncio.AbstractEventLoop, ConnectedClient] = {}
+        self._leases = Leases(lease, clock, self._prefix, self._touch, self._connection_for)
+        self.leased = self._leases.leased if lease else None
 
     async def create(self, session: Session) -> str:
         """Store the session under a new name."""
@@ -100,10 +106,13 @@ class RedisStore:
             self._unreadable.note(handle)
             return None
         name, key = match.groups()
-        sealed = await self._get(self._key("session", name))
+        record = self._key("session", name)
+        sealed = await self._get(record)
         session = None if sealed is None else self._cached_unseal(sealed, key)
         if sealed is not None and session is None:
             self._unreadable.note(handle)
+        if sealed is not None and session is not None and self.leased is not None:
+            self._leases.opened(record, sealed, handle, session)
         return session if session is not None and self._clock() < session.expires_at else None
 
     async def replace(self, handle: str, session: Session) -> str | None:
@@ -113,7 +122,10 @@ class RedisStore:
         name, _, key = handle.partition(".")
         sealed = self._sealer.seal(pack(session), key.encode())
         record, milliseconds = self._key("session", name), self._milliseconds(session.expires_at)
-        is_replaced = await self._execute(lambda redis: redis.set(record, sealed, px=milliseconds, xx=True))
+        with self._leases.writing([record]):
+            is_replaced = await self._execute(
+                lambda redis: redis.set(record, sealed, px=milliseconds, xx=True)
+            )
         return handle if is_replaced else None
 
     async def end(self, handle: str) -> None:
@@ -122,13 +134,15 @@ class RedisStore:
         if session is None:
             return
         name = handle.partition(".")[0]
+        record = self._key("session", name)
 
         async def delete(redis: Any) -> None:
-            await redis.delete(self._key("session", name))
+            await redis.delete(record)
             if session.sid is not None:
                 await redis.zrem(self._key("sid", session.sid), _digest(name))
 
-        await self._execute(delete)
+        with self._leases.writing([record]):
+            await self._execute(delete)
 
     async def end_by_sid(self, sid: str) -> int:
         """Delete all records of that ``sid``; how many there were."""
@@ -137,7 +151,8 @@ class RedisStore:
         async def delete(redis: Any) -> tuple[int, bool]:
             digests = await redis.zrange(index, 0, MAX_SIGN_INS - 1)
             names = [f"{self._prefix}:session:{digest.decode('latin-1')}" for digest in digests]
-            ended = sum([await redis.delete(name) for name in names])
+            with self._leases.writing(names):
+                ended = sum([await redis.delete(name) for name in names])
             if digests:
                 await redis.zrem(index, *digests)  # not the index itself, which may have grown meanwhile
             return int(ended), len(digests) == MAX_SIGN_INS
@@ -183,6 +198,7 @@ class RedisStore:
     def sweep(self) -> None:
         """Drop all unsealed records: Redis knows which sessions there are, and reading one again is cheap."""
         self._cached_unseal.cache_clear()
+        self._leases.sweep()
 
     async def check(self) -> None:
         """Return when Redis responds."""
@@ -194,6 +210,7 @@ class RedisStore:
         if client is not None:
             with suppress(*_FAILURES):
                 await client.exit_stack.aclose()
+        self._leases.end()
 
     async def _get(self, key: str) -> bytes | None:
         """The record of that key; None without one, and for one that is larger than any of ours."""
@@ -235,8 +252,14 @@ class RedisStore:
         if loop not in self._clients:
             for other in [each for each in list(self._clients) if each.is_closed()]:
                 self._clients.pop(other, None)  # its connections cannot be closed any more
-            self._clients[loop] = connect(self._url, self._timeout)
+            self._clients[loop] = connect(self._url, self._timeout, self._leases.begin())
         return self._clients[loop]
+
+    async def _touch(self, key: bytes) -> None:
+        await self._execute(lambda redis: redis.set(key, b"", px=1000))
+
+    def _connection_for(self, key: bytes) -> AskingConnection | None:
+        return self._client().asker.connection_for(key)
 
     def _key(self, kind: str, text: str) -> str:
         return f"{self._prefix}:{kind}:{_digest(text)}"

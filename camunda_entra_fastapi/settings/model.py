@@ -126,6 +126,12 @@ class EntraSettings(DerivedSettings, BaseSettings):
 
     A password in it is masked in `repr` and dumps.
     """
+    session_lease: Annotated[int, BeforeValidator(validators.session_lease), Group.SESSIONS] = 0
+    """Seconds for which each process may use its own copy of a session that is in a Redis; `0`: none.
+
+    The Redis tells of changes at once, so a sign-out counts on all replicas within milliseconds. The seconds
+    count where its connection hangs. 10 at most; 2 suit most services.
+    """
     session_secret: Annotated[
         tuple[SecretStr, ...], BeforeValidator(values.read_session_secrets), Group.SESSIONS
     ] = ()
