@@ -108,7 +108,7 @@ class AskingConnection(asyncio.Protocol):
             try:
                 await self.send(b"HELLO", b"3", *([b"AUTH", *login] if login else []))
                 login = []
-                await self.send(b"CLIENT", b"TRACKING", b"ON", b"NOLOOP")
+                await self.send(b"CLIENT", b"TRACKING", b"ON")
                 is_tracked = True
             except ServerError as error:
                 if error.code == "WRONGPASS":
