@@ -87,6 +87,7 @@ def test_three_values_are_enough_and_the_rest_has_defaults() -> None:
         "base_url": None,
         "scopes": ("openid", "profile", "email", "offline_access", f"{CLIENT}/.default"),
         "session_store": "cookie",
+        "session_lease": 0,
         "session_secret": (),
         "session_lifetime": timedelta(hours=8),
         "cookie_name": f"entra_session_{sha256(f'{ISSUER} {CLIENT}'.encode()).hexdigest()[:8]}",
@@ -433,6 +434,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         base_url="operate",
         scopes="email",
         session_store="file",
+        session_lease="11",
         session_secret="short",
         session_lifetime="1",
         cookie_name="a b",
@@ -515,6 +517,7 @@ def test_no_error_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"CAMUNDA_ENTRA_{plain}", "x")
     for plain in (
         "SESSION_LIFETIME",
+        "SESSION_LEASE",
         "TOKEN_CACHE_SIZE",
         "METADATA_LIFETIME",
         "HTTP_TIMEOUT",
@@ -874,6 +877,9 @@ def test_tenants_are_ids(tenants: str) -> None:
         ("session_secret", f"{LONG},short", "fewer than 32 printable characters"),
         ("session_secret", f"{LONG}\n{LONG}", "fewer than 32 printable characters"),
         ("session_secret", f"{LONG},", "has an empty entry"),
+        ("session_lease", "11", "is '11'. Give seconds from 0 to 10, for example 2"),
+        ("session_lease", "0.5", "Give whole seconds, for example 2"),
+        ("session_lease", "2", "sessions are in the store cookie, which asks nobody"),
         ("session_lifetime", "59", "Give one minute to 90 days"),
         ("session_lifetime", "P91D", "Give one minute to 90 days"),
         ("session_lifetime", "P1M", "Give one minute to 90 days"),
@@ -1223,3 +1229,11 @@ def test_a_policy_in_a_query_is_put_into_the_path(url: str, right: str) -> None:
 def test_another_query_stays_what_it_was() -> None:
     """Only a policy of B2C has a place in the path."""
     assert "holds a query or fragment" in problem(issuer_backend_url=f"{ISSUER}?p=1")
+
+
+def test_a_lease_is_for_sessions_in_a_redis() -> None:
+    """In seconds; with none, every request asks."""
+    assert settings(session_store="redis://redis", session_lease="PT2S").session_lease == 2
+    assert settings(session_store="memory", session_lease="0").session_lease == 0
+    with pytest.raises(SettingsError, match="sessions are in the store memory, which asks nobody"):
+        settings(session_store="memory", session_lease="2")
