@@ -1,33 +1,41 @@
-"""Asks a Redis what keys hold: on one connection for each event loop, and for each node of a cluster."""
+"""Asks a Redis what keys hold, on one connection of an event loop."""
 
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from camunda_entra_fastapi.sessions.asking_connection import (
+    OVERSIZE,
     AskingConnection,
     ConnectionLost,
-    TooManyWaiting,
     Tracker,
 )
 from camunda_entra_fastapi.sessions.resp import ServerError
 from camunda_entra_fastapi.sessions.unavailable import unavailable
 from camunda_entra_fastapi.single_flight import SingleFlight
 
-ATTEMPTS: Final = 2
-"""How often a new connection is tried, within the time limit, after the one that was there was lost."""
+ATTEMPTS: Final = 3
+"""How often a question is asked within its time limit, on a new connection where the last one was lost."""
 
 _GONE: Final = frozenset(("LOADING", "MASTERDOWN", "NOAUTH"))
-"""Errors of a server that is not, or not any more, one to be asked: it starts, or it became a replica."""
+"""Errors of a server that is not, or not any more, the one to be asked."""
 
 Address: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How a connection begins."""
+    """How a connection begins.
+
+    Attributes:
+        username: The user; None for the default one.
+        password: Its password; None where the server asks for none.
+        database: The number of the database.
+        tls: Makes the context anew for each connection, as files are replaced; None without TLS.
+    """
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -52,13 +60,15 @@ class Asker:
         timeout: float,
         tracker: Tracker | None = None,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._locate = locate
         self._login = login
         self._timeout = timeout
         self._tracker = tracker
-        self._connection: AskingConnection | None = None
-        self._opening: SingleFlight[str, AskingConnection] = SingleFlight("session store connection")
+        self._loop = asyncio.get_running_loop()
+        self._connections: dict[Address | None, AskingConnection] = {}
+        self._opening: SingleFlight[Address | None, AskingConnection] = SingleFlight(
+            "session store connection"
+        )
 
     async def get(self, key: bytes) -> bytes | None:
         """The text of a key; None without one.
@@ -66,66 +76,79 @@ class Asker:
         Raises:
             SessionsUnavailable: Nobody answered in time.
         """
-        connection = self._connection
-        started = self._loop.time()
-        if connection is not None and connection.is_open:
+        connection = self.connection_for(key)
+        deadline = self._loop.time() + self._timeout
+        if connection is not None:
             try:
                 return await connection.get(key)
-            except ConnectionLost:
-                pass
-            except ServerError as error:
-                if error.code not in _GONE:
-                    raise unavailable(error.code) from None
-                connection.close()
-            except TooManyWaiting as failure:
-                raise unavailable(type(failure).__name__) from None
-        return await self._ask_anew(key, started + self._timeout)
+            except (ConnectionLost, ServerError) as failure:
+                if not self._may_go_on(failure, connection, key):
+                    raise unavailable(name_of(failure)) from None
+        return await self._ask_again(key, deadline)
 
     def connection_for(self, key: bytes) -> AskingConnection | None:  # noqa: ARG002
-        """The open connection on which this key would be asked now."""
-        connection = self._connection
+        """The open connection on which this key is asked now; None where one must be opened."""
+        connection = self._connections.get(None)
         return connection if connection is not None and connection.is_open else None
 
     def connections(self) -> list[AskingConnection]:
         """All that are open."""
-        return [self._connection] if self._connection is not None and self._connection.is_open else []
+        return [connection for connection in self._connections.values() if connection.is_open]
 
     def renew(self) -> None:
-        """Drop what is open; whoever waits is asked for again on a new connection."""
-        if self._connection is not None:
-            self._connection.close()
+        """Drop what is open, as the server is not the right one any more. Who waits is asked for again."""
+        for connection in list(self._connections.values()):
+            connection.close()
+        self._connections.clear()
 
     def close(self) -> None:
-        """Drop what is open."""
+        """Drop what is open. Later questions open new connections."""
         self.renew()
 
-    async def _ask_anew(self, key: bytes, deadline: float) -> bytes | None:
-        """Ask on new connections, as long as there is time."""
-        failure = "TimeoutError"
-        try:
+    async def _ask_again(self, key: bytes, deadline: float) -> bytes | None:
+        """Ask until there is an answer, as long as there is time and a reason to hope."""
+        name = "TimeoutError"
+        with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                for _ in range(ATTEMPTS):
+                attempts = ATTEMPTS
+                while attempts:
+                    connection = None
                     try:
-                        connection = self._connection
-                        if connection is None or not connection.is_open:
-                            connection = await self._opening.run("", self._open)
-                        return await connection.get(key)
-                    except ConnectionLost as lost:
-                        failure = lost.reason
-                    except OSError as error:
-                        failure = type(error).__name__
-        except TimeoutError:
-            pass
-        except ServerError as error:
-            failure = error.code
-        raise unavailable(failure) from None
+                        connection = self.connection_for(key) or await self._connect(key)
+                        return await self._ask(connection, key)
+                    except (OSError, ServerError) as failure:
+                        name = name_of(failure)
+                        if not self._may_go_on(failure, connection, key):
+                            break
+                        # Behind a record that is too large others wait; with each attempt there is one less.
+                        attempts -= name != OVERSIZE
+        raise unavailable(name) from None
 
-    async def _open(self) -> AskingConnection:
-        async with asyncio.timeout(self._timeout / 2):
-            self._connection = await open_connection(
-                await self._locate(), self._login, self._timeout / 2, self._tracker
-            )
-        return self._connection
+    async def _ask(self, connection: AskingConnection, key: bytes) -> bytes | None:
+        return await connection.get(key)
+
+    async def _connect(self, key: bytes) -> AskingConnection:  # noqa: ARG002
+        """Open the connection on which this key is asked."""
+        return await self._opening.run(None, lambda: self._open(None))
+
+    async def _open(self, address: Address | None) -> AskingConnection:
+        """Open a connection, in half of the time, so that there is some for another one."""
+        limit = self._timeout / 2
+        async with asyncio.timeout(limit):
+            where = address or await self._locate()
+            connection = await open_connection(where, self._login, limit, self._tracker)
+        self._connections[address] = connection
+        return connection
+
+    def _may_go_on(self, failure: Exception, connection: AskingConnection | None, key: bytes) -> bool:  # noqa: ARG002
+        """Whether another attempt may succeed, after this failure on that connection."""
+        if not isinstance(failure, ServerError):
+            return True
+        if failure.code not in _GONE:
+            return False
+        if connection is not None:
+            connection.close()
+        return True
 
 
 async def open_connection(
@@ -141,10 +164,17 @@ async def open_connection(
     connection = AskingConnection(limit, tracker)
     try:
         await asyncio.get_running_loop().create_connection(
-            lambda: connection, host, port, ssl=None if login.tls is None else login.tls()
+            lambda: connection, host, port, ssl=login.tls() if login.tls else None
         )
         await connection.set_up(login.username, login.password, login.database)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def name_of(failure: Exception) -> str:
+    """What a failure is called in messages; its text may repeat what was sent."""
+    if isinstance(failure, ServerError):
+        return failure.code
+    return failure.reason if isinstance(failure, ConnectionLost) else type(failure).__name__

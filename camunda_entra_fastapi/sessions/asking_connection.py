@@ -8,14 +8,24 @@ from collections import deque
 from contextlib import suppress
 from typing import Final, Protocol, TypeAlias, cast
 
-from camunda_entra_fastapi.sessions.resp import OversizeReply, ProtocolError, Push, Reply, RespReader, ServerError
+from camunda_entra_fastapi.sessions.resp import (
+    OversizeReply,
+    ProtocolError,
+    Push,
+    Reply,
+    RespReader,
+    ServerError,
+)
 from camunda_entra_fastapi.sessions.sealing import MAX_SEALED
 
 MAX_WAITING: Final = 10_000
 """Questions without an answer on one connection."""
 
+OVERSIZE: Final = "OversizeReply"
+"""Why a connection is lost whose server sends a text that is longer than any of ours."""
 
-class ConnectionLost(OSError):  # noqa: N818
+
+class ConnectionLost(OSError):
     """The connection was closed before the answer.
 
     Attributes:
@@ -27,8 +37,11 @@ class ConnectionLost(OSError):  # noqa: N818
         self.reason = reason
 
 
-class TooManyWaiting(Exception):  # noqa: N818
-    """More questions are without an answer than are kept."""
+class TooManyWaiting(ServerError):
+    """The server was not asked, as more questions wait for its answers than are kept."""
+
+    def __init__(self) -> None:
+        super().__init__(type(self).__name__)
 
 
 class Tracker(Protocol):
@@ -103,23 +116,23 @@ class AskingConnection(asyncio.Protocol):
             ServerError: The server refused.
         """
         login = [] if password is None else [(username or "default").encode(), password.encode()]
-        is_tracked = False
         if self._tracker is not None:
+            command = "HELLO"
             try:
                 await self.send(b"HELLO", b"3", *([b"AUTH", *login] if login else []))
-                login = []
+                login, command = [], "CLIENT TRACKING"
                 await self.send(b"CLIENT", b"TRACKING", b"ON")
-                is_tracked = True
+                command = ""
             except ServerError as error:
                 if error.code == "WRONGPASS":
                     raise
-                self._tracker.on_untracked(f"{error.code} {'HELLO' if login else 'CLIENT TRACKING'}")
+                self._tracker.on_untracked(f"{error.code} {command}")
         if login:
             await self.send(b"AUTH", *(login if username else login[1:]))
         if database:
             await self.send(b"SELECT", str(database).encode())
         self.is_open = True
-        if self._tracker is not None and is_tracked:
+        if self._tracker is not None and not command:
             self.is_tracked = True
             self._tracker.on_open(self)
 
@@ -133,34 +146,50 @@ class AskingConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand the answers out."""
-        waiting, tracker = self._waiting, self._tracker if self.is_tracked else None
         try:
             for reply in self._reader.feed(data):
                 if type(reply) is Push:
-                    if tracker is not None and reply:
-                        tracker.on_push(self, reply[0], reply[1:])
+                    if self._tracker is not None and self.is_tracked and reply:
+                        self._tracker.on_push(self, reply[0], reply[1:])
                 else:
-                    future, key, _ = waiting.popleft()
-                    if tracker is not None and key is not None and (reply is None or type(reply) is bytes):
-                        tracker.on_reply(self, key, reply)
-                    if not future.done():
-                        if isinstance(reply, ServerError):
-                            future.set_exception(reply)
-                        else:
-                            future.set_result(reply)
+                    self._answer(reply)
                 if self._is_lost:
                     return
         except OversizeReply:
             # It would have to be read to its end, which may be half a gigabyte away.
-            if waiting and waiting[0][1] is not None and not waiting[0][0].done():
-                waiting.popleft()[0].set_result(None)
-            self._lose("OversizeReply")
+            oversize = self._waiting[0][1] if self._waiting else None
+            for future, key, _ in self._waiting:
+                if key is not None and key == oversize and not future.done():
+                    future.set_result(None)
+            self._lose(OVERSIZE)
         except (ProtocolError, IndexError):
             self._lose("ProtocolError")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whoever waits is told so."""
         self._lose("ConnectionError" if exc is None else type(exc).__name__)
+
+    def _answer(self, reply: Reply) -> None:
+        """Tell whoever waits longest.
+
+        Raises:
+            IndexError: Nobody waits.
+            ProtocolError: A key holds no such thing.
+        """
+        future, key, _ = self._waiting[0]
+        if isinstance(reply, ServerError):
+            if not future.done():
+                future.set_exception(reply)
+        else:
+            if key is not None:
+                if reply is not None and type(reply) is not bytes:
+                    raise ProtocolError
+                if self._tracker is not None and self.is_tracked:
+                    self._tracker.on_reply(self, key, reply)
+            if not future.done():
+                future.set_result(reply)
+        if self._waiting:  # the tracker may have closed the connection
+            self._waiting.popleft()
 
     def _ask(self, command: bytes, key: bytes | None) -> "asyncio.Future[Reply]":
         loop = self._loop

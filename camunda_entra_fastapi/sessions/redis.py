@@ -214,7 +214,7 @@ class RedisStore:
 
     async def _get(self, key: str) -> bytes | None:
         """The record of that key; None without one, and for one that is larger than any of ours."""
-        return await self._client().asker.get(key.encode())
+        return await self._client().asker.get(key.encode()) or None
 
     async def _execute(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:

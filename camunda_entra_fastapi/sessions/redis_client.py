@@ -1,8 +1,10 @@
 """From a Redis URL to a client: one server, behind Sentinels, or a cluster."""
 
 import asyncio
+import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -14,7 +16,8 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
 from camunda_entra_fastapi.sessions.asker import Address, Asker, Login
-from camunda_entra_fastapi.sessions.asking_connection import Tracker
+from camunda_entra_fastapi.sessions.asking_connection import ConnectionLost, Tracker
+from camunda_entra_fastapi.sessions.cluster_asker import ClusterAsker
 
 MAX_CONCURRENT_COMMANDS: Final = 50
 """Concurrent commands, and so connections, for each process and node. Others wait."""
@@ -76,11 +79,21 @@ def connect(url: str, timeout: float, tracker: Tracker | None = None) -> Connect
     exit_stack.push_async_callback(client.aclose)
 
     async def locate() -> Address:
-        found: Address = hosts[0] if kind != "sentinel" else await sentinel.discover_master(service)
+        if kind != "sentinel":
+            return hosts[0]
+        try:
+            found: Address = await sentinel.discover_master(service)
+        except (exceptions.RedisError, RuntimeError) as failure:
+            raise ConnectionLost(type(failure).__name__) from None
         return found
 
-    login = Login(options["username"], options["password"], number)
-    asker = Asker(locate, login, timeout, tracker)
+    context = partial(_tls_context, tls) if tls else None
+    login = Login(options["username"], options["password"], number, context)
+    asker = (
+        ClusterAsker(hosts, login, timeout, tracker)
+        if kind == "cluster"
+        else Asker(locate, login, timeout, tracker)
+    )
     exit_stack.callback(asker.close)
     return ConnectedClient(client, asker, asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), exit_stack)
 
@@ -99,3 +112,14 @@ def _tls_options(query: dict[str, str]) -> dict[str, Any]:
     """The options for TLS. Host names are checked unless the URL says otherwise."""
     files = {name: query[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in query}
     return {"ssl": True, "ssl_check_hostname": query.get("ssl_check_hostname") != "false"} | files
+
+
+def _tls_context(options: dict[str, Any]) -> ssl.SSLContext:
+    """What redis-py makes of these options."""
+    context = ssl.create_default_context()
+    context.check_hostname = options["ssl_check_hostname"]
+    if "ssl_certfile" in options:
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    if "ssl_ca_certs" in options:
+        context.load_verify_locations(options["ssl_ca_certs"])
+    return context

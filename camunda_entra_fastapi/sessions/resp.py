@@ -4,11 +4,13 @@ Everything is bounded, as whoever can write to Redis chooses some of it: a line,
 nested, and one list with all that is in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 MAX_LINE: Final = 4_096
 """Bytes of a line: of an error's text, a number or a header."""
+MAX_DIGITS: Final = 100
+"""Digits of a number."""
 MAX_REPLY: Final = 4 * 1024 * 1024
 """Bytes of a list. That of a cluster's slots has some hundred for each range of them."""
 MAX_NESTED: Final = 8
@@ -31,7 +33,7 @@ class ProtocolError(Exception):
     """No answer of a Redis, or one that is larger than all that are expected."""
 
 
-class OversizeReply(ProtocolError):  # noqa: N818
+class OversizeReply(ProtocolError):
     """A text that is longer than any that is kept."""
 
 
@@ -39,7 +41,12 @@ class Push(list[Any]):
     """What the server says without being asked; its kind is the first."""
 
 
-Reply: TypeAlias = "bytes | int | float | bool | None | list[Any] | dict[Any, Any] | ServerError"
+Reply: TypeAlias = "bytes | int | float | bool | list[Any] | dict[Any, Any] | ServerError | None"
+
+_TEXTS: Final = b"$!="
+_LISTS: Final = b"*~>%"
+_ERROR_TEXT, _VERBATIM, _PUSH, _MAP = b"!=>%"
+_UNFINISHED: Final = object()
 
 
 class RespReader:
@@ -55,9 +62,9 @@ class RespReader:
         self._held_size = 0
         self._needed = 0
         """Bytes with which the text goes on that is held; before that, nobody need look at it."""
-        self._open: list[tuple[bytes, int, list[Any]]] = []
+        self._open: list[tuple[int, int, list[Any]]] = []
         """The lists that are not complete: their kinds, their lengths, and what they have."""
-        self._size_of_reply = 0
+        self._size_of_list = 0
 
     def feed(self, data: bytes) -> Iterator[Reply]:
         """The answers that are complete with it, each before what follows is looked at.
@@ -73,6 +80,7 @@ class RespReader:
                 return
             data = b"".join(self._held)
             self._held.clear()
+        value: Any
         at, end = 0, len(data)
         self._needed = 0
         while at < end:
@@ -81,90 +89,98 @@ class RespReader:
                 if end - at >= MAX_LINE:
                     raise ProtocolError
                 break
-            following = stop + 2
-            if data[at] in b"$!=":
-                size = _number(data[at + 1 : stop])
-                if size > self._max_bulk:
-                    raise OversizeReply
-                if size >= 0:
-                    following += size + 2
-                    if following > end:
-                        self._needed = following - at
-                        break
-                    if data[following - 2 : following] != b"\r\n":
-                        raise ProtocolError
-                value = _text(data[at], data[stop + 2 : following - 2]) if size >= 0 else None
-                is_complete = True
+            kind, line, following = data[at], data[at + 1 : stop], stop + 2
+            if kind in _TEXTS:
+                size = self._size(line)
+                following += size + 2 if size >= 0 else 0
+                if following > end:
+                    self._needed = following - at
+                    break
+                value = _text(kind, data[stop + 2 : following]) if size >= 0 else None
+            elif kind in _LISTS:
+                value = self._list(kind, _number(line))
             else:
-                value, is_complete = self._line(data[at : at + 1], data[at + 1 : stop])
-            if self._open or not is_complete:
-                self._size_of_reply += following - at
-                if self._size_of_reply > MAX_REPLY:
-                    raise ProtocolError
+                value = _value(kind, line)
+            if self._open:
+                value = self._collected(value, following - at)
             at = following
-            if is_complete and self._open:
-                value, is_complete = self._collected(value)
-            if is_complete:
-                self._size_of_reply = 0
+            if value is not _UNFINISHED:
                 yield value
         if at < end:
             self._held.append(data[at:])
             self._held_size = end - at
 
-    def _line(self, kind: bytes, line: bytes) -> tuple[Reply, bool]:
-        """What a line says, and whether that is all; else it opens a list."""
-        if kind in b"*~>%":
-            length = _number(line)
-            if length < 0:
-                return None, True
-            if len(self._open) == MAX_NESTED:
-                raise ProtocolError
-            items: list[Any] = Push() if kind == b">" else []
-            if length == 0:
-                return ({} if kind == b"%" else items), True
-            self._open.append((kind, length * (2 if kind == b"%" else 1), items))
-            return None, False
-        if kind == b"+":
-            return line, True
-        if kind == b"-":
-            return ServerError(line.decode("utf-8", "replace")), True
-        if kind in b":(":
-            return _number(line), True
-        if kind == b"_":
-            return None, True
-        if kind == b"#" and line in (b"t", b"f"):
-            return line == b"t", True
-        if kind == b",":
-            try:
-                return float(line), True
-            except ValueError:
-                raise ProtocolError from None
-        raise ProtocolError
+    def _size(self, line: bytes) -> int:
+        if (size := _number(line)) > self._max_bulk:
+            raise OversizeReply
+        return size
 
-    def _collected(self, value: Reply) -> tuple[Reply, bool]:
-        """The outermost list, if it is complete with this value."""
-        while self._open:
+    def _list(self, kind: int, length: int) -> Any:
+        """A list that has nothing; else it is open from now on."""
+        items: list[Any] = Push() if kind == _PUSH else []
+        if length <= 0:
+            return None if length < 0 else {} if kind == _MAP else items
+        if len(self._open) == MAX_NESTED:
+            raise ProtocolError
+        self._open.append((kind, length * (2 if kind == _MAP else 1), items))
+        return _UNFINISHED
+
+    def _collected(self, value: Any, size: int) -> Any:
+        """The outermost list, if it is complete with this value, which took so many bytes."""
+        self._size_of_list += size
+        if self._size_of_list > MAX_REPLY:
+            raise ProtocolError
+        while self._open and value is not _UNFINISHED:
             kind, length, items = self._open[-1]
             items.append(value)
-            if len(items) < length:
-                return None, False
-            self._open.pop()
-            if kind == b"%":
-                keys = [tuple(key) if isinstance(key, list) else key for key in items[::2]]
-                value = dict(zip(map(str, keys), items[1::2], strict=True))
-            else:
-                value = items
-        return value, True
+            value = _UNFINISHED
+            if len(items) == length:
+                self._open.pop()
+                value = _map(items) if kind == _MAP else items
+        if not self._open:
+            self._size_of_list = 0
+        return value
 
 
 def _text(kind: int, text: bytes) -> bytes | ServerError:
-    if kind == ord("!"):
-        return ServerError(text.decode("utf-8", "replace"))
-    return text[4:] if kind == ord("=") else text
+    if text[-2:] != b"\r\n":
+        raise ProtocolError
+    if kind == _ERROR_TEXT:
+        return ServerError(text[:-2].decode("utf-8", "replace"))
+    return text[4:-2] if kind == _VERBATIM else text[:-2]
+
+
+def _value(kind: int, line: bytes) -> Reply:
+    """What a line says."""
+    read = _LINES.get(kind)
+    if read is None:
+        raise ProtocolError
+    try:
+        return read(line)
+    except (KeyError, ValueError):
+        raise ProtocolError from None
+
+
+def _map(items: list[Any]) -> dict[Any, Any]:
+    try:
+        return dict(zip(items[::2], items[1::2], strict=True))
+    except TypeError:  # a list as a key
+        raise ProtocolError from None
 
 
 def _number(text: bytes) -> int:
     digits = text[1:] if text[:1] in (b"-", b"+") else text
-    if not digits.isdigit() or len(digits) > 40:
+    if not digits.isdigit() or len(digits) > MAX_DIGITS:
         raise ProtocolError
     return int(text)
+
+
+_LINES: Final[dict[int, Callable[[bytes], Reply]]] = {
+    ord("+"): bytes,
+    ord("-"): lambda line: ServerError(line.decode("utf-8", "replace")),
+    ord(":"): _number,
+    ord("("): _number,
+    ord(","): float,
+    ord("#"): lambda line: {b"t": True, b"f": False}[line],
+    ord("_"): lambda _: None,
+}

@@ -42,7 +42,7 @@ def builds(rounds: int, names: Sequence[str] = tuple(GOALS)) -> list[Row]:
     None without that build, as in a copy of the repository that has no history.
     """
     with ExitStack() as stack:
-        build = stack.enter_context(_checkout(_baseline_commit()))
+        build = stack.enter_context(checkout(_baseline_commit(), PACKAGE))
         if build is None:
             return []
         theirs = stack.enter_context(_process(build))
@@ -74,11 +74,11 @@ def _baseline_commit() -> str:
 
 
 @contextmanager
-def _checkout(commit: str) -> Iterator[Path | None]:
-    """A folder with the package as it was at that commit; None where the commit is not in the history."""
+def checkout(commit: str, *paths: str) -> Iterator[Path | None]:
+    """A folder with those paths as they were at that commit; None where the commit is not in the history."""
     with TemporaryDirectory() as folder:
         archive = subprocess.run(
-            ["git", "-C", str(REPOSITORY), "archive", commit, PACKAGE], capture_output=True, check=False
+            ["git", "-C", str(REPOSITORY), "archive", commit, *paths], capture_output=True, check=False
         )
         if archive.returncode:
             print(f"builds: left out, as {commit} is not in the history", file=sys.stderr)

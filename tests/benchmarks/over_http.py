@@ -30,7 +30,7 @@ SEEN: Final = "ours, bearer token seen before"
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class Sample:
     """The result of one run of wrk."""
 
     rate: float
@@ -39,20 +39,20 @@ class _Sample:
 
 
 @dataclass(slots=True)
-class _Running:
+class Running:
     """A contender, its service up."""
 
     name: str
     service: Service
     headers: Mapping[str, str]
-    floor: "_Running | None" = None
+    floor: "Running | None" = None
     goal: Goal | None = None
     workers: int = 1
-    sample: _Sample = field(init=False)
-    beside: _Sample = field(init=False)
+    sample: Sample = field(init=False)
+    beside: Sample = field(init=False)
     """The result of the floor, right before and after."""
 
-    def work(self, seconds: int) -> _Sample:
+    def work(self, seconds: int) -> Sample:
         """Answer for that long."""
         options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
         for name, value in self.headers.items():
@@ -60,7 +60,7 @@ class _Running:
         before = self.service.processor_seconds()
         process = load(f"{self.service.address}/incidents", *options, beside=self.workers == 1)
         count, passed = answers(process)
-        return _Sample(count / passed, (self.service.processor_seconds() - before) / count)
+        return Sample(count / passed, (self.service.processor_seconds() - before) / count)
 
     def work_beside_floor(self, seconds: int) -> None:
         """The floor before and after, so that a machine that becomes slower meanwhile favours nobody."""
@@ -70,7 +70,7 @@ class _Running:
         before = self.floor.work(seconds)
         self.sample = self.work(seconds)
         after = self.floor.work(seconds)
-        self.beside = _Sample((before.rate + after.rate) / 2, (before.cost + after.cost) / 2)
+        self.beside = Sample((before.rate + after.rate) / 2, (before.cost + after.cost) / 2)
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def throughput(rounds: int, seconds: int) -> list[Row]:
     quicker than others for as long as they live.
     """
     chance = Random(2)
-    all_rounds: list[list[_Running]] = []
+    all_rounds: list[list[Running]] = []
     with entra() as emulator:
         for _ in range(rounds):
             with ExitStack() as stack:
@@ -104,7 +104,7 @@ def throughput(rounds: int, seconds: int) -> list[Row]:
     return [_row(same) for same in zip(*all_rounds, strict=True)]
 
 
-def _row(same: Sequence[_Running]) -> Row:
+def _row(same: Sequence[Running]) -> Row:
     """The results of one contender in all rounds."""
     figures = {
         "requests/s": median(each.sample.rate for each in same),
@@ -115,7 +115,7 @@ def _row(same: Sequence[_Running]) -> Row:
     return replace(row_of(same[0].name, figures, ratios, same[0].goal), higher_is_better=True)
 
 
-def _start(stack: ExitStack, emulator: EntraEmulator) -> list[_Running]:
+def _start(stack: ExitStack, emulator: EntraEmulator) -> list[Running]:
     redis = RedisServer(Path(stack.enter_context(TemporaryDirectory())))
     redis.start()
     stack.callback(redis.stop)
@@ -128,20 +128,20 @@ def _start(stack: ExitStack, emulator: EntraEmulator) -> list[_Running]:
 
     nobody, with_sign_in = start("nobody"), start("ours with sign-in")
     wait_for(with_sign_in, token)
-    cookie = _signed_in(with_sign_in, emulator)
-    floor = _Running(NOBODY, nobody, token)
-    azure_auth = _Running("fastapi-azure-auth, every token", start("fastapi-azure-auth"), token, floor)
-    seen = _Running(SEEN, start("ours"), token, floor, Goal(0.97, at_least=True))
-    by_cookie = _Running(f"{NOBODY}, sent the cookie", nobody, cookie, floor)
+    cookie = signed_in(with_sign_in, emulator)
+    floor = Running(NOBODY, nobody, token)
+    azure_auth = Running("fastapi-azure-auth, every token", start("fastapi-azure-auth"), token, floor)
+    seen = Running(SEEN, start("ours"), token, floor, Goal(0.97, at_least=True))
+    by_cookie = Running(f"{NOBODY}, sent the cookie", nobody, cookie, floor)
     running = [
         floor,
-        _Running("no dependency at all", start("no dependency"), token, floor),
+        Running("no dependency at all", start("no dependency"), token, floor),
         seen,
         azure_auth,
-        _Running(f"{SEEN}, by fastapi-azure-auth", seen.service, token, azure_auth, Goal(4.5, at_least=True)),
-        _Running("PyJWKClient, dependency by hand", start("by hand"), token, floor),
+        Running(f"{SEEN}, by fastapi-azure-auth", seen.service, token, azure_auth, Goal(4.5, at_least=True)),
+        Running("PyJWKClient, dependency by hand", start("by hand"), token, floor),
         by_cookie,
-        _Running(
+        Running(
             "ours, session cookie, store cookie", with_sign_in, cookie, by_cookie, Goal(0.9, at_least=True)
         ),
     ]
@@ -149,15 +149,15 @@ def _start(stack: ExitStack, emulator: EntraEmulator) -> list[_Running]:
         one = start("ours with sign-in", store=store)
         wait_for(one, token)
         name = f"ours, session cookie, store {store.partition(':')[0]}"
-        running.append(_Running(name, one, _signed_in(one, emulator), by_cookie))
-    two = _Running(f"two workers: {NOBODY}", start("nobody", 2), token, workers=2)
-    running += [two, _Running(f"two workers: {SEEN}", start("ours", 2), token, two, workers=2)]
+        running.append(Running(name, one, signed_in(one, emulator), by_cookie))
+    two = Running(f"two workers: {NOBODY}", start("nobody", 2), token, workers=2)
+    running += [two, Running(f"two workers: {SEEN}", start("ours", 2), token, two, workers=2)]
     for contender in running:
         wait_for(contender.service, contender.headers)
     return running
 
 
-def _signed_in(running: Service, emulator: EntraEmulator) -> dict[str, str]:
+def signed_in(running: Service, emulator: EntraEmulator) -> dict[str, str]:
     """The cookie header of somebody who signed in."""
     with httpx.Client(base_url=running.address, trust_env=False) as browser:
         open_page(browser, "/incidents", emulator.tenant.users[0].name)

@@ -42,7 +42,9 @@ class Service:
 
 
 @contextmanager
-def service(guard: str, environment: Mapping[str, str], *, workers: int = 1) -> Iterator[Service]:
+def service(
+    guard: str, environment: Mapping[str, str], *, workers: int = 1, build: Path = ROOT
+) -> Iterator[Service]:
     """Uvicorn with uvloop and httptools; one worker has a processor of its own where there are two."""
     port = _free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "tests.benchmarks.service:make"]
@@ -51,7 +53,7 @@ def service(guard: str, environment: Mapping[str, str], *, workers: int = 1) -> 
     if workers == 1:
         command = [*_alone(0), *command]
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    process = subprocess.Popen(command, cwd=ROOT, env=clean | dict(environment) | {GUARD: guard})
+    process = subprocess.Popen(command, cwd=build, env=clean | dict(environment) | {GUARD: guard})
     try:
         yield Service(f"http://localhost:{port}", process.pid)
     finally:
