@@ -84,18 +84,6 @@ def allowed_tenants(value: object, info: ValidationInfo) -> tuple[str, ...]:
     return issuers.check_tenants(tenants, issuer) if issuer else tenants
 
 
-def session_lease(value: object, info: ValidationInfo) -> int:
-    """The seconds of a lease, which sessions in a Redis alone can have."""
-    seconds = values.whole_seconds(0, 10, 2)(value)
-    store = info.data.get("session_store")
-    if seconds and store in ("cookie", "memory"):
-        raise ValueError(
-            f"is {seconds}, and sessions are in the store {store}, which asks nobody. Remove it, or name a "
-            "Redis in CAMUNDA_ENTRA_SESSION_STORE."
-        )
-    return seconds
-
-
 def _allows_http(info: ValidationInfo) -> bool:
     return bool(info.data.get("allow_http", False))
 
