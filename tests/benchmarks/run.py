@@ -31,6 +31,7 @@ from tests.benchmarks.over_http import start_up, throughput
 from tests.benchmarks.peers import peers
 from tests.benchmarks.report import describe, heading, table
 from tests.benchmarks.rollover import rollover
+from tests.benchmarks.session_stores import session_stores
 from tests.benchmarks.whole_requests import whole_requests
 
 TOKENS: Final = 2000
@@ -91,6 +92,11 @@ _PARTS: Final = {
         "Over HTTP; ratio: requests a second, by those of the same request sent to nobody's guard",
         lambda _, effort: throughput(effort.rounds_over_http, effort.seconds),
         ("redis-server", "wrk"),
+    ),
+    "sessions": _Part(
+        "Over HTTP by session cookie; ratio: processor time of the same request sent to nobody's guard, by this",
+        lambda _, effort: session_stores(effort.rounds_over_http, effort.seconds),
+        ("redis-server", "wrk", "git"),
     ),
     "start": _Part(
         "From the start of a process to its first answer; ratio: seconds",
