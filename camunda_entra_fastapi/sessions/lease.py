@@ -47,7 +47,7 @@ class _TrackedStream(Stream):
         self.connection = connection
         self.canary = b""
         self.is_proven = self.is_deaf = False
-        self.proof: asyncio.Task[None] | None = None
+        self.proof: asyncio.Task[None]
 
 
 class Lease:
@@ -92,7 +92,7 @@ class Lease:
     def on_open(self, connection: AskingConnection) -> None:
         """Find out whether the server tells of changes; copies count from then on."""
         self._streams[connection] = stream = _TrackedStream(connection)
-        self._begin_proof(stream)
+        stream.proof = asyncio.get_running_loop().create_task(self._prove(stream))
 
     def on_untracked(self, reason: str) -> None:
         """Tell why nothing is copied; every request asks the server, as without a lease."""
@@ -106,8 +106,8 @@ class Lease:
 
     def on_reply(self, connection: AskingConnection, key: bytes, value: bytes | None) -> None:
         """Keep a copy, unless a write of our own is on its way, which this reply may be older than."""
-        stream = self._streams.get(connection)
-        if stream is None or stream.is_deaf or not key.startswith(self._prefix):
+        stream = self._streams[connection]
+        if stream.is_deaf or not key.startswith(self._prefix):
             return
         if value is None or key in self._written:
             self.records.drop(key)
@@ -119,28 +119,22 @@ class Lease:
 
     def on_push(self, connection: AskingConnection, kind: bytes, items: list[Reply]) -> None:
         """Forget what changed."""
-        stream = self._streams.get(connection)
-        if stream is None or kind != b"invalidate":
-            return
-        keys = items[0] if items else None
+        stream = self._streams[connection]
+        keys = items[0] if kind == b"invalidate" and items else []
         if not isinstance(keys, list):  # all of them: FLUSHALL, or FLUSHDB
             self.records.drop_all_of(stream)
             return
         for key in keys:
-            if isinstance(key, bytes):
-                self.records.drop(key)
-                if key == stream.canary:
-                    stream.is_proven = True
+            self.records.drop(key)
+            if key == stream.canary:
+                stream.is_proven = True
 
     def on_lost(self, connection: AskingConnection) -> None:
         """Forget all copies that this connection brought."""
-        stream = self._streams.pop(connection, None)
-        if stream is None:
-            return
+        stream = self._streams.pop(connection)
         stream.lapse()
         self.records.drop_all_of(stream)
-        if stream.proof is not None:
-            stream.proof.cancel()
+        stream.proof.cancel()
         if not self._streams and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -189,8 +183,8 @@ class Lease:
         for stream in list(self._streams.values()):
             if stream.is_proven:
                 self._ask_for_confirmation(stream)
-            elif not stream.is_deaf:
-                self._begin_proof(stream)
+            elif stream.proof.done() and not stream.is_deaf:
+                stream.proof = asyncio.get_running_loop().create_task(self._prove(stream))
         self._timer = asyncio.get_running_loop().call_later(self._seconds / CONFIRMATIONS, self._confirm_all)
 
     def _ask_for_confirmation(self, stream: _TrackedStream) -> "asyncio.Future[Reply]":
@@ -211,10 +205,6 @@ class Lease:
             stream.connection.close()
         elif stream.is_proven:
             stream.confirm(asked, wall, self._seconds)
-
-    def _begin_proof(self, stream: _TrackedStream) -> None:
-        if stream.proof is None or stream.proof.done():
-            stream.proof = asyncio.get_running_loop().create_task(self._prove(stream))
 
     async def _prove(self, stream: _TrackedStream) -> None:
         """See whether the server tells of a change that another connection makes.

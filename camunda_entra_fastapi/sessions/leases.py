@@ -3,7 +3,7 @@
 import asyncio
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from time import monotonic
 from typing import Final
 
@@ -81,9 +81,8 @@ class Leases:
 
     def opened(self, key: str, sealed: bytes, handle: str, session: Session) -> None:
         """A record was read, and opened by a handle: from now on its copy is found by that."""
-        lease = self._by_loop.get(get_running_loop())
-        if lease is not None:
-            lease.records.opened(key.encode(), sealed, handle, session)
+        with suppress(KeyError):  # the connections were closed before whoever waits went on
+            self._by_loop[get_running_loop()].records.opened(key.encode(), sealed, handle, session)
 
     def writing(self, keys: Sequence[str]) -> AbstractContextManager[None]:
         """Around a write of these keys."""

@@ -20,6 +20,7 @@ class HeldWire:
         self.url = ""
         self._flows = asyncio.Event()
         self._flows.set()
+        self._passes_one = False
         self.is_mute = False
         self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
@@ -30,6 +31,12 @@ class HeldWire:
 
     def let_go(self) -> None:
         """Pass on what waits."""
+        self._passes_one = False
+        self._flows.set()
+
+    def pass_one(self) -> None:
+        """Pass on what came first of what waits, and no more."""
+        self._passes_one = True
         self._flows.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,6 +55,8 @@ class HeldWire:
             while data := await from_server.read(65_536):
                 if is_tracked:
                     await self._flows.wait()
+                    if self._passes_one:
+                        self._flows.clear()
                 to_client.write(PUSH.sub(b"", data) if self.is_mute else data)
 
         tasks = [asyncio.create_task(up()), asyncio.create_task(down())]

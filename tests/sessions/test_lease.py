@@ -1,6 +1,7 @@
 """Copies of sessions that a Redis tells us to drop, with real servers."""
 
 import asyncio
+import gc
 import logging
 import signal
 import threading
@@ -157,6 +158,8 @@ async def test_with_the_connection_its_copies_go(
         with redis_server.client() as client:
             client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         await until(lambda: leased(store, handle, clock) is None)
+        (lease,) = store._leases._by_loop.values()
+        assert len(lease.records) == 0
         assert await store.read(handle) is not None
 
 
@@ -205,6 +208,31 @@ async def test_a_wire_that_swallows_words_is_believed_for_a_lease_at_most(
         await store.close()
 
 
+async def test_an_answer_that_took_long_counts_from_when_it_was_asked_for(
+    make_store: Make, own_redis: RedisServer, clock: FakeClock
+) -> None:
+    """What changed after that may be right behind it."""
+    async with held_wire(own_redis.port) as wire:
+        store = make_store(wire.url, lease=1, timeout=2 * PATIENCE)
+        handle = await store.create(make_session(clock))
+        await has_copy(store, handle, clock)
+        wire.hold()
+        before = asked(own_redis, "hello")
+        while asked(own_redis, "hello") == before:
+            leased(store, handle, clock)  # it is in use
+            await asyncio.sleep(0.01)
+        heard = monotonic()
+        await make_store(own_redis.url).end(handle)
+        await asyncio.sleep(heard + 0.8 - monotonic())
+        wire.pass_one()
+        while (now := monotonic()) < heard + 1.3:
+            assert leased(store, handle, clock) is None or now <= heard + 1
+            await asyncio.sleep(0.01)
+        wire.let_go()
+        await until(lambda: len(next(iter(store._leases._by_loop.values())).records) == 0)
+        await store.close()
+
+
 async def test_machines_that_were_suspended_ask_anew(
     make_store: Make, redis_server: RedisServer, clock: FakeClock
 ) -> None:
@@ -248,8 +276,10 @@ async def test_no_answer_is_older_than_a_write_of_our_own(
         await until(lambda: asked(own_redis, "get") > gets)
         assert await store.end_by_sid(SID) == 1
         assert leased(store, handle, clock) is None
-        wire.let_go()
+        wire.pass_one()
         assert await reading is not None  # it was signed in when it was asked
+        assert leased(store, handle, clock) is None
+        wire.let_go()
         for _ in range(20):
             assert leased(store, handle, clock) is None
             await asyncio.sleep(0)
@@ -262,6 +292,35 @@ async def test_no_answer_is_older_than_a_write_of_our_own(
         assert leased(store, handle, clock) is None
         await has_copy(store, handle, clock)
         assert leased(store, handle, clock) == renewed
+
+
+async def test_of_two_writes_at_once_both_count(
+    make_store: Make, redis_server: RedisServer, clock: FakeClock
+) -> None:
+    """There is no copy before the server has told of both."""
+    store = make_store(redis_server.url, lease=LONG)
+    handle = await store.create(make_session(clock))
+    await has_copy(store, handle, clock)
+    states = [make_session(clock, login_hint=name) for name in "ab"]
+    await asyncio.gather(*(store.replace(handle, state) for state in states))
+    assert leased(store, handle, clock) is None
+    await has_copy(store, handle, clock)
+    assert leased(store, handle, clock) in states
+
+
+async def test_where_no_name_is_on_a_node_another_one_is_looked_for(
+    make_store: Make, redis_server: RedisServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that may be changed to see what the server tells must be the node's; until then, it is asked."""
+    monkeypatch.setattr("camunda_entra_fastapi.sessions.lease.CANARY_TRIES", 0)
+    store = make_store(redis_server.url, lease=1)
+    handle = await store.create(make_session(clock))
+    for _ in range(20):
+        assert await store.read(handle) is not None
+        assert leased(store, handle, clock) is None
+        await asyncio.sleep(0)
+    monkeypatch.undo()
+    await has_copy(store, handle, clock)
 
 
 async def test_a_write_that_failed_leaves_nothing_behind(
@@ -548,6 +607,9 @@ async def test_each_node_of_a_cluster_tells_of_its_own(
         left = len(second.keys("*:session:*"))
         assert left > 0
     await until(lambda: sum(leased(here, handle, clock) is not None for handle in handles) == left)
+    ours = next(handle for handle in handles if leased(here, handle, clock) is not None)
+    await here.end(ours)
+    assert leased(here, ours, clock) is None
     assert await there.end_by_sid(SID) <= left
     await until(lambda: all(leased(here, handle, clock) is None for handle in handles))
 
@@ -594,6 +656,28 @@ def test_every_event_loop_has_its_own_copies(redis_server: RedisServer, clock: F
         return len(store._leases._by_loop)
 
     assert asyncio.run(last()) == 0
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_loops_that_are_over_leave_no_copies(redis_server: RedisServer, clock: FakeClock) -> None:
+    """Where nobody closed the store, the next loop drops the former one's."""
+    store = RedisStore(redis_server.url, sealer(), "ab12", clock.time, lease=LONG)
+
+    async def use() -> None:
+        handle = await store.create(make_session(clock))
+        await has_copy(store, handle, clock)
+
+    for _ in range(3):
+        asyncio.run(use())
+        assert len(store._leases._by_loop) == 1
+
+    async def use_and_close() -> None:
+        await use()
+        await store.close()
+
+    asyncio.run(use_and_close())
+    assert not store._leases._by_loop
+    gc.collect()  # now, as the warnings about what nobody closed are expected here
 
 
 async def test_no_copy_is_older_than_a_minute(
