@@ -121,6 +121,7 @@ class AskingConnection(asyncio.Protocol):
             try:
                 await self.send(b"HELLO", b"3", *([b"AUTH", *login] if login else []))
                 login, command = [], "CLIENT TRACKING"
+                # Without NOLOOP, by which Redis also keeps to itself what a full table pushes out.
                 await self.send(b"CLIENT", b"TRACKING", b"ON")
                 command = ""
             except ServerError as error:

@@ -94,7 +94,7 @@ _PARTS: Final = {
         ("redis-server", "wrk"),
     ),
     "sessions": _Part(
-        "Over HTTP by session cookie; ratio: processor time of the same request sent to nobody's guard, by this",
+        "Over HTTP by session cookie; ratio: processor time of a dependency that does nothing, by its",
         lambda _, effort: session_stores(effort.rounds_over_http, effort.seconds),
         ("redis-server", "wrk", "git"),
     ),
