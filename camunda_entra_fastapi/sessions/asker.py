@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -43,24 +44,16 @@ class Login:
     tls: Callable[[], ssl.SSLContext] | None = None
 
 
-class Asker:
-    """Asks one server.
+class Asker(ABC):
+    """Asks a server, or several of which each has some keys.
 
     Args:
-        locate: Finds where the server is, whenever a connection is opened.
         login: How a connection begins.
         timeout: Seconds for one question, with all attempts.
         tracker: Who hears of changes, where the server is to track what is read.
     """
 
-    def __init__(
-        self,
-        locate: Callable[[], Awaitable[Address]],
-        login: Login,
-        timeout: float,
-        tracker: Tracker | None = None,
-    ) -> None:
-        self._locate = locate
+    def __init__(self, login: Login, timeout: float, tracker: Tracker | None = None) -> None:
         self._login = login
         self._timeout = timeout
         self._tracker = tracker
@@ -86,10 +79,9 @@ class Asker:
                     raise unavailable(name_of(failure)) from None
         return await self._ask_again(key, deadline)
 
-    def connection_for(self, key: bytes) -> AskingConnection | None:  # noqa: ARG002
+    @abstractmethod
+    def connection_for(self, key: bytes) -> AskingConnection | None:
         """The open connection on which this key is asked now; None where one must be opened."""
-        connection = self._connections.get(None)
-        return connection if connection is not None and connection.is_open else None
 
     def connections(self) -> list[AskingConnection]:
         """All that are open."""
@@ -127,17 +119,16 @@ class Asker:
     async def _ask(self, connection: AskingConnection, key: bytes) -> bytes | None:
         return await connection.get(key)
 
-    async def _connect(self, key: bytes) -> AskingConnection:  # noqa: ARG002
+    @abstractmethod
+    async def _connect(self, key: bytes) -> AskingConnection:
         """Open the connection on which this key is asked."""
-        return await self._opening.run(None, lambda: self._open(None))
 
-    async def _open(self, address: Address | None) -> AskingConnection:
+    async def _open(self, name: Address | None, locate: Callable[[], Awaitable[Address]]) -> AskingConnection:
         """Open a connection, in half of the time, so that there is some for another one."""
         limit = self._timeout / 2
         async with asyncio.timeout(limit):
-            where = address or await self._locate()
-            connection = await open_connection(where, self._login, limit, self._tracker)
-        self._connections[address] = connection
+            connection = await open_connection(await locate(), self._login, limit, self._tracker)
+        self._connections[name] = connection
         return connection
 
     def _may_go_on(self, failure: Exception, connection: AskingConnection | None, key: bytes) -> bool:  # noqa: ARG002
@@ -149,6 +140,35 @@ class Asker:
         if connection is not None:
             connection.close()
         return True
+
+
+class ServerAsker(Asker):
+    """Asks one server.
+
+    Args:
+        locate: Finds where the server is, whenever a connection is opened.
+        login: How a connection begins.
+        timeout: Seconds for one question, with all attempts.
+        tracker: Who hears of changes, where the server is to track what is read.
+    """
+
+    def __init__(
+        self,
+        locate: Callable[[], Awaitable[Address]],
+        login: Login,
+        timeout: float,
+        tracker: Tracker | None = None,
+    ) -> None:
+        super().__init__(login, timeout, tracker)
+        self._locate = locate
+
+    def connection_for(self, key: bytes) -> AskingConnection | None:  # noqa: ARG002
+        """The open connection."""
+        connection = self._connections.get(None)
+        return connection if connection is not None and connection.is_open else None
+
+    async def _connect(self, key: bytes) -> AskingConnection:  # noqa: ARG002
+        return await self._opening.run(None, lambda: self._open(None, self._locate))
 
 
 async def open_connection(

@@ -28,10 +28,7 @@ class ClusterAsker(Asker):
     def __init__(
         self, hosts: Sequence[Address], login: Login, timeout: float, tracker: Tracker | None = None
     ) -> None:
-        async def first() -> Address:
-            return hosts[0]
-
-        super().__init__(first, login, timeout, tracker)
+        super().__init__(login, timeout, tracker)
         self._hosts = hosts
         self._nodes: list[Address | None] = [None] * SLOTS
         """The node of each slot, as far as it is known."""
@@ -50,6 +47,8 @@ class ClusterAsker(Asker):
             if error.code != "ASK":
                 raise
             address = _redirected(error, self._nodes[_slot(key)])
+            if address is None:
+                raise
         target = await self._connection_to(address)
         asking = target.send(b"ASKING")
         asking.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -74,12 +73,17 @@ class ClusterAsker(Asker):
         if connection is not None and connection.is_open:
             return connection
         self._connections = {node: each for node, each in self._connections.items() if each.is_open}
-        return await self._opening.run(address, lambda: self._open(address))
+
+        async def locate() -> Address:
+            return address
+
+        return await self._opening.run(address, lambda: self._open(address, locate))
 
     def _may_go_on(self, failure: Exception, connection: AskingConnection | None, key: bytes) -> bool:
         if isinstance(failure, ServerError) and failure.code in ("ASK", "MOVED"):
             if failure.code == "MOVED":
-                self._nodes[_slot(key)] = _redirected(failure, self._nodes[_slot(key)])
+                slot = _slot(key)
+                self._nodes[slot] = _redirected(failure, self._nodes[slot])  # None: it is asked for anew
             return True
         return super()._may_go_on(failure, connection, key)
 
@@ -139,14 +143,11 @@ def _nodes_in(ranges: Any, asked: Address) -> list[Address | None]:
     return nodes
 
 
-def _redirected(error: ServerError, asked: Address | None) -> Address:
-    """Where a server sends us: ``MOVED 3999 127.0.0.1:6381``. Without a host, it is the one that was asked.
+def _redirected(error: ServerError, asked: Address | None) -> Address | None:
+    """Where a server sends us: ``MOVED 3999 127.0.0.1:6381``. Without a host it is the one that was asked.
 
-    Raises:
-        ConnectionLost: It says nothing of the kind.
+    None where it says nothing of the kind.
     """
     host, _, port = str(error).rpartition(" ")[2].rpartition(":")
     host = host or (asked[0] if asked else "")
-    if not host or not port.isdigit():
-        raise ConnectionLost("ProtocolError")
-    return host, int(port)
+    return (host, int(port)) if host and port.isdecimal() and len(port) <= len("65535") else None

@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-from camunda_entra_fastapi.sessions.asker import Address, Asker, Login
+from camunda_entra_fastapi.sessions.asker import Address, Asker, Login, ServerAsker
 from camunda_entra_fastapi.sessions.asking_connection import ConnectionLost, Tracker
 from camunda_entra_fastapi.sessions.cluster_asker import ClusterAsker
 
@@ -92,7 +92,7 @@ def connect(url: str, timeout: float, tracker: Tracker | None = None) -> Connect
     asker = (
         ClusterAsker(hosts, login, timeout, tracker)
         if kind == "cluster"
-        else Asker(locate, login, timeout, tracker)
+        else ServerAsker(locate, login, timeout, tracker)
     )
     exit_stack.callback(asker.close)
     return ConnectedClient(client, asker, asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), exit_stack)

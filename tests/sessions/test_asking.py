@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.asking_connection import AskingConnection
+from camunda_entra_fastapi.sessions.cluster_asker import ClusterAsker
 from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.redis_client import connect
 from camunda_entra_fastapi.sessions.sealing import MAX_SEALED
@@ -90,11 +92,11 @@ async def test_a_redis_that_pauses_is_waited_for_no_longer_than_the_limit(
     make_store: Make, redis_server: RedisServer
 ) -> None:
     """Then it is away for all who asked, and there again once it answers."""
-    store = make_store(redis_server.url, timeout=0.2)
+    store = make_store(redis_server.url, timeout=1)
     await put(store, 3)
     await ask(store, 1)
     with redis_server.client() as client:
-        client.execute_command("CLIENT PAUSE", 600, "ALL")
+        client.execute_command("CLIENT PAUSE", 1_500, "ALL")
     asked = await asyncio.gather(
         *(store.get_shared(f"name {number}") for number in range(3)), return_exceptions=True
     )
@@ -157,24 +159,30 @@ async def test_the_right_to_get_is_enough_to_ask(make_store: Make, tmp_path: Pat
 
 
 @contextlib.asynccontextmanager
-async def saying(*lines: bytes) -> AsyncIterator[str]:
-    """The URL of something that says this to each question."""
+async def saying(line: bytes, slots: bytes = b"") -> AsyncIterator[str]:
+    """The URL of something that says this to each question, and that to whoever asks for a cluster's slots.
+
+    A ``%d`` of the former is its port.
+    """
 
     conversations: list[asyncio.Event] = []
 
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         conversations.append(over := asyncio.Event())
         with contextlib.suppress(ConnectionError):
-            while await reader.read(65_536):
-                writer.writelines(lines)
+            while command := await reader.read(65_536):
+                count = len(re.findall(rb"\*\d+\r\n", command))
+                answer = slots if b"SLOTS" in command else line.replace(b"%d", str(port).encode())
+                writer.write(answer * count)
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
         over.set()
 
     server = await asyncio.start_server(say, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
     async with server:
-        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'redis+cluster' if slots else 'redis'}://127.0.0.1:{port}"
     async with asyncio.timeout(PATIENCE):
         for over in conversations:
             await over.wait()
@@ -201,6 +209,96 @@ async def test_what_a_server_says_instead_of_an_answer_is_no_session(
         store = make_store(url)
         for _ in range(2):
             with pytest.raises(SessionsUnavailable, match=f"asked: {name}\\."):
+                await store.get_shared("name")
+        await store.close()
+
+
+def slots_of(*ranges: tuple[int, int, bytes]) -> bytes:
+    """What ``CLUSTER SLOTS`` says: who has which, all on a port that nobody listens on."""
+    nodes = [
+        b"*3\r\n:%d\r\n:%d\r\n*2\r\n$%d\r\n%b\r\n:1\r\n" % (first, last, len(host), host)
+        for first, last, host in ranges
+    ]
+    return b"*%d\r\n%b" % (len(nodes), b"".join(nodes))
+
+
+async def ask_one(url: str, *, until: str) -> None:
+    """Ask twice, which fails with that name."""
+    asker = connect(url, 2).asker
+    for _ in range(2):
+        with pytest.raises(SessionsUnavailable, match=f"asked: {until}\\."):
+            await asker.get(b"camunda_entra:x")
+    asker.close()
+
+
+@pytest.mark.parametrize(
+    ("slots", "name"),
+    [
+        (b":1\r\n", "ProtocolError"),
+        (b"*1\r\n*1\r\n:1\r\n", "ProtocolError"),
+        (slots_of((20_000, 30_000, b"a")), "SlotWithoutNode"),
+        (slots_of((0, 16_383, b"?")), "SlotWithoutNode"),
+        (slots_of((0, 0, b"")), "SlotWithoutNode"),
+        (b"*0\r\n", "SlotWithoutNode"),
+        (b"-NOPERM no right to run 'cluster|slots'\r\n", "NOPERM"),
+        (slots_of((0, 99_999, b"")), "ConnectionRefusedError"),
+    ],
+)
+async def test_slots_that_cannot_be_used_are_said_so(slots: bytes, name: str) -> None:
+    """Whatever a node takes for the cluster."""
+    async with saying(b"", slots) as url:
+        await ask_one(url, until=name)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b"-MOVED 1 127.0.0.1:%d\r\n", "MOVED"),
+        (b"-MOVED 1 :%d\r\n", "MOVED"),
+        (b"-MOVED 1 :123456789\r\n", "MOVED"),
+        (b"-MOVED\r\n", "MOVED"),
+        (b"-ASK 1 127.0.0.1:%d\r\n", "ASK"),
+        (b"-ASK nowhere\r\n", "ASK"),
+        (b"-NOPERM no right to run 'get'\r\n", "NOPERM"),
+    ],
+)
+async def test_redirections_in_circles_end(line: bytes, name: str) -> None:
+    """So do those to nowhere."""
+    async with saying(line, b":1\r\n") as url:
+        port = int(url.rpartition(":")[2])
+        asker = connect(url, 2).asker
+        assert isinstance(asker, ClusterAsker)
+        for _ in range(2):
+            asker._nodes = [("127.0.0.1", port)] * 16_384
+            with pytest.raises(SessionsUnavailable, match=f"asked: ({name}|ProtocolError)\\."):
+                await asker.get(b"camunda_entra:x")
+        asker.close()
+
+
+async def test_a_password_that_is_not_looked_at_yet(make_store: Make) -> None:
+    """A server that loads its data refuses everything, and is asked again."""
+    async with saying(b"-LOADING Redis is loading the dataset in memory\r\n") as url:
+        with pytest.raises(SessionsUnavailable, match="LOADING"):
+            await make_store(url.replace("//", "//:secret@")).get_shared("name")
+
+
+async def test_what_a_server_says_by_itself_is_no_answer(make_store: Make) -> None:
+    """Nobody asked for it; who did ask gets theirs."""
+    async with saying(b">2\r\n+message\r\n+x\r\n$1\r\na\r\n") as url:
+        store = make_store(url)
+        assert await store.get_shared("name") == "a"
+        await store.close()
+
+
+async def test_a_refusal_for_nobody_is_none(make_store: Make) -> None:
+    """Whoever was refused has left; the others ask on."""
+    async with saying(b"-NOPERM\r\n") as url:
+        store = make_store(url)
+        for _ in range(2):
+            task = asyncio.create_task(store.get_shared("name"))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(SessionsUnavailable, match="NOPERM"):
                 await store.get_shared("name")
         await store.close()
 
@@ -317,6 +415,35 @@ async def test_a_tracker_hears_all_in_its_order(redis_server: RedisServer) -> No
     ]
     assert asker.connections() == []
     assert connection.ping().exception() is not None  # at once, and nothing is waited for
+
+
+class Closing(Notes):
+    """Closes the connection when it hears something."""
+
+    def on_reply(self, connection: AskingConnection, key: bytes, value: bytes | None) -> None:
+        """For the first time."""
+        super().on_reply(connection, key, value)
+        if self.heard == ["open", (key, value)]:
+            connection.close()
+
+    def on_push(self, connection: AskingConnection, kind: bytes, items: list[Any]) -> None:
+        """Each time."""
+        super().on_push(connection, kind, items)
+        connection.close()
+
+
+async def test_a_tracker_may_close_the_connection(redis_server: RedisServer) -> None:
+    """In the middle of what it hears; who waits is asked for again, and nobody fails."""
+    notes = Closing()
+    asker = connect(redis_server.url, 2, notes).asker
+    with redis_server.client() as client:
+        client.set("a", "1")
+        assert await asyncio.gather(*(asker.get(b"a") for _ in range(5))) == [b"1"] * 5
+        assert notes.heard[:5] == ["open", (b"a", b"1"), "lost", "open", (b"a", b"1")]
+        client.set("a", "2")
+        assert await asyncio.gather(*(asker.get(b"a") for _ in range(5))) == [b"2"] * 5
+    asker.close()
+    assert notes.heard.count("open") == notes.heard.count("lost") == 3
 
 
 async def test_without_the_right_to_track_it_asks(tmp_path: Path) -> None:

@@ -560,8 +560,12 @@ async def test_tls_checks_the_servers_certificate(make_store: Make, tmp_path: Pa
                     await make_store(url).get_shared("nothing")
             with pytest.raises(SessionsUnavailable):
                 await make_store(f"rediss://127.0.0.1:{port}?ssl_ca_certs=/nowhere.pem").check()
-            with pytest.raises(SessionsUnavailable, match="FileNotFoundError"):
-                await make_store(f"rediss://127.0.0.1:{port}?ssl_ca_certs=/nowhere.pem").get_shared("nothing")
+            for missing in (
+                "ssl_ca_certs=/nowhere.pem",
+                "ssl_certfile=/nowhere.pem&ssl_keyfile=/nowhere.pem",
+            ):
+                with pytest.raises(SessionsUnavailable, match="FileNotFoundError"):
+                    await make_store(f"rediss://127.0.0.1:{port}?{missing}").get_shared("nothing")
         finally:
             server.stop()
 
@@ -615,6 +619,8 @@ async def test_a_service_that_no_sentinel_knows_is_said_so(make_store: Make, sen
     for rest in ("/another?sentinel_password=watched", "/my-master"):
         with pytest.raises(SessionsUnavailable):
             await make_store(f"redis+sentinel://127.0.0.1:{sentinels.port}{rest}").check()
+        with pytest.raises(SessionsUnavailable):
+            await make_store(f"redis+sentinel://127.0.0.1:{sentinels.port}{rest}").get_shared("name")
 
 
 @pytest.fixture

@@ -98,11 +98,12 @@ def test_an_answer_is_there_before_what_follows_is_looked_at() -> None:
         b",one\r\n",
         b"#x\r\n",
         b"|1\r\n",
+        b"%1\r\n*1\r\n:1\r\n:1\r\n",
         b"+" + b"x" * MAX_LINE,
         b"*1\r\n" * (MAX_NESTED + 1),
         b"*9999999\r\n" + b"_\r\n" * 3_000,
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_what_is_no_answer_or_without_a_bound_is_refused(
     stream: bytes, monkeypatch: pytest.MonkeyPatch
