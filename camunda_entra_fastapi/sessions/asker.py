@@ -57,6 +57,7 @@ class Asker(ABC):
         self._login = login
         self._timeout = timeout
         self._tracker = tracker
+        self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._connections: dict[Address | None, AskingConnection] = {}
         self._opening: SingleFlight[Address | None, AskingConnection] = SingleFlight(
@@ -94,7 +95,8 @@ class Asker(ABC):
         self._connections.clear()
 
     def close(self) -> None:
-        """Drop what is open. Later questions open new connections."""
+        """Drop what is open, and what is about to be."""
+        self._is_closed = True
         self.renew()
 
     async def _ask_again(self, key: bytes, deadline: float) -> bytes | None:
@@ -128,6 +130,8 @@ class Asker(ABC):
         limit = self._timeout / 2
         async with asyncio.timeout(limit):
             connection = await open_connection(await locate(), self._login, limit, self._tracker)
+        if self._is_closed:
+            connection.close()
         self._connections[name] = connection
         return connection
 

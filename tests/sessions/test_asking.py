@@ -486,6 +486,17 @@ async def test_renewed_connections_fail_nobody(redis_server: RedisServer) -> Non
     asker.close()
 
 
+async def test_what_is_opened_while_the_store_closes_is_closed(redis_server: RedisServer) -> None:
+    """Nothing stays open behind the application's end."""
+    asker = connect(redis_server.url, 2).asker
+    task = asyncio.create_task(asker.get(b"a"))
+    await asyncio.sleep(0)
+    asker.close()
+    with pytest.raises(SessionsUnavailable, match="closed"):
+        await task
+    assert asker.connections() == []
+
+
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_connection_that_breaks_fails_nobody(
     redis_server: RedisServer, clock: FakeClock, loop: str
