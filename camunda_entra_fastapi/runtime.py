@@ -256,7 +256,7 @@ def _login_context(
         clock=clock.time,
         lifetime=settings.session_lifetime.total_seconds(),
     )
-    store = create_store(settings.session_store, secrets, deployment, clock.time)
+    store = create_store(settings.session_store, secrets, deployment, clock.time, settings.session_lease)
     session_manager = SessionManager(
         store, exchange, clock.time, cache_size=max(1, settings.token_cache_size)
     )

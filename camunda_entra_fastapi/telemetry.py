@@ -138,6 +138,12 @@ INSTRUMENTS: Final = (
         },
     ),
     Instrument(
+        "observable counter",
+        "camunda_entra.session.leased_hits",
+        "{session}",
+        "Sessions found in local copies of a Redis, without a question to it",
+    ),
+    Instrument(
         "counter",
         "camunda_entra.session.renewals",
         "{renewal}",
@@ -231,8 +237,10 @@ class ObservableAges:
 
 
 cache_hits: Final = ObservableCount()
+leased_hits: Final = ObservableCount()
 key_ages: Final = ObservableAges()
 _BY_NAME["camunda_entra.remembered_hits"].observable_counter(cache_hits.observe)
+_BY_NAME["camunda_entra.session.leased_hits"].observable_counter(leased_hits.observe)
 _BY_NAME["camunda_entra.keys.age"].observable_gauge(key_ages.observe)
 
 

@@ -175,6 +175,7 @@ async def test_the_attributes_are_the_documented_ones_and_never_a_token(
         name: {attribute for key in points for attribute, _ in key} for name, (_, points) in found.items()
     } == {
         "camunda_entra.validations": {"outcome"},
+        "camunda_entra.session.leased_hits": set(),
         "camunda_entra.remembered_hits": set(),
         "camunda_entra.refreshes": {"document", "outcome"},
         "camunda_entra.validation.duration": {"outcome"},

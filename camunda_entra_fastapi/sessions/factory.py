@@ -13,7 +13,7 @@ from camunda_entra_fastapi.telemetry import logger
 
 
 def create_store(
-    location: str, secrets: Sequence[str], deployment: str, clock: Callable[[], float]
+    location: str, secrets: Sequence[str], deployment: str, clock: Callable[[], float], lease: float = 0
 ) -> SessionStore:
     """The store; it connects on first use.
 
@@ -22,6 +22,7 @@ def create_store(
         secrets: The secrets that seal sessions; the newest first.
         deployment: Issuer and client ID. A session of one deployment is none to another.
         clock: Returns seconds since 1970.
+        lease: Seconds for which copies of what is in a Redis count; 0 for no copies.
 
     Raises:
         SettingsError: A Redis is named, and redis-py is not installed.
@@ -49,4 +50,4 @@ def create_store(
             ]
         ) from error
     namespace = sha256(deployment.encode()).hexdigest()[:16]
-    return RedisStore(location, sealer, namespace, clock)
+    return RedisStore(location, sealer, namespace, clock, lease=lease)

@@ -16,6 +16,8 @@ from typing import Any, Final, TypeVar
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.log_records import Trouble
+from camunda_entra_fastapi.sessions.asking_connection import AskingConnection
+from camunda_entra_fastapi.sessions.leases import Leases
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient, connect
 from camunda_entra_fastapi.sessions.redis_ends import HANDLE, RedisEnds
 from camunda_entra_fastapi.sessions.redis_failures import (
@@ -58,6 +60,7 @@ class RedisStore:
         timeout: Seconds for one call, connecting included.
         lock_lifetime: Seconds for which a renewal can hold a session's lock.
         lock_wait: Seconds to wait for a lock before going on without.
+        lease: Seconds for which copies of records count after the server confirmed them; 0 for no copies.
     """
 
     kind = "redis"
@@ -73,6 +76,7 @@ class RedisStore:
         timeout: float = 2,
         lock_lifetime: float = LOCK_LIFETIME,
         lock_wait: float = LOCK_WAIT,
+        lease: float = 0,
     ) -> None:
         self._url = url
         self._sealer = sealer
@@ -87,7 +91,12 @@ class RedisStore:
         self._clients: dict[asyncio.AbstractEventLoop, ConnectedClient] = {}
         self._time_limit = TimeLimit(timeout)
         self._retired = RetiredClients(timeout)
-        self._ends = RedisEnds(partial(self.read, to_end_it=True), self._execute, self._key, clock, timeout)
+        self._leases = Leases(lease, clock, self._prefix, self._touch, self._connection_for)
+        self.leased = self._leased if lease else None
+        find = partial(self.read, to_end_it=True)
+        self._ends = RedisEnds(
+            find, self._execute, self._key, writing=self._leases.writing, clock=clock, timeout=timeout
+        )
         self._unfinished = self._ends.unfinished
         self._check_key = self._key("check", token_urlsafe(16))
 
@@ -101,7 +110,7 @@ class RedisStore:
         async def write(redis: Any) -> None:
             # The index comes first: a name in the index without a record is harmless, the reverse is not.
             if session.sid is not None:
-                await self._index(redis, session.sid, name, session.expires_at)
+                await self._ends.index(redis, session.sid, name, session.expires_at)
             await redis.set(self._key("session", name), sealed, px=self._milliseconds(session.expires_at))
 
         await self._execute(write)
@@ -115,12 +124,15 @@ class RedisStore:
             self._unreadable.note(handle)
             return None
         name, key = match.groups()
-        sealed = await self._get(self._key("session", name))
+        record = self._key("session", name)
+        sealed = await self._get(record)
         session = None if sealed is None else self._cached_unseal(sealed, key)
         if sealed is not None and session is None:
             self._unreadable.note(handle)
         if session is not None and self._unfinished.are_there and not to_end_it:
             session = None if self._unfinished.covers(handle, session.sid) else session
+        if sealed is not None and session is not None and self.leased is not None:
+            self._leases.opened(record, sealed, handle, session)
         return session if session is not None and self._clock() < session.expires_at else None
 
     async def replace(self, handle: str, session: Session) -> str | None:
@@ -130,7 +142,10 @@ class RedisStore:
         name, _, key = handle.partition(".")
         sealed = self._sealer.seal(pack(session), key.encode())
         record, milliseconds = self._key("session", name), self._milliseconds(session.expires_at)
-        is_replaced = await self._execute(lambda redis: redis.set(record, sealed, px=milliseconds, xx=True))
+        with self._leases.writing([record]):
+            is_replaced = await self._execute(
+                lambda redis: redis.set(record, sealed, px=milliseconds, xx=True)
+            )
         return handle if is_replaced else None
 
     async def end(self, handle: str) -> None:
@@ -180,6 +195,7 @@ class RedisStore:
         """Drop all unsealed records: Redis knows which sessions there are, and reading one again is cheap."""
         self._cached_unseal.cache_clear()
         self._unfinished.sweep()
+        self._leases.sweep()
 
     async def check(self) -> None:
         """Return when Redis takes writes: one that is full, or a replica, still answers.
@@ -206,6 +222,7 @@ class RedisStore:
         if client is not None:
             await close_client(client)
         await self._time_limit.close()
+        self._leases.end()
 
     async def _get(self, key: str) -> bytes | None:
         """The record of that key; None without one, and for one that is larger than any of ours."""
@@ -244,15 +261,6 @@ class RedisStore:
                     unavailable.message,
                 )
 
-    async def _index(self, redis: Any, sid: str, name: str, expires_at: float) -> None:
-        """Add a name to the index of the ``sid``, which expires with the last of its sessions."""
-        index = self._key("sid", sid)
-        await redis.zremrangebyscore(index, "-inf", self._clock())
-        await redis.zadd(index, {_digest(name): expires_at})
-        last = await redis.zrange(index, -1, -1, withscores=True)
-        until = max([expires_at, *(score for _, score in last)])
-        await redis.pexpire(index, self._milliseconds(until))
-
     def _unseal(self, sealed: bytes, key: str) -> Session | None:
         data = self._sealer.open(sealed.decode("latin-1"), key.encode())
         return None if data is None else unpack(data)
@@ -262,8 +270,21 @@ class RedisStore:
         if loop not in self._clients:
             for other in [each for each in list(self._clients) if each.is_closed()]:
                 self._clients.pop(other, None)  # its connections cannot be closed any more
-            self._clients[loop] = connect(self._url, self._timeout)
+            self._clients[loop] = connect(self._url, self._timeout, self._leases.begin())
         return self._clients[loop]
+
+    def _leased(self, handle: str, now: float) -> Session | None:
+        """The session of a handle as this process has a copy of it, if that counts then; else None."""
+        session = self._leases.leased(handle, now)
+        if session is not None and self._unfinished.are_there:
+            return None if self._unfinished.covers(handle, session.sid) else session
+        return session
+
+    async def _touch(self, key: bytes) -> None:
+        await self._execute(lambda redis: redis.set(key, b"", px=1000))
+
+    def _connection_for(self, key: bytes) -> AskingConnection | None:
+        return self._client().asker.connection_for(key)
 
     def _key(self, kind: str, text: str) -> str:
         return f"{self._prefix}:{kind}:{_digest(text)}"

@@ -4,13 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import (
-    BeforeValidator,
-    SecretStr,
-    ValidationError,
-    field_serializer,
-    field_validator,
-)
+from pydantic import BeforeValidator, SecretStr, ValidationError, field_serializer, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from camunda_entra_fastapi.errors import SettingsError
@@ -126,6 +120,11 @@ class EntraSettings(DerivedSettings, BaseSettings):
 
     `memory` is for one process: several workers do not know each other's sessions. A password in the URL is
     masked in `repr` and dumps.
+    """
+    session_lease: Annotated[int, BeforeValidator(values.whole_seconds(0, 10, 2)), Group.SESSIONS] = 0
+    """Seconds for which a process may use its own copy of a session that is in a Redis; `0`: none.
+
+    The Redis tells of changes at once. The seconds count where its connection hangs. 10 at most.
     """
     session_secret: Annotated[
         tuple[SecretStr, ...], BeforeValidator(values.read_session_secrets), Group.SESSIONS

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from camunda_entra_fastapi.errors import AccessDenied, EntraUnavailable, InvalidToken, SignInFailed
 from camunda_entra_fastapi.log_records import log_fields
@@ -24,6 +24,8 @@ RENEWAL_PAUSE: Final = 10.0
 
 MAX_ACCESS_TOKENS: Final = 1_000
 """Access tokens in memory: those of sessions whose cookies are too small for them."""
+
+Leased: TypeAlias = Callable[[str, float], Session | None]
 
 _END: Final = 64
 """Characters of a handle."""
@@ -66,6 +68,8 @@ class SessionManager:
         end of one, which is the seal of what stands before it.
         """
         self._access_tokens: dict[str, UserSession] = {}
+        self._leased: Leased | None = getattr(store, "leased", None)
+        """Gives the session of a handle at a time from a copy that is kept right; of stores that keep any."""
         self._ended = ExpiringSet(clock)
         self._renewals: SingleFlight[str, UserSession | None] = SingleFlight("session renewal")
         self._paused = ExpiringSet(clock)
@@ -83,7 +87,9 @@ class SessionManager:
     def cached(self, handle: str) -> UserSession | None:
         """The session of a handle in the cache, if it need not be renewed; else None."""
         cached = self._by_handle.get(handle[-_END:])
-        if cached is None or cached.handle != handle:
+        if cached is None:
+            return None if self._leased is None else self._leased_session(handle, self._leased)
+        if cached.handle != handle:
             return None
         return cached if self._clock() < cached.good_until else None
 
@@ -219,6 +225,15 @@ class SessionManager:
         self._by_id[session.id] = cached
         return cached
 
+    def _leased_session(self, handle: str, leased: Leased) -> UserSession | None:
+        """The session of a handle in the store's local copies, if it is cached and need not be renewed."""
+        now = self._clock()
+        session = leased(handle, now)
+        cached = None if session is None else self._by_id.get(session.id)
+        if cached is None or cached.session is not session:
+            return None
+        return cached if now < cached.good_until else None
+
     async def _is_let_in(self, current: UserSession, tenants: TenantCheck) -> bool:
         """Whether the session's tenant is still let in; where it is not, the session ends."""
         session = current.session
@@ -229,9 +244,11 @@ class SessionManager:
             await self.end(current)
             return False
         end = current.handle[-_END:]
-        if self._by_handle.get(end) is current:
+        if self._by_id.get(session.id) is current:
             good_until = min(session.renew_at, session.expires_at, until)
-            self._by_handle[end] = self._by_id[session.id] = replace(current, good_until=good_until)
+            self._by_id[session.id] = looked_at = replace(current, good_until=good_until)
+            if end in self._by_handle:
+                self._by_handle[end] = looked_at
         return True
 
     def _evict(self, session_id: str) -> None:
@@ -249,7 +266,7 @@ class SessionManager:
             if self.store.server_side:
                 with self._counted.read:
                     session = await self.store.read(current.handle)
-                if session is None:
+                if session is None or session.id in self._ended:
                     return None
                 if session.renew_at > self._clock():
                     return self._cache(session, current.handle)  # renewed by another replica meanwhile

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from tests.waiting import PATIENCE, wait_for
 ROOT: Final = Path(__file__).parents[2]
 BASE_URL: Final = "http://localhost:8000"
 """The address that browsers know; it is a name only, as the balancer sends all of it elsewhere."""
+LEASED: Final = "#leased"
 NAVIGATION: Final = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
 
 
@@ -96,7 +98,10 @@ def emulator(new_key: Callable[[], SigningKey]) -> Iterator[EntraEmulator]:
 @pytest.fixture(params=["cookie", "redis"])
 def store(request: pytest.FixtureRequest) -> str:
     """What the replicas share."""
-    return str(request.getfixturevalue("redis_url")) if request.param == "redis" else "cookie"
+    if request.param == "cookie":
+        return "cookie"
+    url = str(request.getfixturevalue("redis_url"))
+    return url + LEASED if request.param == "leased" else url
 
 
 @pytest.fixture
@@ -119,7 +124,8 @@ def balancer(
     environment = emulator.environment() | {
         "CLOCK_AHEAD": str(tmp_path / "ahead"),
         "CAMUNDA_ENTRA_BASE_URL": BASE_URL,
-        "CAMUNDA_ENTRA_SESSION_STORE": store,
+        "CAMUNDA_ENTRA_SESSION_STORE": store.removesuffix(LEASED),
+        "CAMUNDA_ENTRA_SESSION_LEASE": "10" if store.endswith(LEASED) else "0",
     }
     with ExitStack() as stack:
         yield Balancer(
@@ -164,4 +170,24 @@ async def test_signing_out_on_one_replica_ends_the_session_on_both(balancer: Bal
         await browser.post(f"{BASE_URL}/auth/logout", headers={"Origin": BASE_URL})
         browser.cookies = copied
         for balancer.picked in (0, 1):
+            assert (await browser.get(f"{BASE_URL}/me")).status_code == 401
+
+
+@pytest.mark.parametrize("store", ["leased"], indirect=True)
+async def test_a_sign_out_ends_the_copies_of_other_processes(balancer: Balancer) -> None:
+    """Both have copies of the session by then, which count for as long as nobody tells of the sign-out."""
+    async with httpx.AsyncClient(transport=balancer, timeout=PATIENCE) as browser:
+        await sign_in(browser)
+        copied = httpx.Cookies(browser.cookies)
+        for balancer.picked in [0, 1] * 10:
+            assert (await browser.get(f"{BASE_URL}/me")).status_code == 200
+        balancer.picked = 0
+        await browser.post(f"{BASE_URL}/auth/logout", headers={"Origin": BASE_URL})
+        signed_out = monotonic()
+        browser.cookies = copied
+        assert (await browser.get(f"{BASE_URL}/me")).status_code == 401
+        balancer.picked = 1
+        while (await browser.get(f"{BASE_URL}/me")).status_code != 401:
+            assert monotonic() < signed_out + PATIENCE  # while it is in use, its lease does not lapse
+        for balancer.picked in [0, 1] * 3:
             assert (await browser.get(f"{BASE_URL}/me")).status_code == 401
