@@ -145,7 +145,7 @@ async def test_the_right_to_get_is_enough_to_ask(make_store: Make, tmp_path: Pat
         assert await ask(make_store(f"redis://chooser:right@{address}/3"), 1) == [None]
         refused = {
             "redis://reader:wrong@": "WRONGPASS",
-            "redis://writer:right@": "NOPERM",
+            "redis://writer:right@": r"NOPERM, the user lacks \+get",
         }
         for start, name in refused.items():
             store = make_store(f"{start}{address}")
