@@ -4,10 +4,9 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-import httpx
-
 from camunda_entra_fastapi.application_api import ApplicationApi
 from camunda_entra_fastapi.downstream_api import DownstreamApi
+from camunda_entra_fastapi.http_library import AsyncHttpClient
 from camunda_entra_fastapi.remote.credentials import AssertionSource
 from camunda_entra_fastapi.runtime import build_runtime, require_credential
 from camunda_entra_fastapi.settings import EntraSettings
@@ -51,7 +50,7 @@ class CamundaEntra(ApplicationApi, DownstreamApi, StreamApi):
         self,
         settings: EntraSettings | None = None,
         *,
-        http_client: httpx.AsyncClient | None = None,
+        http_client: AsyncHttpClient | None = None,
         clock: Clock = time,
         scheme_name: str = "Entra",
         client_assertion: AssertionSource | None = None,
@@ -126,7 +125,7 @@ class CamundaEntra(ApplicationApi, DownstreamApi, StreamApi):
         self,
         settings: EntraSettings | None = None,
         *,
-        http_client: httpx.AsyncClient | None = None,
+        http_client: AsyncHttpClient | None = None,
         clock: Clock | None = None,
     ) -> Iterator[None]:
         """Use other settings for a while, for tests of applications whose routes exist already.

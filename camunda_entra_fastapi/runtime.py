@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import httpx
-
 from camunda_entra_fastapi.configured_credential import credential_of
 from camunda_entra_fastapi.downstream.app_token import AppToken, AppTokens
 from camunda_entra_fastapi.downstream.delegation import Delegations
@@ -15,6 +13,7 @@ from camunda_entra_fastapi.downstream.graph import GraphGroups
 from camunda_entra_fastapi.downstream.shared import SharedTokens
 from camunda_entra_fastapi.downstream.user_token import UserTokens
 from camunda_entra_fastapi.errors import SettingsError
+from camunda_entra_fastapi.http_library import AsyncHttpClient
 from camunda_entra_fastapi.remote.credentials import AssertionCallback, AssertionSource, Client
 from camunda_entra_fastapi.remote.discovery import Provider
 from camunda_entra_fastapi.remote.http import EntraHttp
@@ -59,7 +58,7 @@ class Runtime:
     """Everything that depends on settings, HTTP client and clock. ``overridden`` replaces it as a whole."""
 
     settings: EntraSettings
-    http_client: httpx.AsyncClient | None
+    http_client: AsyncHttpClient | None
     clock: Clock
     keys: KeySource
     endpoints: Endpoints
@@ -107,7 +106,7 @@ class Runtime:
 
 def build_runtime(
     settings: EntraSettings | None,
-    http_client: httpx.AsyncClient | None,
+    http_client: AsyncHttpClient | None,
     clock: Clock,
     client_assertion: AssertionSource | None = None,
     tenant_function: TenantFunction | None = None,

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from typing import Final, Self
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-import httpx
+from camunda_entra_fastapi.http_library import httpx
 
 NAVIGATION: Final = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
 """The headers of a navigation by address bar (Fetch Metadata Request Headers)."""

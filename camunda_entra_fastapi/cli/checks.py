@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import httpx
-
 from camunda_entra_fastapi.cli.browser import (
     NAVIGATION,
     BrowserSignInFailed,
@@ -23,6 +21,7 @@ from camunda_entra_fastapi.cli.people import (
     other_api_token,
 )
 from camunda_entra_fastapi.cli.service import INCIDENT
+from camunda_entra_fastapi.http_library import httpx
 from camunda_entra_fastapi.testing import EntraEmulator
 
 _INCIDENT_COUNT: Final = re.compile(r"<strong>(\d+)</strong> waiting")

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-import httpx
 from rich.console import Console
 
 from camunda_entra_fastapi.cli.checks import CheckResult, run_checks
 from camunda_entra_fastapi.cli.instructions import print_instructions
 from camunda_entra_fastapi.cli.interrupts import interruptible, until_interrupted
 from camunda_entra_fastapi.cli.service import CommandError, Service, check_port, serve_sample
+from camunda_entra_fastapi.http_library import httpx
 from camunda_entra_fastapi.testing import EntraEmulator
 
 PORT: Final = 8000

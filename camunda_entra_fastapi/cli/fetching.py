@@ -1,8 +1,7 @@
 """Fetching discovery document and keys once, as the service does, with the reason where that fails."""
 
-import httpx
-
 from camunda_entra_fastapi.errors import FetchFailed
+from camunda_entra_fastapi.http_library import AsyncHttpClient
 from camunda_entra_fastapi.remote.discovery import fetch_discovery
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.runtime import provider_of
@@ -10,7 +9,7 @@ from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.validation.keys import KeySet, parse_keys
 
 
-def entra_http(settings: EntraSettings, client: httpx.AsyncClient | None = None) -> EntraHttp:
+def entra_http(settings: EntraSettings, client: AsyncHttpClient | None = None) -> EntraHttp:
     """An HTTP client with the service's deadline, proxy and certificates."""
     return EntraHttp(
         timeout=settings.http_timeout,

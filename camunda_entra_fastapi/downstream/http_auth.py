@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import httpx
+from functools import cache
+from typing import Any, Final, Protocol, Self, cast
 
 from camunda_entra_fastapi.downstream.claims_challenge import challenged_claims
 from camunda_entra_fastapi.errors import EntraError
+from camunda_entra_fastapi.http_library import HttpAuth, auth_classes
 
 _UNAUTHORIZED: Final = 401
 
@@ -27,18 +25,7 @@ class TokenSource(Protocol):
         """Drop a token that an API refused; whether to ask for another one."""
 
 
-# Each library looks for its own base class. httpx2 is used if it is installed, and never required.
-if TYPE_CHECKING:
-    import httpx2
-
-    class _Auth(httpx.Auth, httpx2.Auth):  # type: ignore[misc]
-        """The base classes of both libraries."""
-else:
-    _LIBRARIES = [import_module(name) for name in ("httpx", "httpx2") if find_spec(name)]
-    _Auth = type("_Auth", tuple(library.Auth for library in _LIBRARIES), {})
-
-
-class BearerAuth(_Auth):
+class BearerAuth(HttpAuth):
     """Sends an access token with each request, and a new one when the API refuses it (RFC 6750, 2.1).
 
     Fits ``auth=`` of the clients of httpx and httpx2, and ``auth_provider=`` of Camunda's SDK.
@@ -47,6 +34,10 @@ class BearerAuth(_Auth):
         tokens: Returns the source of the tokens.
         final: Errors after an API's 401 that say more than it does; with others, its 401 is the response.
     """
+
+    def __new__(cls, *_arguments: object, **_options: object) -> Self:
+        """One that both libraries take for their own. They are imported now, not with this module."""
+        return cast("Self", super().__new__(_with_every_base()))
 
     def __init__(
         self, tokens: Callable[[], TokenSource], *, final: tuple[type[EntraError], ...] = ()
@@ -107,6 +98,11 @@ class BearerAuth(_Auth):
             raise
         except EntraError:
             pass
+
+
+@cache
+def _with_every_base() -> type[BearerAuth]:
+    return type(BearerAuth.__name__, (BearerAuth, *auth_classes()), {"__module__": __name__})
 
 
 def _with_token(request: Any, token: str) -> Any:

@@ -1,6 +1,7 @@
 """Requests to Entra: bounded in time and size, without redirects and compression."""
 
 import asyncio
+import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -11,9 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import httpx
+import certifi
 
 from camunda_entra_fastapi.errors import FetchFailed, Refusal
+from camunda_entra_fastapi.http_library import AsyncHttpClient, errors_named, httpx
 from camunda_entra_fastapi.remote.aadsts import explain, read_refusal
 from camunda_entra_fastapi.telemetry import mark_failed, span_of_request
 from camunda_entra_fastapi.untrusted_json import parse_json, parse_object
@@ -46,7 +48,7 @@ class EntraHttp:
         proxy: str | None = None,
         ca_bundle: Path | None = None,
         allow_lax_certificates: bool = False,
-        client: httpx.AsyncClient | None = None,
+        client: AsyncHttpClient | None = None,
     ) -> None:
         self._timeout = timeout
         self._proxy = proxy
@@ -111,18 +113,18 @@ class EntraHttp:
         try:
             async with self._open() as client, asyncio.timeout(self._timeout):
                 return await self._read(client, method, url, form, **content)
-        except (TimeoutError, httpx.TimeoutException):  # ours, or one of the client's own, whichever is first
+        except (TimeoutError, *errors_named("TimeoutException")):  # ours, or the client's, whichever is first
             raise FetchFailed(
                 f"{url} did not answer completely within {self._timeout:g} seconds.", fault="timeout"
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
+        except (*errors_named("HTTPError", "InvalidURL"), ssl.SSLError, OSError) as error:
             raise FetchFailed(
                 f"{url} cannot be reached: {type(error).__name__}: {error}", fault="unreachable"
             ) from error
 
     async def _read(
         self,
-        client: httpx.AsyncClient,
+        client: AsyncHttpClient,
         method: str,
         url: str,
         form: Mapping[str, str] | None,
@@ -147,7 +149,7 @@ class EntraHttp:
             return _Response(response.status_code, bytes(body), response.headers.get("Retry-After", ""))
 
     @asynccontextmanager
-    async def _open(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def _open(self) -> AsyncIterator[AsyncHttpClient]:
         if self._client is not None:
             yield self._client
             return
@@ -174,10 +176,18 @@ def tls_context(ca_bundle: Path | None, *, allow_lax_certificates: bool) -> ssl.
     if ca_bundle is not None:
         context = ssl.create_default_context(cafile=str(ca_bundle))
     else:
-        context = httpx.create_ssl_context()
+        context = _default_context()
     if allow_lax_certificates:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
+
+
+def _default_context() -> ssl.SSLContext:
+    """As of httpx: httpx2 trusts the system's certificates, and which library is there decides no trust."""
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if file or folder:
+        return ssl.create_default_context(cafile=file or None, capath=None if file else folder)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 @dataclass(frozen=True, slots=True)

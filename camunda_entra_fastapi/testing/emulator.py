@@ -6,8 +6,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import httpx
-
+from camunda_entra_fastapi.http_library import AsyncHttpClient, httpx
 from camunda_entra_fastapi.testing.directory import Application, Directory, Tenant
 from camunda_entra_fastapi.testing.endpoints.routes import build_endpoints
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey, without_none
@@ -61,7 +60,7 @@ class EntraEmulator(KeyControls):
         clock: Callable[[], float] = time.time,
         new_key: Callable[[], SigningKey] = SigningKey.generate,
         token_lifetime: int = LIFETIME,
-        outgoing: Callable[[], httpx.AsyncClient] = httpx.AsyncClient,
+        outgoing: Callable[[], AsyncHttpClient] = httpx.AsyncClient,
         on_request: Callable[[RecordedRequest], None] | None = None,
     ) -> None:
         self.world = World(

@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-import httpx
 from jose.backends.base import Key
 from starlette.requests import HTTPConnection
 
@@ -17,6 +16,7 @@ from camunda_entra_fastapi.errors import (
     InvalidToken,
 )
 from camunda_entra_fastapi.faults import FAULTS
+from camunda_entra_fastapi.http_library import AsyncHttpClient
 from camunda_entra_fastapi.log_records import log_fields
 from camunda_entra_fastapi.remote.http import EntraHttp
 from camunda_entra_fastapi.remote.refresh import RefreshedValue
@@ -57,7 +57,7 @@ class GatewayIdentity:
         audience: str,
         *,
         allow_http: bool = False,
-        http_client: httpx.AsyncClient | None = None,
+        http_client: AsyncHttpClient | None = None,
         clock: Clock = time,
     ) -> None:
         if not is_usable(keys_url, allow_http=allow_http):

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import unquote
 
-import httpx
+import httpx2
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect, HTTPConnection
@@ -19,8 +19,8 @@ from operate_gateway.headers import Header, Scrubber
 logger = logging.getLogger("operate_gateway")
 
 # Seconds. Streams may pause for as long as "read" says.
-TIMEOUT = httpx.Timeout(connect=5, read=60, write=60, pool=5)
-LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+TIMEOUT = httpx2.Timeout(connect=5, read=60, write=60, pool=5)
+LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
 
 ORIGIN = re.compile(r"https?://[^/?#\\]*", re.IGNORECASE)
 HIGHEST_PORT = 65535
@@ -49,7 +49,7 @@ class Upstream:
         self.origin = f"{where.scheme}://{where.netloc.decode()}"
         self.prefix = where.raw_path.decode().rstrip("/")
         self.scrubber = scrubber
-        self._client: httpx.AsyncClient
+        self._client: httpx2.AsyncClient
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -57,7 +57,7 @@ class Upstream:
         # The cookies of all those people are theirs; this client must not collect them.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         # No proxy or password of the environment's gets between this gateway and Operate.
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             timeout=TIMEOUT, limits=LIMITS, trust_env=False, cookies=no_cookies
         ) as self._client:
             yield
@@ -95,7 +95,7 @@ class Upstream:
                 yield chunk
             sent.set()
 
-        outgoing = httpx.Request(
+        outgoing = httpx2.Request(
             request.method,
             self.origin,
             headers=[
@@ -109,17 +109,17 @@ class Upstream:
             sent.set()
         try:
             answer = await self._ask(outgoing, request, sent)
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             return self._fault(error)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody will see it
         answer.headers.encoding = "latin-1"  # every byte is a character, so that all go on as they are
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        if answer.status_code == httpx2.codes.UNAUTHORIZED:
             await answer.aclose()
             return self.refused(answer.headers.get("www-authenticate", "no challenge"))
         return Forwarded(answer, self._answer_headers(answer))
 
-    async def _ask(self, outgoing: httpx.Request, request: Request, sent: asyncio.Event) -> httpx.Response:
+    async def _ask(self, outgoing: httpx2.Request, request: Request, sent: asyncio.Event) -> httpx2.Response:
         """The head of the answer, for which a client that went away does not wait."""
 
         async def gone() -> None:
@@ -150,15 +150,15 @@ class Upstream:
             "CAMUNDA_IDENTITY_ISSUER and CAMUNDA_IDENTITY_AUDIENCE must be those of this gateway.",
         )
 
-    def _fault(self, error: httpx.TransportError) -> Response:
+    def _fault(self, error: httpx2.TransportError) -> Response:
         logger.warning("No answer from Operate at %s: %s", self.origin, type(error).__name__)
-        if isinstance(error, httpx.PoolTimeout):
+        if isinstance(error, httpx2.PoolTimeout):
             return refusal(503, "upstream_busy", "All connections to Operate are taken. Try again.")
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, httpx2.TimeoutException):
             return refusal(504, "upstream_timeout", "Operate did not answer in time.")
         return refusal(502, "upstream_unreachable", "Operate cannot be reached at OPERATE_URL.")
 
-    def _answer_headers(self, answer: httpx.Response) -> list[Header]:
+    def _answer_headers(self, answer: httpx2.Response) -> list[Header]:
         return [
             (name, self._public(value) if name.lower() == "location" else value)
             for name, value in self.scrubber.response(answer.headers.multi_items())
@@ -184,18 +184,18 @@ class Upstream:
         return there is not None and host_and_port(there) == host_and_port(self.where)
 
 
-def address(url: str) -> httpx.URL | None:
+def address(url: str) -> httpx2.URL | None:
     """The address of a web server in its normal form; None if it is none."""
     try:
-        found = httpx.URL(url)
-    except httpx.InvalidURL:
+        found = httpx2.URL(url)
+    except httpx2.InvalidURL:
         return None
     if " " in url or found.scheme not in {"http", "https"} or not found.host:
         return None
     return found if (found.port or 1) <= HIGHEST_PORT else None
 
 
-def host_and_port(url: httpx.URL) -> tuple[str, str, int]:
+def host_and_port(url: httpx2.URL) -> tuple[str, str, int]:
     """What makes two addresses the same server, with the port that goes without saying."""
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}[url.scheme]
 
@@ -203,7 +203,7 @@ def host_and_port(url: httpx.URL) -> tuple[str, str, int]:
 class Forwarded(StreamingResponse):
     """An answer on its way; when the client goes away, Operate is told by closing the connection."""
 
-    def __init__(self, answer: httpx.Response, headers: list[Header]) -> None:
+    def __init__(self, answer: httpx2.Response, headers: list[Header]) -> None:
         super().__init__(answer.aiter_raw(), answer.status_code)
         self.raw_headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-import httpx
+import httpx2
 from fastapi import Response, WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -32,7 +32,7 @@ async def forward_socket(socket: WebSocket, upstream: Upstream, token: str) -> N
         there = await open_socket(socket, upstream, token)
     except InvalidStatus as error:
         answer = Response(bytes(error.response.body or b""), error.response.status_code)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        if answer.status_code == httpx2.codes.UNAUTHORIZED:
             answer = upstream.refused(error.response.headers.get("WWW-Authenticate", "no challenge"))
         await socket.send_denial_response(answer)
     except (ValueError, OSError, WebSocketException):  # TimeoutError is an OSError

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 FLOORS: dict[str, list[set[str]]] = {
     "": [
-        {"errors", "remedies", "single_flight", "telemetry", "untrusted_json", "urls"},
+        {"errors", "http_library", "remedies", "single_flight", "telemetry", "untrusted_json", "urls"},
         {"log_records", "sweeping"},
         {"faults", "sessions", "tenant_check", "validation"},
         {"remote", "settings", "user"},
@@ -78,6 +78,7 @@ THIRD_PARTY = {
     "user.frozen": set(),
     "remedies": set(),
     "single_flight": set(),
+    "http_library": {"httpx", "httpx2"},
     "untrusted_json": set(),
     "sweeping": set(),
     "urls": set(),
@@ -89,7 +90,7 @@ THIRD_PARTY = {
     "validation.id_token": {"jose"},
     "validation.identity": {"cryptography", "jose"},
     "remote": set(),
-    "remote.http": {"httpx"},
+    "remote.http": {"certifi"},
     "remote.certificates": {"cryptography"},
     "faults": set(),
     "sessions": set(),
@@ -117,17 +118,16 @@ THIRD_PARTY = {
     "web": {"fastapi", "starlette"},
     "downstream": set(),
     "downstream.on_behalf_of": {"fastapi", "starlette"},
-    "downstream.http_auth": {"httpx", "httpx2"},
     "web.bearer": {"fastapi", "starlette", "fastapi_azure_auth"},
-    "web.gateway_identity": {"httpx", "jose", "starlette"},
-    "runtime": {"httpx"},
+    "web.gateway_identity": {"jose", "starlette"},
+    "runtime": set(),
     "downstream_api": set(),
     "application_api": {"fastapi", "starlette"},
     "stream_api": {"starlette"},
-    "plugin": {"httpx"},
-    "cli": {"httpx", "rich", "typer", "uvicorn", "fastapi", "pydantic", "starlette"},
+    "plugin": set(),
+    "cli": {"rich", "typer", "uvicorn", "fastapi", "pydantic", "starlette"},
     "cli.environment": {"dotenv", "typer"},
-    "testing": {"cryptography", "httpx", "starlette"},
+    "testing": {"cryptography", "starlette"},
     "testing.directory": {"cryptography", "pydantic", "yaml"},
     "testing.endpoints.graph.application_resource": {"pydantic"},
     "testing.pages": {"jinja2", "markupsafe", "starlette"},
@@ -178,14 +178,14 @@ def test_no_arrow_against_the_floors(folder: str) -> None:
 
 
 def test_the_local_entra_shares_no_code_with_the_validator() -> None:
-    """So that each checks the other: of the rest it knows errors and settings alone."""
+    """So that each checks the other: it knows errors, settings and which HTTP library there is."""
     shared = {
         room_in("", target)
         for name, targets in GRAPH.items()
         if room_in("", name) == "testing"
         for target in targets
     }
-    assert shared == {"errors", "settings", "testing"}
+    assert shared == {"errors", "http_library", "settings", "testing"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])

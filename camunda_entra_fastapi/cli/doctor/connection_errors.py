@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.http_library import httpx
 
 _NO_ROUTE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
 _CA_REMEDY: Final = (

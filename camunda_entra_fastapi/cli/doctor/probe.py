@@ -14,8 +14,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import httpx
-
 from camunda_entra_fastapi.cli.doctor.connection_errors import (
     Unreachable,
     refused_certificate,
@@ -24,6 +22,7 @@ from camunda_entra_fastapi.cli.doctor.connection_errors import (
 )
 from camunda_entra_fastapi.cli.doctor.strict_certificates import nonconforming
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.http_library import httpx
 from camunda_entra_fastapi.remote.http import tls_context
 from camunda_entra_fastapi.settings import EntraSettings
 from camunda_entra_fastapi.settings.urls import masked

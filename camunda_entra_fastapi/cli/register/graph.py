@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
-
 from camunda_entra_fastapi.cli.findings import printable
+from camunda_entra_fastapi.http_library import httpx
+from camunda_entra_fastapi.remote.http import tls_context
 from camunda_entra_fastapi.untrusted_json import parse_json, parse_object
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
@@ -44,7 +44,8 @@ def open_client(base_url: str = "", token: str = "") -> httpx.Client:
     """
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     try:
-        return httpx.Client(base_url=base_url, headers=headers, timeout=_TIMEOUT)
+        tls = tls_context(None, allow_lax_certificates=False)
+        return httpx.Client(base_url=base_url, headers=headers, timeout=_TIMEOUT, verify=tls)
     except (ValueError, OSError, ImportError, httpx.InvalidURL):
         # Their message may hold a proxy's password.
         raise GraphError(

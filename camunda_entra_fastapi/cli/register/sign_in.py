@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import httpx
-
 from camunda_entra_fastapi.cli.device_code import DeviceCodeRefused, Post, device_code_grant, is_token
 from camunda_entra_fastapi.cli.findings import printable
 from camunda_entra_fastapi.cli.register.clouds import ORGANIZATIONS
 from camunda_entra_fastapi.cli.register.graph import TRANSPORT_ERRORS, read_bounded
 from camunda_entra_fastapi.errors import Refusal
+from camunda_entra_fastapi.http_library import httpx
 from camunda_entra_fastapi.remote.aadsts import Kind, explain
 from camunda_entra_fastapi.untrusted_json import parse_object
 

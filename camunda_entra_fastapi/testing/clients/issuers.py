@@ -9,9 +9,9 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
+from camunda_entra_fastapi.http_library import AsyncHttpClient, errors_named, httpx
 from camunda_entra_fastapi.testing.directory.shapes import LOOPBACK
 from camunda_entra_fastapi.testing.protocol.aadsts import AadstsError
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey
@@ -39,7 +39,7 @@ class Issuers:
 
     own: Collection[str] = ()
     own_keys: Collection[SigningKey] = ()
-    new_client: Callable[[], httpx.AsyncClient] = httpx.AsyncClient
+    new_client: Callable[[], AsyncHttpClient] = httpx.AsyncClient
     timeout: float = TIMEOUT
 
     async def keys_of(self, issuer: str) -> Mapping[str, RSAPublicKey]:
@@ -62,7 +62,7 @@ class Issuers:
                 return _signing_keys(await _fetch_document(http, discovery.get("jwks_uri")))
         except TimeoutError:
             raise _unreachable(issuer, f"no answer within {self.timeout:g} seconds") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except errors_named("HTTPError", "InvalidURL") as error:
             raise _unreachable(issuer, f"{type(error).__name__} {error}".rstrip()) from error
         except ValueError as error:
             raise _unreachable(issuer, str(error)) from error
@@ -78,7 +78,7 @@ def _unreachable(issuer: str, reason: str) -> AadstsError:
     )
 
 
-async def _fetch_document(http: httpx.AsyncClient, url: object) -> dict[str, Any]:
+async def _fetch_document(http: AsyncHttpClient, url: object) -> dict[str, Any]:
     """Fetch a JSON object. Redirects and compression, which could make a small answer large, are refused.
 
     Raises:

@@ -1,8 +1,8 @@
 """The transport to an emulator in the same process."""
 
-import httpx
 from starlette.types import ASGIApp
 
+from camunda_entra_fastapi.http_library import httpx
 from camunda_entra_fastapi.testing.protocol.request_log import RecordedRequest
 from camunda_entra_fastapi.testing.world.world import World
 

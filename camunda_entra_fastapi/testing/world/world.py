@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
-
+from camunda_entra_fastapi.http_library import AsyncHttpClient
 from camunda_entra_fastapi.testing.directory import Directory
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey, without_none
 from camunda_entra_fastapi.testing.protocol.request_log import RecordedRequest
@@ -37,7 +36,7 @@ class World:
     clock: Callable[[], float]
     new_key: Callable[[], SigningKey]
     token_lifetime: int
-    outgoing: Callable[[], httpx.AsyncClient]
+    outgoing: Callable[[], AsyncHttpClient]
     state: State = field(default_factory=State)
     faults: Faults = field(default_factory=Faults)
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque(maxlen=MAX_RECORDED))

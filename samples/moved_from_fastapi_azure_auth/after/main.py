@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
 from fastapi_azure_auth.user import User
 
@@ -22,8 +22,8 @@ from moved_from_fastapi_azure_auth.after.security import (
 )
 from moved_from_fastapi_azure_auth.after.settings import settings
 
-http_client = httpx.AsyncClient
-InTheirName = Annotated[httpx.Auth, Depends(entra.on_behalf_of(settings.warehouse_scope))]
+http_client = httpx2.AsyncClient
+InTheirName = Annotated[httpx2.Auth, Depends(entra.on_behalf_of(settings.warehouse_scope))]
 
 
 @asynccontextmanager
