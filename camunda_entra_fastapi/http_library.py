@@ -7,7 +7,7 @@ one library of the two names.
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 _NAMES: Final = ("httpx2", "httpx")
 
@@ -24,7 +24,7 @@ else:
     AsyncHttpClient = httpx.AsyncClient
     HttpAuth = object
 
-__all__ = ["AsyncHttpClient", "HttpAuth", "auth_classes", "errors_named", "httpx"]
+__all__ = ["AsyncHttpClient", "HttpAuth", "auth_classes", "errors_named", "httpx", "library_of"]
 
 
 def errors_named(*names: str) -> tuple[type[Exception], ...]:
@@ -36,3 +36,9 @@ def errors_named(*names: str) -> tuple[type[Exception], ...]:
 def auth_classes() -> tuple[type, ...]:
     """The class ``Auth`` of each library that is installed: clients look for their own."""
     return tuple(dict.fromkeys(import_module(name).Auth for name in _NAMES if find_spec(name)))
+
+
+def library_of(request: object) -> Any:
+    """The library whose request it is."""
+    libraries = map(sys.modules.get, _NAMES)
+    return next(each for each in libraries if isinstance(request, getattr(each, "Request", ())))

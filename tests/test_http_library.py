@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import certifi
 import httpx
@@ -15,6 +16,8 @@ import pytest
 from camunda_entra_fastapi.errors import FetchFailed
 from camunda_entra_fastapi.http_library import errors_named
 from camunda_entra_fastapi.remote.http import EntraHttp, tls_context
+from camunda_entra_fastapi.testing import EntraEmulator
+from camunda_entra_fastapi.testing.serving.transport import InProcessTransport
 
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 ARRANGEMENTS = {
@@ -127,6 +130,29 @@ async def test_a_client_of_either_library_is_used(library: ModuleType) -> None:
         http = EntraHttp(client=client)
         assert await http.get_json("https://login.example.com/keys") == {"method": "GET"}
         assert await http.post_form("https://login.example.com/token", {}) == (200, {"method": "POST"})
+
+
+@LIBRARIES
+async def test_a_transport_of_either_library_may_stand_before_the_local_entra(
+    entra_emulator: EntraEmulator, library: ModuleType
+) -> None:
+    """One that counts, records or spoils requests passes on what it was asked, as it was asked."""
+    emulator = entra_emulator
+    url = f"{emulator.settings().issuer}/.well-known/openid-configuration"
+
+    class Passing(library.AsyncBaseTransport):  # type: ignore[misc, name-defined]
+        async def handle_async_request(self, request: Any) -> Any:
+            answer = await entra.request(request.method, request.url, headers=request.headers)
+            return library.Response(answer.status_code, content=answer.content)
+
+    async with emulator.http_client() as entra:
+        async with library.AsyncClient(transport=Passing()) as client:
+            document = await EntraHttp(client=client).get_json(url)
+        async with library.AsyncClient(transport=InProcessTransport(emulator, emulator.world)) as client:
+            assert await EntraHttp(client=client).get_json(url) == document
+            emulator.down()
+            with pytest.raises(library.ConnectError):
+                await client.get(url)
 
 
 def test_a_name_that_is_no_library_has_no_errors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from camunda_entra_fastapi.testing.endpoints.routes import build_endpoints
 from camunda_entra_fastapi.testing.protocol.keys import SigningKey, without_none
 from camunda_entra_fastapi.testing.protocol.request_log import SCOPE_KEY, RecordedRequest
 from camunda_entra_fastapi.testing.serving.certificates import make_tls
-from camunda_entra_fastapi.testing.serving.transport import InProcessTransport
+from camunda_entra_fastapi.testing.serving.transport import InProcessClient, InProcessTransport
 from camunda_entra_fastapi.testing.tokens.direct_grants import (
     find_user,
     find_users,
@@ -137,7 +137,7 @@ class EntraEmulator(KeyControls):
 
     def http_client(self) -> httpx.AsyncClient:
         """An HTTP client that calls the emulator in the same process, whatever the host."""
-        return httpx.AsyncClient(transport=InProcessTransport(self, self.world), base_url=self.base_url)
+        return InProcessClient(transport=InProcessTransport(self, self.world), base_url=self.base_url)
 
     def token(
         self,
