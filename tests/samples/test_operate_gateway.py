@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import connect
@@ -84,9 +84,9 @@ def address(before: Callable[..., str], load: Callable[..., ModuleType]) -> str:
 
 
 @pytest.fixture
-def browser(address: str) -> Iterator[httpx.Client]:
+def browser(address: str) -> Iterator[httpx2.Client]:
     """Somebody's browser."""
-    with httpx.Client(base_url=address, trust_env=False) as browser:
+    with httpx2.Client(base_url=address, trust_env=False) as browser:
         yield browser
 
 
@@ -117,7 +117,7 @@ class Recorder:
         return dict(headers)
 
 
-def test_a_deep_link_leads_through_the_sign_in(browser: httpx.Client) -> None:
+def test_a_deep_link_leads_through_the_sign_in(browser: httpx2.Client) -> None:
     """And Operate, which verifies the token by itself, shows who it is."""
     page = open_page(browser, "/?tab=incidents", BEN)
     assert page.url.query == b"tab=incidents"
@@ -127,7 +127,7 @@ def test_a_deep_link_leads_through_the_sign_in(browser: httpx.Client) -> None:
 
 
 def test_programs_pass_with_their_token_and_not_without(
-    browser: httpx.Client, emulator: EntraEmulator
+    browser: httpx2.Client, emulator: EntraEmulator
 ) -> None:
     """Without one they get the gateway's own 401, with the challenge."""
     answer = browser.get("/api/echo")
@@ -136,7 +136,7 @@ def test_programs_pass_with_their_token_and_not_without(
     assert browser.get("/api/echo", headers=bearer(emulator)).json()["user"] == OID
 
 
-def test_another_sites_form_changes_nothing(browser: httpx.Client) -> None:
+def test_another_sites_form_changes_nothing(browser: httpx2.Client) -> None:
     """With the session's cookie, requests that change something must come from a page behind this gateway."""
     open_page(browser, "/", BEN)
     for origin, status in (("https://evil.example", 403), (str(browser.base_url).rstrip("/"), 200)):
@@ -148,7 +148,7 @@ def test_an_expired_token_is_renewed_on_the_way(
 ) -> None:
     """Operate gets the new one, and the browser the new cookie."""
     upstream = Recorder()
-    with httpx.Client(base_url=before(upstream), trust_env=False) as browser:
+    with httpx2.Client(base_url=before(upstream), trust_env=False) as browser:
         open_page(browser, "/", BEN)
         old, cookie = upstream.last()["authorization"], browser.cookies["entra_session"]
         clock.advance(6000)
@@ -163,7 +163,7 @@ def test_method_path_and_query_arrive_byte_by_byte(
 ) -> None:
     """Whatever they look like, they go to Operate and to nobody else."""
     upstream = Recorder()
-    gateway = httpx.URL(before(upstream))
+    gateway = httpx2.URL(before(upstream))
     for method, path in (
         ("GET", "/a%2Fb//c?x=%20&y=a+b&&z"),
         ("DELETE", "/%E4%B8%AD|[]?q={}"),
@@ -173,7 +173,7 @@ def test_method_path_and_query_arrive_byte_by_byte(
         ("OPTIONS", "/x"),
         ("HEAD", "/auth"),
     ):
-        with httpx.Client(trust_env=False) as client:
+        with httpx2.Client(trust_env=False) as client:
             target = {"target": path.encode()}
             answer = client.request(method, gateway, headers=bearer(emulator), extensions=target)
         assert answer.status_code == 200
@@ -187,7 +187,7 @@ def test_no_path_leaves_operates_prefix(before: Callable[..., str], emulator: En
     """Dot segments are refused, as browsers never send them; other paths stand behind the prefix."""
     upstream = Recorder()
     gateway = before(upstream, "/operate/")
-    with httpx.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False) as client:
         for path in (
             *(b"/../admin", b"/x/%2e%2E/admin", b"/./x", b"/x/..", b"/x/.%2e/y"),
             *(b"/..;/admin", b"/x/..;a=b/admin", b"/%2e%2e%3b/admin", b"/..\\admin", b"/..%5cadmin"),
@@ -210,7 +210,7 @@ def test_what_clients_must_not_say_does_not_arrive(
         *("X-Entra-Identity", "X_Entra_Identity", "Forwarded", "X-Forwarded-User", "X_Forwarded_For"),
         *("X-Real-IP", "Keep-Alive", "Proxy-Authorization", "TE", "X-Named"),
     )
-    with httpx.Client(base_url=before(upstream), trust_env=False) as client:
+    with httpx2.Client(base_url=before(upstream), trust_env=False) as client:
         host = client.base_url.netloc.decode()
         for name in forged:
             headers = bearer(emulator) | {name: "Forged", "Connection": "keep-alive, x-named", "X-Kept": "y"}
@@ -235,7 +235,7 @@ def test_the_sessions_cookies_stay_here(before: Callable[..., str], emulator: En
     )
     ours = "__Host-entra_session=a; __Secure-entra_session-1=b; entra_session_attempt_x=c; entra_session=d"
     ours += "; entra_session_step=e"
-    with httpx.Client(base_url=before(upstream), trust_env=False) as client:
+    with httpx2.Client(base_url=before(upstream), trust_env=False) as client:
         headers = bearer(emulator) | {"Cookie": f"a=1; {ours}; my_entra_session=2; entra_sessions=3"}
         answer = client.get("/", headers=headers)
         assert upstream.last()["cookie"] == "a=1; my_entra_session=2; entra_sessions=3"
@@ -258,7 +258,7 @@ def test_bytes_of_headers_and_body_go_on_as_they_are(
         (b"x-hop", b"1"),
         (b"date", b"Sun, 06 Nov 1994 08:49:37 GMT"),
     )
-    with httpx.Client(base_url=before(upstream), trust_env=False) as client:
+    with httpx2.Client(base_url=before(upstream), trust_env=False) as client:
         headers = [(name.encode(), value.encode()) for name, value in bearer(emulator).items()]
         headers.append((b"X-Name", "Zoë 中".encode()))
         with client.stream("GET", "/", headers=headers) as answer:
@@ -275,7 +275,7 @@ def test_operates_own_refusals_go_on_but_for_401(
 ) -> None:
     """Which would look like ours, and send people to sign in again and again."""
     upstream = Recorder(403)
-    with httpx.Client(base_url=before(upstream), trust_env=False) as client:
+    with httpx2.Client(base_url=before(upstream), trust_env=False) as client:
         for upstream.status in (403, 404, 500, 503):
             answer = client.get("/", headers=bearer(emulator))
             assert (answer.status_code, answer.text) == (upstream.status, "operate")
@@ -291,7 +291,7 @@ def test_redirects_of_operate_lead_to_the_gateway(
 ) -> None:
     """Those to Operate itself; others stay as they are."""
     upstream = Recorder(302)
-    with httpx.Client(base_url=before(upstream, "/operate"), trust_env=False) as client:
+    with httpx2.Client(base_url=before(upstream, "/operate"), trust_env=False) as client:
         client.get("/", headers=bearer(emulator))
         for location, public in {
             f"http://{upstream.last()['host']}/operate/x?y=1": "/x?y=1",
@@ -313,7 +313,7 @@ def test_no_redirect_of_operate_becomes_one_to_another_site(
 ) -> None:
     """A path such as /operate//evil.example is a path still when the prefix is gone."""
     upstream = Recorder(302)
-    with httpx.Client(base_url=before(upstream, "/operate"), trust_env=False) as client:
+    with httpx2.Client(base_url=before(upstream, "/operate"), trust_env=False) as client:
         client.get("/", headers=bearer(emulator))
         for start in ("/operate", f"http://{upstream.last()['host']}/operate"):
             for rest in ("//evil.example/x/", "/\\evil.example/x"):
@@ -335,7 +335,7 @@ def test_operates_address_is_known_in_every_spelling(load: Callable[..., ModuleT
 def test_a_stream_arrives_while_it_goes_on(address: str, emulator: EntraEmulator) -> None:
     """And Operate hears when nobody listens any more."""
     with (
-        httpx.Client(base_url=address, trust_env=False) as client,
+        httpx2.Client(base_url=address, trust_env=False) as client,
         client.stream("GET", "/api/events", headers=bearer(emulator)) as answer,
     ):
         lines = answer.iter_lines()
@@ -355,7 +355,7 @@ def test_operate_hears_when_a_client_goes_away(before: Callable[..., str], emula
             gone.set()
 
     with (
-        httpx.Client(base_url=before(endless), trust_env=False) as client,
+        httpx2.Client(base_url=before(endless), trust_env=False) as client,
         client.stream("GET", "/", headers=bearer(emulator)) as answer,
     ):
         body = answer.iter_raw()
@@ -408,13 +408,13 @@ async def test_an_upload_is_passed_on_while_it_comes(
         assert await asyncio.to_thread(first.wait, 5)
         yield b"second"
 
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False) as client:
         answer = await client.post(before(receiving), headers=bearer(emulator), content=halves())
     assert answer.status_code == 200
     assert b"".join(seen) == b"firstsecond"
 
 
-def test_a_large_body_arrives_whole(browser: httpx.Client, emulator: EntraEmulator) -> None:
+def test_a_large_body_arrives_whole(browser: httpx2.Client, emulator: EntraEmulator) -> None:
     """With its length, or in chunks."""
     body = b"x" * 3_000_000
     for content in (body, iter([body])):
@@ -428,7 +428,7 @@ def test_operate_away_is_502(load: Callable[..., ModuleType], emulator: EntraEmu
         port = nobody.getsockname()[1]
     with (
         serving(load("main", f"http://127.0.0.1:{port}").app) as address,
-        httpx.Client(base_url=address, trust_env=False) as client,
+        httpx2.Client(base_url=address, trust_env=False) as client,
     ):
         answer = client.get("/", headers=bearer(emulator))
         assert (answer.status_code, answer.json()["detail"]["code"]) == (502, "upstream_unreachable")
@@ -460,10 +460,10 @@ async def test_operate_that_hangs_is_told_apart(
     address = before(hanging)
     forwarding: Any = sys.modules["operate_gateway.forwarding"]
     seconds = dict.fromkeys(("connect", "read", "write", "pool"), float(PATIENCE)) | limits
-    monkeypatch.setattr(forwarding, "TIMEOUT", httpx.Timeout(**seconds))
+    monkeypatch.setattr(forwarding, "TIMEOUT", httpx2.Timeout(**seconds))
     main: Any = sys.modules["operate_gateway.main"]
     main.upstream._client._transport._pool._max_connections = 1
-    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
         asked = [asyncio.create_task(client.get(address, headers=bearer(emulator))) for _ in range(2)]
         done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         over.set()
@@ -577,7 +577,7 @@ async def test_a_websocket_goes_to_operate_and_to_nobody_else(
 
 
 async def test_a_websocket_needs_who_it_is_and_operate(
-    address: str, browser: httpx.Client, load: Callable[..., ModuleType], emulator: EntraEmulator
+    address: str, browser: httpx2.Client, load: Callable[..., ModuleType], emulator: EntraEmulator
 ) -> None:
     """401 without credentials, 403 from another site, 404 and 502 as Operate says or does not."""
     there = address.replace("http", "ws")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -711,9 +711,9 @@ def test_what_may_be_wrong_with_a_connection(
     ):
 
         async def fail(*_: object, error: Exception = error, **__: object) -> None:
-            raise httpx.ConnectError("all attempts failed") from ExceptionGroup("several", [error])
+            raise httpx2.ConnectError("all attempts failed") from ExceptionGroup("several", [error])
 
-        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", fail)
+        monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", fail)
         ran = run("doctor", "--json")
         check(ran, code, "", "", "connection")
         assert words in ran.finding(code)["told"] or words in str(error)
@@ -731,10 +731,10 @@ def test_without_a_date_the_clock_is_not_looked_at(
 ) -> None:
     """As behind proxies that drop the header."""
 
-    async def without(*_: object) -> httpx.Response:
-        return httpx.Response(200, content=b"")
+    async def without(*_: object) -> httpx2.Response:
+        return httpx2.Response(200, content=b"")
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", without)
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", without)
     ran = run("doctor", "--json")
     (clock,) = [each for each in ran.json["findings"] if each["name"] == "clock"]
     assert clock["state"] == "skipped"
@@ -883,7 +883,7 @@ def forwarding(target: str) -> Iterator[str]:
     """A proxy that sends no forwarded headers."""
 
     async def forward(request: Request) -> Response:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False) as client:
             response = await client.get(target + request.url.path)
         return Response(
             response.content, response.status_code, {"Location": response.headers.get("Location", "")}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.cli.browser import press_button
@@ -21,7 +21,7 @@ MODULE = "camunda_entra_fastapi.cli.register"
 
 def enter_code(emulator: EntraEmulator, user: str, code: str) -> None:
     """Open the address, enter the code, sign in as the user and consent."""
-    with httpx.Client(base_url=emulator.base_url, trust_env=False, timeout=PATIENCE) as client:
+    with httpx2.Client(base_url=emulator.base_url, trust_env=False, timeout=PATIENCE) as client:
         page = client.post("/common/oauth2/deviceauth", data={"user_code": code})
         page = press_button(client, page, user)
         if "Accept" in page.text:
@@ -75,18 +75,18 @@ def graph_token(emulator: EntraEmulator) -> str:
     return emulator.token(application="https://graph.microsoft.com", user="Ada Admin", scopes=scopes)
 
 
-def graph_with(*responses: httpx.Response | Exception) -> tuple[GraphClient, list[float]]:
+def graph_with(*responses: httpx2.Response | Exception) -> tuple[GraphClient, list[float]]:
     """Graph with these responses, and the delays between requests."""
     remaining = list(responses)
     waited: list[float] = []
 
-    def respond(_: httpx.Request) -> httpx.Response:
+    def respond(_: httpx2.Request) -> httpx2.Response:
         response = remaining.pop(0) if len(remaining) > 1 else remaining[0]
         if isinstance(response, Exception):
             raise response
-        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
+        return httpx2.Response(response.status_code, headers=response.headers, content=response.content)
 
-    client = httpx.Client(transport=httpx.MockTransport(respond), base_url="https://graph.example")
+    client = httpx2.Client(transport=httpx2.MockTransport(respond), base_url="https://graph.example")
     return GraphClient(client, waited.append), waited
 
 
@@ -100,7 +100,7 @@ def install_az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> 
 
 def create_application(emulator: EntraEmulator, name: str) -> None:
     """Create an application as the Graph API does, without anything besides."""
-    httpx.post(
+    httpx2.post(
         f"{emulator.base_url}/v1.0/applications",
         json={"displayName": name},
         headers={"Authorization": f"Bearer {graph_token(emulator)}"},

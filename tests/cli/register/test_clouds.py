@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.cli.register import sign_in
@@ -112,9 +112,9 @@ def test_tokens_that_are_none_are_not_sent(
 
 def test_a_sign_in_that_never_stops_talking() -> None:
     """Entra's responses are bounded, too."""
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b" " * 5_000_000))
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=b" " * 5_000_000))
     with (
-        httpx.Client(transport=transport) as client,
+        httpx2.Client(transport=transport) as client,
         pytest.raises(GraphError, match=r"e\.example answered with more than can be right"),
     ):
         sign_in.device_code_token(client, "https://e.example/t", "https://g", "c", print)
@@ -125,7 +125,7 @@ def test_a_sign_in_that_never_stops_talking() -> None:
 
 def test_what_may_have_been_done_is_not_done_twice() -> None:
     """A gateway's time-out says nothing of what was created behind it; changes can be written again."""
-    slow, ok = httpx.Response(504), httpx.Response(200, json={"id": "x"})
+    slow, ok = httpx2.Response(504), httpx2.Response(200, json={"id": "x"})
     graph, waited = graph_with(slow, ok)
     with pytest.raises(GraphError, match="status 504"):
         graph.send("POST", "/applications", {}, retry_not_found=True)
@@ -138,12 +138,12 @@ def test_what_may_have_been_done_is_not_done_twice() -> None:
 
 def test_pauses_are_bounded() -> None:
     """None is shorter than a second or longer than a minute, and together they end."""
-    ok = httpx.Response(200, json={"id": "x"})
+    ok = httpx2.Response(200, json={"id": "x"})
     for retry_after, pause in (("0", 1), ("9999", 60), ("tomorrow", 1)):
-        graph, waited = graph_with(httpx.Response(429, headers={"Retry-After": retry_after}), ok)
+        graph, waited = graph_with(httpx2.Response(429, headers={"Retry-After": retry_after}), ok)
         assert graph.get("/x") == {"id": "x"}
         assert waited == [pause]
-    graph, waited = graph_with(httpx.Response(503))
+    graph, waited = graph_with(httpx2.Response(503))
     with pytest.raises(GraphError, match="status 503"):
         graph.get("/x")
     assert sum(waited) == 60

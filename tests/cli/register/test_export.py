@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -31,7 +31,7 @@ def test_the_requests_to_graph_make_an_application(emulator: EntraEmulator) -> N
     token = emulator.token(application="https://graph.microsoft.com", user="Ada Admin", scopes=scopes)
     headers = {"Authorization": f"Bearer {token}"}
     values: dict[str, str] = {"<1 year from now, as in 2030-01-31T00:00:00Z>": "2030-01-31T00:00:00Z"}
-    with httpx.Client(headers=headers, trust_env=False) as client:
+    with httpx2.Client(headers=headers, trust_env=False) as client:
         for each in json.loads(printed("graph", "--emulator", emulator.base_url)):
             text = json.dumps(each)
             for name, value in values.items():

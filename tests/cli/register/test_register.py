@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -205,7 +205,7 @@ def test_declining_and_waiting_too_long(
 
     def sign_in(sleep: Callable[[str], None], tenant: str = CONTOSO, client_id: str = "") -> str:
         prompts: list[str] = []
-        with httpx.Client(trust_env=False) as client, pytest.raises(NotSignedIn) as refused:
+        with httpx2.Client(trust_env=False) as client, pytest.raises(NotSignedIn) as refused:
             device_code_token(
                 client,
                 f"{emulator.base_url}/{tenant}",
@@ -217,7 +217,7 @@ def test_declining_and_waiting_too_long(
         return str(refused.value)
 
     def declines(code: str) -> None:
-        with httpx.Client(base_url=emulator.base_url, trust_env=False) as client:
+        with httpx2.Client(base_url=emulator.base_url, trust_env=False) as client:
             client.post("/common/oauth2/deviceauth", data={"user_code": code, "cancel": "1"})
 
     assert "was declined" in sign_in(declines)
@@ -257,14 +257,14 @@ def test_strange_answers_to_a_device(answers: list[str | None], words: str) -> N
     more = ['{"error":"slow_down"}', '{"error":"authorization_declined"}']
     remaining = [*answers, *more]
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def answer(_: httpx2.Request) -> httpx2.Response:
         text = remaining.pop(0)
         if text is None:
-            raise httpx.ConnectError("nobody")
-        return httpx.Response(200, text=text)
+            raise httpx2.ConnectError("nobody")
+        return httpx2.Response(200, text=text)
 
     with (
-        httpx.Client(transport=httpx.MockTransport(answer)) as client,
+        httpx2.Client(transport=httpx2.MockTransport(answer)) as client,
         pytest.raises(NotSignedIn, match=words),
     ):
         device_code_token(client, "https://e.example/t", "https://g", "c", lambda _: None, waited.append)
@@ -302,35 +302,35 @@ def test_the_azure_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_graph_is_waited_for() -> None:
     """What is new is not known everywhere at once, and Retry-After is obeyed."""
-    ok, missing = httpx.Response(201, json={"id": "x"}), httpx.Response(404, json={"error": {}})
-    graph, waited = graph_with(missing, httpx.Response(400, json={}), ok)
+    ok, missing = httpx2.Response(201, json={"id": "x"}), httpx2.Response(404, json={"error": {}})
+    graph, waited = graph_with(missing, httpx2.Response(400, json={}), ok)
     assert graph.send("POST", "/x", {}, retry_not_found=True) == {"id": "x"}
     assert waited == [1, 2]
-    graph, waited = graph_with(httpx.Response(429, headers={"Retry-After": "7"}), ok)
+    graph, waited = graph_with(httpx2.Response(429, headers={"Retry-After": "7"}), ok)
     assert graph.send("POST", "/x", {}) == {"id": "x"}
     assert waited == [7]
-    graph, waited = graph_with(httpx.Response(204))
+    graph, waited = graph_with(httpx2.Response(204))
     assert graph.send("PATCH", "/x", {}) == {}
 
 
 @pytest.mark.parametrize(
     ("answer", "words", "pauses"),
     [
-        (httpx.Response(404, json={}), "answers with status 404", 6),
+        (httpx2.Response(404, json={}), "answers with status 404", 6),
         (
-            httpx.Response(
+            httpx2.Response(
                 403, json={"error": {"code": "Nope", "message": "\x1b[2Jno"}}, headers={"request-id": "r"}
             ),
             r"Nope: \?\[2Jno \(request ID r\)",
             0,
         ),
-        (httpx.Response(200, text="[]"), "not a JSON object", 0),
-        (httpx.Response(200, text="<"), "not a JSON object", 0),
-        (httpx.Response(200, content=b" " * 5_000_000), "more than can be right", 0),
-        (httpx.ConnectError("nobody"), "cannot be reached: ConnectError: nobody", 0),
+        (httpx2.Response(200, text="[]"), "not a JSON object", 0),
+        (httpx2.Response(200, text="<"), "not a JSON object", 0),
+        (httpx2.Response(200, content=b" " * 5_000_000), "more than can be right", 0),
+        (httpx2.ConnectError("nobody"), "cannot be reached: ConnectError: nobody", 0),
     ],
 )
-def test_what_graph_may_say_instead(answer: httpx.Response | Exception, words: str, pauses: int) -> None:
+def test_what_graph_may_say_instead(answer: httpx2.Response | Exception, words: str, pauses: int) -> None:
     """In words, without control characters, and not for ever."""
     from camunda_entra_fastapi.cli.register.graph import GraphError
 
@@ -349,12 +349,12 @@ def test_odd_lists_and_secrets() -> None:
     from camunda_entra_fastapi.cli.register.graph import GraphError
     from camunda_entra_fastapi.cli.register.plan import Plan
 
-    graph, _ = graph_with(httpx.Response(200, json={"value": 3}))
+    graph, _ = graph_with(httpx2.Response(200, json={"value": 3}))
     assert graph.first_page("/x") == []
     current = CurrentRegistration({"id": "i", "appId": "a"}, {"id": "p"}, graph_principal={"id": "g"})
     for plan, answer, words in (
-        (Plan({}, ("x",), False, True, ((), ())), httpx.Response(200, json={}), "--new-secret"),
-        (Plan({}, ("x",), False, False, (("openid",), ())), httpx.Response(409, json={}), "status 409"),
+        (Plan({}, ("x",), False, True, ((), ())), httpx2.Response(200, json={}), "--new-secret"),
+        (Plan({}, ("x",), False, False, (("openid",), ())), httpx2.Response(409, json={}), "status 409"),
     ):
         graph, _ = graph_with(answer)
         desired: Any = None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.cli.register.apply import apply_plan
@@ -92,11 +92,11 @@ def test_no_secret_is_created_that_nobody_sees() -> None:
     """The secret comes last, so a failed consent leaves none behind."""
     paths: list[str] = []
 
-    def respond(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx2.Request) -> httpx2.Response:
         paths.append(request.url.path)
-        return httpx.Response(409, json={})
+        return httpx2.Response(409, json={})
 
-    client = httpx.Client(transport=httpx.MockTransport(respond), base_url="https://graph.example")
+    client = httpx2.Client(transport=httpx2.MockTransport(respond), base_url="https://graph.example")
     current = CurrentRegistration({"id": "i", "appId": "a"}, {"id": "p"}, graph_principal={"id": "g"})
     desired: Any = None
     with pytest.raises(GraphError):
@@ -238,7 +238,7 @@ def test_an_expired_secret_is_followed_by_another(
     """Otherwise nothing would be planned, and nobody could sign in."""
     first = register("Operate 2", "--base-url", BASE, "--yes")
     client_id = variables_in(first.output)["CAMUNDA_IDENTITY_CLIENT_ID"]
-    registering = httpx.get(
+    registering = httpx2.get(
         f"{emulator.base_url}/v1.0/applications(appId='{client_id}')",
         headers={"Authorization": f"Bearer {graph_token(emulator)}"},
         trust_env=False,
@@ -317,6 +317,6 @@ def test_graph_that_does_not_know_its_tenant(
 
 def test_a_tenant_without_graph() -> None:
     """Consent is impossible there, so nothing is done."""
-    graph, _ = graph_with(httpx.Response(200, json={"value": []}))
+    graph, _ = graph_with(httpx2.Response(200, json={"value": []}))
     with pytest.raises(GraphError, match="no service principal of Microsoft Graph"):
         read_current(graph, "Operate", "")

@@ -6,7 +6,7 @@ import uuid
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from cryptography import x509
 
@@ -232,7 +232,7 @@ def test_signs_as_rfc_7515_does() -> None:
 async def test_being_down_and_up_again(emulator: EntraEmulator, client: Client) -> None:
     """In the same process, connections fail as without a listener; the attempts are recorded."""
     emulator.down()
-    with pytest.raises(httpx.ConnectError):
+    with pytest.raises(httpx2.ConnectError):
         await client.http.get("/common/discovery/instance?x=1")
     assert (emulator.requests[0].query, emulator.requests[0].status) == ("x=1", 0)
     emulator.up()
@@ -258,10 +258,10 @@ async def test_being_slow(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPat
 def test_served_over_http(emulator: EntraEmulator, host: str) -> None:
     """A real server on this machine, whose address everything it says is under while it runs."""
     with emulator.serve(host) as address:
-        document = httpx.get(f"{address}/{emulator.tenant.id}/v2.0/.well-known/openid-configuration").json()
+        document = httpx2.get(f"{address}/{emulator.tenant.id}/v2.0/.well-known/openid-configuration").json()
         assert document["issuer"] == emulator.settings().issuer == f"{address}/{emulator.tenant.id}/v2.0"
         emulator.down()
-        assert httpx.get(document["jwks_uri"]).status_code == 503
+        assert httpx2.get(document["jwks_uri"]).status_code == 503
     assert emulator.base_url == BASE
 
 
