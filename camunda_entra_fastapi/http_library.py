@@ -27,10 +27,11 @@ else:
 __all__ = ["AsyncHttpClient", "HttpAuth", "auth_classes", "errors_named", "httpx", "library_of"]
 
 
-def errors_named(*names: str) -> tuple[type[Exception], ...]:
-    """The exceptions of these names, of each library that is in use. None is imported for it."""
+def errors_named(*names: str, besides: tuple[type[Exception], ...] = ()) -> tuple[type[Exception], ...]:
+    """The exceptions of these names, of each library that is in use, and others. None is imported for it."""
     libraries = [sys.modules.get(name) for name in _NAMES]
-    return tuple(getattr(library, name) for library in libraries for name in names if hasattr(library, name))
+    named = [getattr(library, name) for library in libraries for name in names if hasattr(library, name)]
+    return (*named, *besides)
 
 
 def auth_classes() -> tuple[type, ...]:

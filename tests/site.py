@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from camunda_entra_fastapi import CamundaEntra, EntraUser
+from camunda_entra_fastapi.http_library import AsyncHttpClient
 from camunda_entra_fastapi.sign_in.session_manager import SessionManager
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE
@@ -68,7 +69,7 @@ class Wire(httpx.AsyncBaseTransport):
     async def pass_on(self, request: httpx.Request) -> httpx.Response:
         """Entra's response."""
         answer = await self._entra.request(
-            request.method, request.url, content=await request.aread(), headers=request.headers
+            request.method, str(request.url), content=await request.aread(), headers=request.headers
         )
         if request.url.path.endswith("/token") and answer.status_code == 200:
             self.tokens.append(answer.json())
@@ -136,7 +137,7 @@ class Browser:
     """Somebody's browser: the cookies of the site, and those of Entra."""
 
     http: httpx.AsyncClient
-    entra: httpx.AsyncClient
+    entra: Any
 
     async def open(self, address: str, **headers: str) -> httpx.Response:
         """Go to a page of the site, without following where it leads."""
@@ -215,7 +216,7 @@ class Site:
     url: str = HOME
     entrance: ASGIApp | None = None
     """The application that browsers reach, if it is another one."""
-    opened: list[httpx.AsyncClient] = field(default_factory=list)
+    opened: list[AsyncHttpClient] = field(default_factory=list)
 
     def browser(self, like: Browser | None = None) -> Browser:
         """Another browser; with all cookies of the other one if there is one."""
@@ -223,7 +224,9 @@ class Site:
         http = httpx.AsyncClient(transport=httpx.ASGITransport(entrance), base_url=self.url)
         entra = self.emulator.http_client()
         if like is not None:
-            http.cookies, entra.cookies = httpx.Cookies(like.http.cookies), like.entra.cookies
+            http.cookies = httpx.Cookies(like.http.cookies)
+            for cookie in like.entra.cookies.jar:
+                entra.cookies.jar.set_cookie(cookie)
         self.opened += http, entra
         return Browser(http, entra)
 

@@ -113,11 +113,11 @@ class EntraHttp:
         try:
             async with self._open() as client, asyncio.timeout(self._timeout):
                 return await self._read(client, method, url, form, **content)
-        except (TimeoutError, *errors_named("TimeoutException")):  # ours, or the client's, whichever is first
+        except errors_named("TimeoutException", besides=(TimeoutError,)):  # whichever is first
             raise FetchFailed(
                 f"{url} did not answer completely within {self._timeout:g} seconds.", fault="timeout"
             ) from None
-        except (*errors_named("HTTPError", "InvalidURL"), ssl.SSLError, OSError) as error:
+        except errors_named("HTTPError", "InvalidURL", besides=(ssl.SSLError, OSError)) as error:
             raise FetchFailed(
                 f"{url} cannot be reached: {type(error).__name__}: {error}", fault="unreachable"
             ) from error

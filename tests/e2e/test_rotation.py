@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import httpx
+import httpx2
 import pytest
 from fastapi import Depends, FastAPI
 
@@ -115,7 +116,7 @@ def test_who_stays_signed_in(change: str, emulator: EntraEmulator) -> None:
     with ExitStack() as stack:
         old = stack.enter_context(serving(service(emulator.settings(**before))))
         new = stack.enter_context(serving(service(emulator.settings(**before | changed))))
-        browser = stack.enter_context(httpx.Client(trust_env=False, timeout=PATIENCE))
+        browser = stack.enter_context(httpx2.Client(trust_env=False, timeout=PATIENCE))
         old, new = (address.replace("127.0.0.1", "localhost") for address in (old, new))
         assert open_page(browser, f"{old}/me", "Ben Reader").json() == {"name": "Ben Reader"}
         assert (browser.get(f"{new}/me").status_code == 200) is stays

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.cli.browser import open_page
@@ -28,7 +28,7 @@ def emulator() -> Iterator[EntraEmulator]:
 
 
 @pytest.fixture
-def office(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def office(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx2.Client]:
     """A browser before the office, which has the archive behind it."""
 
     def forget() -> None:
@@ -54,22 +54,22 @@ def office(emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator
         monkeypatch.delenv("CAMUNDA_ENTRA_ACCEPT_V1_TOKENS")
         app: Any = load("main", ARCHIVE_URL=behind, ARCHIVE_SCOPE=f"api://{UNRELATED}/access_as_user").app
         address = stack.enter_context(serving(app)).replace("127.0.0.1", "localhost")
-        yield stack.enter_context(httpx.Client(base_url=address, trust_env=False))
+        yield stack.enter_context(httpx2.Client(base_url=address, trust_env=False))
     forget()
 
 
-def test_the_archive_sees_who_signed_in_to_the_office(office: httpx.Client) -> None:
+def test_the_archive_sees_who_signed_in_to_the_office(office: httpx2.Client) -> None:
     """And that it was the office that asked."""
     page = open_page(office, "/documents", "Ben Reader")
     assert page.json() == {"for": "Ben Reader", "by": OPERATE, "document": "Delivery note 4711"}
 
 
 def test_a_program_with_a_persons_token_is_acted_for_as_well(
-    office: httpx.Client, emulator: EntraEmulator
+    office: httpx2.Client, emulator: EntraEmulator
 ) -> None:
     """Its token is exchanged once; an application's own is refused."""
 
-    def ask(token: str) -> httpx.Response:
+    def ask(token: str) -> httpx2.Response:
         return office.get("/documents", headers={"Authorization": f"Bearer {token}"})
 
     token = emulator.token(user="Ada Admin")
@@ -81,7 +81,7 @@ def test_a_program_with_a_persons_token_is_acted_for_as_well(
 
 
 def test_while_the_archive_is_away_the_office_says_so(
-    office: httpx.Client, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
+    office: httpx2.Client, emulator: EntraEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """502, and no trace (RFC 9110, 15.6.3)."""
     monkeypatch.setenv("ARCHIVE_URL", "http://127.0.0.1:1")

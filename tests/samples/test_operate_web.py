@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.cli.browser import NAVIGATION, open_page
@@ -19,7 +19,7 @@ OURS = NAVIGATION | {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx2.Client]:
     """Somebody's browser before a sample of the test's own."""
     emulator = EntraEmulator()
     with emulator.serve():
@@ -31,14 +31,14 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
         app = import_module("operate_web.main").app
         with (
             serving(app) as address,
-            httpx.Client(base_url=address.replace("127.0.0.1", "localhost"), trust_env=False) as browser,
+            httpx2.Client(base_url=address.replace("127.0.0.1", "localhost"), trust_env=False) as browser,
         ):
             yield browser
         for name in [name for name in sys.modules if name.startswith(("operate_api", "operate_web"))]:
             monkeypatch.delitem(sys.modules, name)
 
 
-def test_a_link_to_an_incident_leads_through_the_sign_in(browser: httpx.Client) -> None:
+def test_a_link_to_an_incident_leads_through_the_sign_in(browser: httpx2.Client) -> None:
     """And shows it afterwards, with who is signed in."""
     page = open_page(browser, f"/operate/incidents/{KEY}", BEN)
     assert page.url.path == f"/operate/incidents/{KEY}"
@@ -47,7 +47,7 @@ def test_a_link_to_an_incident_leads_through_the_sign_in(browser: httpx.Client) 
     assert 'action="/operate' not in page.text
 
 
-def test_the_table_has_all_that_waits(browser: httpx.Client) -> None:
+def test_the_table_has_all_that_waits(browser: httpx2.Client) -> None:
     """With a link for each, and a mark for guests."""
     page = open_page(browser, "/", GABI)
     assert "<strong>3</strong> waiting" in page.text
@@ -56,7 +56,7 @@ def test_the_table_has_all_that_waits(browser: httpx.Client) -> None:
     assert "IO mapping error" in page.text
 
 
-def test_administrators_resolve_and_others_are_told_why_not(browser: httpx.Client) -> None:
+def test_administrators_resolve_and_others_are_told_why_not(browser: httpx2.Client) -> None:
     """By a form of the page; the route itself refuses who has not the role."""
     resolve = f"/operate/incidents/{KEY}/resolve"
     open_page(browser, "/", BEN)
@@ -72,7 +72,7 @@ def test_administrators_resolve_and_others_are_told_why_not(browser: httpx.Clien
     assert "<strong>2</strong> waiting" in browser.get("/", headers=NAVIGATION).text
 
 
-def test_nothing_waits_when_all_is_resolved(browser: httpx.Client) -> None:
+def test_nothing_waits_when_all_is_resolved(browser: httpx2.Client) -> None:
     """The table makes way for a sentence."""
     open_page(browser, "/", ADA)
     for incident in browser.get("/incidents").json():
@@ -82,7 +82,7 @@ def test_nothing_waits_when_all_is_resolved(browser: httpx.Client) -> None:
     assert "<table>" not in page
 
 
-def test_what_is_not_there_is_a_page_for_people_and_json_for_programs(browser: httpx.Client) -> None:
+def test_what_is_not_there_is_a_page_for_people_and_json_for_programs(browser: httpx2.Client) -> None:
     """Both with the reason."""
     open_page(browser, "/", ADA)
     page = browser.get("/operate/incidents/1", headers=NAVIGATION)
@@ -92,7 +92,7 @@ def test_what_is_not_there_is_a_page_for_people_and_json_for_programs(browser: h
     assert browser.get("/operate/incidents/x", headers=NAVIGATION).status_code == 422
 
 
-def test_pages_load_nothing_foreign(browser: httpx.Client) -> None:
+def test_pages_load_nothing_foreign(browser: httpx2.Client) -> None:
     """No script, no frame, forms to this service and to Entra alone."""
     page = open_page(browser, "/", ADA)
     policy = page.headers["content-security-policy"]
@@ -100,7 +100,7 @@ def test_pages_load_nothing_foreign(browser: httpx.Client) -> None:
     assert browser.get("/operate/style.css").headers["content-type"].startswith("text/css")
 
 
-def test_signing_out_ends_it(browser: httpx.Client) -> None:
+def test_signing_out_ends_it(browser: httpx2.Client) -> None:
     """The page asks to sign in again, and the API gives 401."""
     open_page(browser, "/", ADA)
     assert browser.post("/auth/logout", headers=OURS).status_code == 302

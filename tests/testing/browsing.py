@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import jwt
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -18,7 +18,7 @@ class Browser:
     """Follows pages as a user does; cookies are kept, so that users stay signed in."""
 
     client: Client
-    response: httpx.Response = field(default_factory=lambda: httpx.Response(200))
+    response: httpx2.Response = field(default_factory=lambda: httpx2.Response(200))
 
     async def open(self, **changes: Any) -> str:
         """Send the authorization request; gives the page."""
@@ -82,7 +82,7 @@ def code_of(text: str) -> int:
     return int(found[1])
 
 
-def codes_of(answer: httpx.Response) -> list[int]:
+def codes_of(answer: httpx2.Response) -> list[int]:
     """The AADSTS codes of an error response."""
     found: list[int] = answer.json()["error_codes"]
     return found

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -25,11 +25,11 @@ SCOPE = f"openid profile email offline_access {OPERATE}/.default"
 class Client:
     """The client's side of the protocol."""
 
-    def __init__(self, http: httpx.AsyncClient, tenant: str) -> None:
+    def __init__(self, http: httpx2.AsyncClient, tenant: str) -> None:
         self.http = http
         self.tenant = tenant
 
-    async def authorize(self, **changes: Any) -> httpx.Response:
+    async def authorize(self, **changes: Any) -> httpx2.Response:
         """An authorization request of Operate; None leaves a parameter out."""
         query = {
             "client_id": OPERATE,
@@ -42,7 +42,7 @@ class Client:
         parameters = {name: value for name, value in query.items() if value is not None}
         return await self.http.get(f"/{self.tenant}/oauth2/v2.0/authorize", params=parameters)
 
-    async def sign_in(self, name: str = "Ada Admin", **changes: Any) -> httpx.Response:
+    async def sign_in(self, name: str = "Ada Admin", **changes: Any) -> httpx2.Response:
         """The response after a user pressed the button with that name, in a new browser."""
         self.http.cookies.clear()
         page = await self.authorize(**changes)
@@ -55,12 +55,12 @@ class Client:
         answer = await self.sign_in(**changes)
         return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
 
-    async def redeem(self, headers: Any = None, **form: Any) -> httpx.Response:
+    async def redeem(self, headers: Any = None, **form: Any) -> httpx2.Response:
         """A request at the token endpoint; None leaves a parameter out."""
         parameters = {name: value for name, value in form.items() if value is not None}
         return await self.http.post(f"/{self.tenant}/oauth2/v2.0/token", data=parameters, headers=headers)
 
-    async def redeem_code(self, headers: Any = None, **changes: Any) -> httpx.Response:
+    async def redeem_code(self, headers: Any = None, **changes: Any) -> httpx2.Response:
         """The token response for Operate's code, redeemed on its server."""
         form = {
             "grant_type": "authorization_code",
@@ -70,7 +70,7 @@ class Client:
         }
         return await self.redeem(headers, **(form | changes))
 
-    async def credentials(self, headers: Any = None, **changes: Any) -> httpx.Response:
+    async def credentials(self, headers: Any = None, **changes: Any) -> httpx2.Response:
         """The token response of client credentials for the billing job."""
         form = {
             "grant_type": "client_credentials",
@@ -80,7 +80,7 @@ class Client:
         }
         return await self.redeem(headers, **(form | changes))
 
-    async def refresh(self, tokens: Mapping[str, Any], **changes: Any) -> httpx.Response:
+    async def refresh(self, tokens: Mapping[str, Any], **changes: Any) -> httpx2.Response:
         """The token response for Operate's refresh token."""
         form = {
             "grant_type": "refresh_token",
@@ -92,7 +92,7 @@ class Client:
 
     async def on_behalf_of(
         self, assertion: str | None, headers: Any = None, **changes: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """The token response for Operate, which calls another API on behalf of its caller."""
         form = {
             "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -114,7 +114,7 @@ class Client:
 
     async def poll_device(
         self, started: Mapping[str, Any], headers: Any = None, **changes: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """The token response for a device of Operate, behind which there is a server with a secret."""
         form = {
             "grant_type": "urn:ietf:params:oauth:grant-type:device_code",

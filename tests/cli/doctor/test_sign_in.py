@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.cli.browser import NAVIGATION, open_page
@@ -38,9 +38,9 @@ def browser_opens(monkeypatch: pytest.MonkeyPatch, browse: Browse) -> Iterator[l
         thread.join()
 
 
-def ada(url: str) -> httpx.Response:
+def ada(url: str) -> httpx2.Response:
     """Ada opens the page and signs in."""
-    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+    with httpx2.Client(trust_env=False, timeout=PATIENCE) as client:
         return open_page(client, url, "Ada Admin")
 
 
@@ -136,8 +136,8 @@ def test_no_consent(
     """The error that Entra sends instead of a code has its finding."""
     change_application(emulator, OPERATE, admin_consent=False)
 
-    def declines(url: str) -> httpx.Response:
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+    def declines(url: str) -> httpx2.Response:
+        with httpx2.Client(trust_env=False, timeout=PATIENCE) as client:
             page = client.get(url, headers=NAVIGATION, follow_redirects=True)
             authorization = page.request.url.params
             back = authorization["redirect_uri"]
@@ -159,15 +159,15 @@ def test_somebody_else_comes_back(
 ) -> None:
     """A response to no request of ours is refused."""
 
-    def other(url: str) -> httpx.Response:
-        return httpx.get(f"{url}auth/login-callback?code=x&state=y", trust_env=False)
+    def other(url: str) -> httpx2.Response:
+        return httpx2.get(f"{url}auth/login-callback?code=x&state=y", trust_env=False)
 
     with browser_opens(monkeypatch, other):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
     assert ran.finding("login_expired")["name"] == "sign-in"
 
-    def twice(url: str) -> httpx.Response:
-        return httpx.get(f"{url}auth/login-callback?code=x&code=y", trust_env=False)
+    def twice(url: str) -> httpx2.Response:
+        return httpx2.get(f"{url}auth/login-callback?code=x&code=y", trust_env=False)
 
     with browser_opens(monkeypatch, twice):
         ran = run("doctor", "--json", "--sign-in", "--port", port)
@@ -194,14 +194,14 @@ def test_entra_goes_away_meanwhile(
 ) -> None:
     """Before the redirect to Entra, and before the code is redeemed."""
 
-    def too_early(url: str) -> httpx.Response:
+    def too_early(url: str) -> httpx2.Response:
         emulator.down()
-        return httpx.get(url, trust_env=False)
+        return httpx2.get(url, trust_env=False)
 
-    def too_late(url: str) -> httpx.Response:
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+    def too_late(url: str) -> httpx2.Response:
+        with httpx2.Client(trust_env=False, timeout=PATIENCE) as client:
             page = client.get(url, headers=NAVIGATION)
-            state = httpx.URL(page.headers["location"]).params["state"]
+            state = httpx2.URL(page.headers["location"]).params["state"]
             emulator.down()
             return client.get(f"{url}auth/login-callback", params={"code": "x", "state": state})
 
@@ -323,12 +323,12 @@ def test_an_answer_of_another_issuer(
 ) -> None:
     """It is refused as the service does (RFC 9207, 2.4), and the finding says what to compare."""
 
-    def other(url: str) -> httpx.Response:
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+    def other(url: str) -> httpx2.Response:
+        with httpx2.Client(trust_env=False, timeout=PATIENCE) as client:
             page = client.get(url, headers=NAVIGATION)
             parameters = {
                 "code": "x",
-                "state": httpx.URL(page.headers["location"]).params["state"],
+                "state": httpx2.URL(page.headers["location"]).params["state"],
                 "iss": "https://evil.example/v2.0",
             }
             return client.get(f"{url}auth/login-callback", params=parameters)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-import httpx2
+import httpx
 import pytest
 from fastapi import Depends, FastAPI
 from starlette.responses import PlainTextResponse
@@ -23,7 +23,7 @@ async def test_people_sign_in_with_the_printed_variables(
     variables = variables_in(register("Operate 2", "--base-url", BASE, "--yes").output)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    async with httpx2.AsyncClient(trust_env=False) as wire:
+    async with httpx.AsyncClient(trust_env=False) as wire:
         entra = CamundaEntra(EntraSettings(), http_client=wire)
         app = FastAPI()
         entra.install(app)
@@ -43,12 +43,12 @@ async def test_people_sign_in_with_the_printed_variables(
             }
 
         async with (
-            httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=BASE) as http,
-            httpx2.AsyncClient(trust_env=False) as at_entra,
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http,
+            httpx.AsyncClient(trust_env=False) as at_entra,
         ):
             browser = await Browser(http, at_entra).signed_in("/token", "Ben Reader")
             bearer = (await browser.open("/token")).text
-            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=BASE) as program:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as program:
                 answer = await program.get("/me", headers={"Authorization": f"Bearer {bearer}"})
     assert answer.status_code == 200, answer.text
     assert answer.json() == {

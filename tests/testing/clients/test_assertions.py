@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-import httpx
+import httpx2
 import msal  # type: ignore[import-untyped]
 import pytest
 from cryptography import x509
@@ -117,17 +117,17 @@ def signer(private: rsa.RSAPrivateKey) -> Signer:
 def cluster(key: SigningKey) -> Issuers:
     """A Kubernetes cluster that publishes a key, beside the emulator that publishes the same."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         documents = {
             "/oidc/.well-known/openid-configuration": {"issuer": ISSUER, "jwks_uri": f"{ISSUER}jwks"},
             "/oidc/jwks": {"keys": [key.jwk(None)]},
         }
-        return httpx.Response(200, json=documents[request.url.path])
+        return httpx2.Response(200, json=documents[request.url.path])
 
     return Issuers(
         own=(f"{ENTRA}/v2.0",),
         own_keys=(key,),
-        new_client=lambda: httpx.AsyncClient(transport=httpx.MockTransport(answer)),
+        new_client=lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(answer)),
     )
 
 
@@ -511,7 +511,7 @@ async def test_what_no_credential_names_exactly_is_refused(
     assert {700211: ISSUER, 700213: SUBJECT, 700212: EXCHANGE}[code] in problem.message
 
 
-def nothing_fetched() -> httpx.AsyncClient:
+def nothing_fetched() -> httpx2.AsyncClient:
     """An HTTP client for tests in which no issuer is fetched."""
     raise AssertionError("An issuer was asked for its keys.")
 
@@ -582,10 +582,10 @@ async def test_an_issuers_token_out_of_its_time_is_refused(
 async def test_an_issuer_out_of_reach_is_named(other: SigningKey) -> None:
     """AADSTS50166: without keys no assertion is trusted."""
 
-    def refuse(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("connection refused", request=request)
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("connection refused", request=request)
 
-    issuers = Issuers(new_client=lambda: httpx.AsyncClient(transport=httpx.MockTransport(refuse)))
+    issuers = Issuers(new_client=lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(refuse)))
     client = billing(federated_credentials=(TRUST,))
     problem = await refusal(federated(other), client, issuers=issuers)
     assert (problem.code, problem.error) == (50166, "invalid_request")

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -20,7 +20,7 @@ DISCOVERY = f"{ISSUER}/.well-known/openid-configuration"
 KEYS = "https://keys.example/jwks"
 DOCUMENT = {"issuer": ISSUER, "jwks_uri": KEYS}
 
-Answer = Callable[[httpx.Request], Any]
+Answer = Callable[[httpx2.Request], Any]
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +34,25 @@ class Network:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {DISCOVERY: DOCUMENT, KEYS: {"keys": []}} | answers
-        self.requests: list[httpx.Request] = []
+        self.requests: list[httpx2.Request] = []
 
     def issuers(self, timeout: float = 5.0) -> Issuers:
         """Issuers whose documents come from this network."""
         return Issuers(
-            new_client=lambda: httpx.AsyncClient(
-                transport=httpx.MockTransport(self._answer), follow_redirects=True
+            new_client=lambda: httpx2.AsyncClient(
+                transport=httpx2.MockTransport(self._answer), follow_redirects=True
             ),
             timeout=timeout,
         )
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
         answer = self.answers[str(request.url)]
         if callable(answer):
             answer = answer(request)
         if asyncio.iscoroutine(answer):
             answer = await answer
-        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+        return answer if isinstance(answer, httpx2.Response) else httpx2.Response(200, json=answer)
 
 
 async def complaint(network: Network, issuer: str = ISSUER, within: float = 5.0) -> str:
@@ -118,7 +118,7 @@ async def test_an_invalid_address_is_reported(address: str) -> None:
 
 async def test_redirects_are_not_followed() -> None:
     """Even by a client that follows them."""
-    moved = httpx.Response(302, headers={"Location": KEYS})
+    moved = httpx2.Response(302, headers={"Location": KEYS})
     network = Network(**{DISCOVERY: moved})
     assert "answered 302" in await complaint(network)
     assert len(network.requests) == 1
@@ -127,7 +127,7 @@ async def test_redirects_are_not_followed() -> None:
 async def test_compressed_answers_are_not_unpacked() -> None:
     """Compression was not requested, and a small answer can be very large."""
     packed = gzip.compress(json.dumps(DOCUMENT).encode())
-    answer = httpx.Response(200, content=packed, headers={"Content-Encoding": "gzip"})
+    answer = httpx2.Response(200, content=packed, headers={"Content-Encoding": "gzip"})
     assert "compression" in await complaint(Network(**{DISCOVERY: answer}))
 
 
@@ -141,7 +141,7 @@ async def test_an_endless_answer_is_cut_off() -> None:
             sent += 64 * 1024
             yield b" " * 64 * 1024
 
-    network = Network(**{KEYS: lambda _: httpx.Response(200, content=endless())})
+    network = Network(**{KEYS: lambda _: httpx2.Response(200, content=endless())})
     assert "more than 1048576 bytes" in await complaint(network)
     assert sent < 2 * 1024 * 1024
 
@@ -149,7 +149,7 @@ async def test_an_endless_answer_is_cut_off() -> None:
 async def test_a_slow_issuer_is_not_waited_for() -> None:
     """The time is for both documents together."""
 
-    async def never(_: httpx.Request) -> httpx.Response:
+    async def never(_: httpx2.Request) -> httpx2.Response:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -160,15 +160,15 @@ async def test_a_slow_issuer_is_not_waited_for() -> None:
 @pytest.mark.parametrize("status", [204, 404, 500])
 async def test_other_statuses_are_reported(status: int) -> None:
     """The message has the address that answered so."""
-    said = await complaint(Network(**{KEYS: httpx.Response(status)}))
+    said = await complaint(Network(**{KEYS: httpx2.Response(status)}))
     assert f"{KEYS} answered {status}" in said
 
 
 async def test_a_failing_connection_is_reported() -> None:
     """The message has the network's own."""
 
-    def refuse(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("nobody listens", request=request)
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("nobody listens", request=request)
 
     assert "ConnectError nobody listens" in await complaint(Network(**{DISCOVERY: refuse}))
 
@@ -176,7 +176,7 @@ async def test_a_failing_connection_is_reported() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"[" * 100_000, b"\xff\xfe\xff"])
 async def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     """A page of a proxy, for example."""
-    network = Network(**{DISCOVERY: httpx.Response(200, content=body)})
+    network = Network(**{DISCOVERY: httpx2.Response(200, content=body)})
     assert "something else than a JSON object" in await complaint(network)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -17,7 +17,7 @@ FABRIKAM = "fab00000-1111-4222-8333-444455556666"
 V2 = {"scope": f"{OPERATE}/.default"}
 
 
-async def ask(client: Client, *, v1: bool = False, **query: str) -> httpx.Response:
+async def ask(client: Client, *, v1: bool = False, **query: str) -> httpx2.Response:
     """An application sends an administrator."""
     parameters = {"client_id": OPERATE} | ({} if v1 else V2) | query
     return await client.http.get(address_of(client, v1=v1), params=parameters)
@@ -25,7 +25,7 @@ async def ask(client: Client, *, v1: bool = False, **query: str) -> httpx.Respon
 
 async def decide(
     client: Client, user: str, decision: str = "granted", *, v1: bool = False, **query: str
-) -> httpx.Response:
+) -> httpx2.Response:
     """A user presses a button on the page."""
     parameters = {"client_id": OPERATE} | ({} if v1 else V2) | query
     form = {"user": user, "consent": decision}
@@ -37,7 +37,7 @@ def address_of(client: Client, *, v1: bool) -> str:
     return f"/{client.tenant}/{'' if v1 else 'v2.0/'}adminconsent"
 
 
-def answer_of(response: httpx.Response) -> dict[str, Any]:
+def answer_of(response: httpx2.Response) -> dict[str, Any]:
     """The response to the redirect URI."""
     assert response.status_code == 302, response.text
     query = urlsplit(response.headers["location"]).query

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import ConditionalAccess, EntraEmulator, OptionalClaims
@@ -103,7 +103,7 @@ async def test_revoked_callers_are_not_acted_for(emulator: EntraEmulator, client
     assert (await client.on_behalf_of(emulator.token(user="Ada Admin"))).status_code == 200
 
 
-async def poll(client: Client, started: dict[str, Any], **changes: Any) -> httpx.Response:
+async def poll(client: Client, started: dict[str, Any], **changes: Any) -> httpx2.Response:
     """The token response for a device without a secret."""
     return await client.poll_device(started, **({"client_secret": None} | changes))
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -16,7 +16,7 @@ from tests.testing.conftest import WEB, Client
 ANSWER = f"{WEB}?"
 
 
-async def sign_out(client: Client, method: str = "GET", **parameters: str) -> httpx.Response:
+async def sign_out(client: Client, method: str = "GET", **parameters: str) -> httpx2.Response:
     """An application sends a person to sign out."""
     address = f"/{client.tenant}/oauth2/v2.0/logout"
     if method == "POST":
@@ -98,7 +98,7 @@ async def test_a_sign_out_somewhere_else(client: Client) -> None:
     assert "AADSTS90002" in (await sign_out(client)).text
 
 
-async def consent(client: Client, form: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
+async def consent(client: Client, form: dict[str, str] | None = None, **changes: Any) -> httpx2.Response:
     """An application asks an administrator; None leaves a parameter out."""
     v1 = changes.pop("v1", False)
     query = {"client_id": OPERATE, "redirect_uri": WEB, "state": "s"}
@@ -110,7 +110,7 @@ async def consent(client: Client, form: dict[str, str] | None = None, **changes:
     return await client.http.post(address, params=parameters, data=form)
 
 
-def answer_of(response: httpx.Response) -> dict[str, str]:
+def answer_of(response: httpx2.Response) -> dict[str, str]:
     """The response to the redirect URI."""
     assert response.headers["location"].startswith(ANSWER)
     query = urlsplit(response.headers["location"]).query

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import Application, Directory, EntraEmulator, Tenant, User
@@ -13,7 +13,7 @@ from tests.testing.conftest import SECRET
 from tests.testing.endpoints.test_token_endpoint import GRAPH, claims_of
 
 
-async def ask(emulator: EntraEmulator, tenant: str = CONTOSO, **form: Any) -> httpx.Response:
+async def ask(emulator: EntraEmulator, tenant: str = CONTOSO, **form: Any) -> httpx2.Response:
     """A request of Operate; None leaves a field out."""
     fields = {"client_id": OPERATE, "client_secret": SECRET} | form
     async with emulator.http_client() as http:
@@ -159,8 +159,8 @@ async def test_only_this_machine_is_served(
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await emulator({**scope, "client": client, "server": server}, receive, send)
 
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x") as http:
         form = {"client_id": OPERATE, "client_secret": SECRET}
         response = await http.post(f"/{CONTOSO}/local/token", data=form)
     assert response.status_code == (200 if allowed else 403)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -11,7 +11,7 @@ from tests.testing.browsing import Browser, change_application, change_user, cla
 from tests.testing.conftest import Client
 
 
-def codes_of(answer: httpx.Response) -> list[int]:
+def codes_of(answer: httpx2.Response) -> list[int]:
     """The AADSTS codes of an error."""
     assert answer.json()["error"] == "invalid_grant", answer.text
     found: list[int] = answer.json()["error_codes"]

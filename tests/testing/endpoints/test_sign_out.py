@@ -2,7 +2,7 @@
 
 import re
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -13,7 +13,7 @@ from tests.testing.conftest import WEB, Client
 OTHER = "https://other.example/callback"
 
 
-async def sign_out(client: Client, form: dict[str, str] | None = None, **query: str) -> httpx.Response:
+async def sign_out(client: Client, form: dict[str, str] | None = None, **query: str) -> httpx2.Response:
     """An application sends a person to sign out, or the person presses a button on the page."""
     address = f"/{client.tenant}/oauth2/v2.0/logout"
     if form is None:

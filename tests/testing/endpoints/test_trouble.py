@@ -5,7 +5,7 @@ import ssl
 import stat
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import ConditionalAccess, EntraEmulator, RecordedRequest, Secret
@@ -206,11 +206,11 @@ def test_tls_is_strict(emulator: EntraEmulator, host: str) -> None:
         trusting = ssl.create_default_context(cafile=str(emulator.ca_file))
         trusting.verify_flags |= ssl.VERIFY_X509_STRICT
         document = f"{address}/common/v2.0/.well-known/openid-configuration"
-        with httpx.Client(verify=trusting, trust_env=False) as http:
+        with httpx2.Client(verify=trusting, trust_env=False) as http:
             assert http.get(document).json()["issuer"].startswith(address)
         with (
-            httpx.Client(verify=ssl.create_default_context(), trust_env=False) as http,
-            pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
+            httpx2.Client(verify=ssl.create_default_context(), trust_env=False) as http,
+            pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
         ):
             http.get(document)
     assert emulator.ca_file is None

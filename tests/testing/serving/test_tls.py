@@ -9,7 +9,7 @@ from asyncio.constants import SSL_SHUTDOWN_TIMEOUT
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -29,7 +29,7 @@ def test_the_certificate_is_for_every_name_of_this_machine(emulator: EntraEmulat
     """Whatever the address says, clients may call it by another one of these."""
     with emulator.serve(tls=True) as address:
         port = urlsplit(address).port
-        with httpx.Client(verify=trusting(emulator), trust_env=False) as http:
+        with httpx2.Client(verify=trusting(emulator), trust_env=False) as http:
             answer = http.get(f"https://{name}:{port}/common/discovery/v2.0/keys")
         assert answer.status_code == 200
 
@@ -51,8 +51,8 @@ def test_two_emulators_do_not_vouch_for_each_other(emulator: EntraEmulator) -> N
     with emulator.serve(tls=True), EntraEmulator().serve(tls=True) as other:
         context = trusting(emulator)
         with (
-            httpx.Client(verify=context, trust_env=False) as http,
-            pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
+            httpx2.Client(verify=context, trust_env=False) as http,
+            pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
         ):
             http.get(f"{other}/common/discovery/v2.0/keys")
 

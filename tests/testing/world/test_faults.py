@@ -1,6 +1,6 @@
 """The request log of pages and grants, and the endpoints that a throttle concerns."""
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator, RecordedRequest
@@ -16,7 +16,7 @@ def last(emulator: EntraEmulator) -> RecordedRequest:
     return emulator.requests[-1]
 
 
-async def trade(client: Client, assertion: str) -> httpx.Response:
+async def trade(client: Client, assertion: str) -> httpx2.Response:
     """The token response on behalf of a caller, with a refresh token."""
     return await client.on_behalf_of(assertion, scope=f"{UNRELATED}/access_as_user offline_access")
 

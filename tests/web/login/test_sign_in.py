@@ -646,8 +646,8 @@ async def test_the_router_alone_signs_people_in(emulator: EntraEmulator, clock: 
         page = await other.get(answer.headers["location"])
         found = re.search(r'value="([^"]+)"><strong>Ada Admin<', page.text)
         assert found
-        answer = await other.post(page.request.url, data={"user": found[1]})
-        answer = await http.get(answer.headers["location"])
+        left = await other.post(page.request.url, data={"user": found[1]})
+        answer = await http.get(left.headers["location"])
         assert answer.headers["location"] == "/page"
         assert (await http.get("/page")).text == "<h1>Ada Admin</h1>"
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import EntraEmulator
@@ -41,7 +41,7 @@ async def create(graph: GraphClient, **members: Any) -> dict[str, Any]:
     return found
 
 
-async def instantiate(graph: GraphClient, app_id: str) -> httpx.Response:
+async def instantiate(graph: GraphClient, app_id: str) -> httpx2.Response:
     """Its service principal."""
     return await graph.post("/v1.0/servicePrincipals", WRITE, json={"appId": app_id})
 

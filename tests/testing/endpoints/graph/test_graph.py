@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from camunda_entra_fastapi.testing import Directory, EntraEmulator, Group
@@ -31,7 +31,7 @@ MANY = [f"9a0b0000-0000-4000-9000-{number:012d}" for number in range(250)]
 class GraphClient:
     """A client of Graph's, which asks for a new token each time."""
 
-    def __init__(self, http: httpx.AsyncClient, emulator: EntraEmulator) -> None:
+    def __init__(self, http: httpx2.AsyncClient, emulator: EntraEmulator) -> None:
         self.http = http
         self.emulator = emulator
 
@@ -42,18 +42,18 @@ class GraphClient:
 
     async def send(
         self, method: str, path: str, *permissions: str, token: str | None = None, **changes: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """A request; what is no argument of a request's is one of the token's."""
         request = {name: changes.pop(name) for name in ("json", "content", "params") if name in changes}
         headers = changes.pop("headers", {})
         bearer = {"Authorization": f"Bearer {token or self.token(*permissions, **changes)}"}
         return await self.http.request(method, path, headers=bearer | headers, **request)
 
-    async def get(self, path: str, *permissions: str, **changes: Any) -> httpx.Response:
+    async def get(self, path: str, *permissions: str, **changes: Any) -> httpx2.Response:
         """Read."""
         return await self.send("GET", path, *permissions, **changes)
 
-    async def post(self, path: str, *permissions: str, **changes: Any) -> httpx.Response:
+    async def post(self, path: str, *permissions: str, **changes: Any) -> httpx2.Response:
         """Call a function."""
         return await self.send("POST", path, *permissions, **changes)
 
@@ -73,7 +73,7 @@ def change_ada(emulator: EntraEmulator, groups: tuple[str, ...], described: tupl
     emulator.directory = emulator.directory.with_tenant(changed)
 
 
-def check_error(answer: httpx.Response, status: int, code: str) -> str:
+def check_error(answer: httpx2.Response, status: int, code: str) -> str:
     """The answer is that error in Graph's form; gives its message."""
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
@@ -351,7 +351,7 @@ async def test_applications_of_other_tenants_are_found_where_they_are_used(graph
     application = graph.emulator.application
     path = f"/v1.0/servicePrincipals/{application.id}/getMemberObjects"
 
-    async def ask() -> httpx.Response:
+    async def ask() -> httpx2.Response:
         permissions = ("Directory.Read.All",)
         return await graph.post(
             path, *permissions, app_only=True, tenant="fabrikam.onmicrosoft.com", json=SECURITY
