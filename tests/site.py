@@ -200,7 +200,8 @@ class Browser:
             for text, sent in form.buttons:
                 if text.startswith(label):
                     target = urljoin(str(page.request.url), form.action or str(page.request.url))
-                    return await self.entra.post(target, data=form.fields | sent)
+                    answer: httpx.Response = await self.entra.post(target, data=form.fields | sent)
+                    return answer
         raise AssertionError(f"No button {label!r}: {page.text}")
 
 

@@ -31,10 +31,10 @@ import asyncio, json, sys
 from importlib import import_module
 from fastapi import Depends, FastAPI
 from camunda_entra_fastapi import CamundaEntra
+from camunda_entra_fastapi.http_library import httpx as ours
 from camunda_entra_fastapi.testing import EntraEmulator
 
 emulator = EntraEmulator()
-ours = import_module(type(emulator.http_client()).__module__)
 
 async def statuses(*headers):
     entra = CamundaEntra(emulator.settings(), http_client=emulator.http_client())
@@ -148,6 +148,7 @@ async def test_a_transport_of_either_library_may_stand_before_the_local_entra(
     async with emulator.http_client() as entra:
         async with library.AsyncClient(transport=Passing()) as client:
             document = await EntraHttp(client=client).get_json(url)
+        assert (await entra.send(library.Request("GET", url))).json() == document
         async with library.AsyncClient(transport=InProcessTransport(emulator, emulator.world)) as client:
             assert await EntraHttp(client=client).get_json(url) == document
             emulator.down()

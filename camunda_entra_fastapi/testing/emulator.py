@@ -135,7 +135,7 @@ class EntraEmulator(KeyControls):
         }
         return EntraSettings(**values | overrides)
 
-    def http_client(self) -> httpx.AsyncClient:
+    def http_client(self) -> InProcessClient:
         """An HTTP client that calls the emulator in the same process, whatever the host."""
         return InProcessClient(transport=InProcessTransport(self, self.world), base_url=self.base_url)
 

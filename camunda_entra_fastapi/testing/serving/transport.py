@@ -10,11 +10,20 @@ from camunda_entra_fastapi.testing.world.world import World
 
 
 class InProcessClient(httpx.AsyncClient):
-    """A client that takes the URLs of both libraries, since tests pass on what they were asked."""
+    """A client that takes URLs and requests of both libraries, since tests pass on what they were asked."""
 
     def build_request(self, method: str, url: Any, **content: Any) -> httpx.Request:
         """The request, of this library."""
         return super().build_request(method, str(url), **content)
+
+    async def send(self, request: Any, **options: Any) -> httpx.Response:
+        """The response, of this library."""
+        if not isinstance(request, httpx.Request):
+            content = await request.aread()
+            request = self.build_request(
+                request.method, request.url, headers=request.headers, content=content
+            )
+        return await super().send(request, **options)
 
 
 class InProcessTransport(httpx.AsyncBaseTransport):
