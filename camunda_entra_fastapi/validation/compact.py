@@ -217,12 +217,14 @@ def _read_any(data: bytes, name: str) -> dict[str, Any]:
         if b"\\" in data and any(escape in data for escape in _SURROGATE_ESCAPES):
             # A lone surrogate passes JSON and fails later, when the text is encoded.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
+    except RecursionError:  # how deep the parser goes depends on Python's version
+        raise _too_deep(name) from None
+    except ValueError:
         raise _malformed(f"has a {name} that is not well-formed JSON in UTF-8") from None
     if not isinstance(value, dict):
         raise _malformed(f"has a {name} that is not a JSON object")
     if data.count(b"{") + data.count(b"[") > MAX_NESTING and is_deeper(value, MAX_NESTING):
-        raise _malformed(f"has a {name} that is nested more than {MAX_NESTING} deep")
+        raise _too_deep(name)
     return value
 
 
@@ -238,6 +240,10 @@ def _refuse_constant(name: str) -> None:
 
 
 _STRICT_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+
+
+def _too_deep(name: str) -> InvalidToken:
+    return _malformed(f"has a {name} that is nested more than {MAX_NESTING} deep")
 
 
 def _malformed(problem: str) -> InvalidToken:

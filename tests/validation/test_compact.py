@@ -328,7 +328,6 @@ BAD_JSON = [
     b'{"a":1,}',
     b"{'a':1}",
     b'{"a":' + b"9" * 5000 + b"}",
-    b'{"a":' + nested(5000).encode() + b"}",
 ]
 
 
@@ -439,9 +438,12 @@ def test_a_payload_is_read_as_the_standard_library_reads_it(text: str) -> None:
 
 @pytest.mark.parametrize("where", ["first part", "payload"])
 def test_nesting_is_bounded(where: str) -> None:
-    """Deeper nesting than the limit is refused, so that nothing later exhausts the stack."""
+    """Deeper nesting than the limit is refused, so that nothing later exhausts the stack.
+
+    Where Python's parser gives up depends on its version: after 1,000 levels, or after more than 5,000.
+    """
     depths = {}
-    for depth in (MAX_NESTING - 1, MAX_NESTING, 900):
+    for depth in (MAX_NESTING - 1, MAX_NESTING, 900, 5000):
         data = f'{{"alg":"RS256","kid":"{KEY_ID}","deep":{nested(depth)},"flat":[[],[]]}}'
         text = token(user_claims(), data) if where == "first part" else token(data)
         try:
@@ -450,7 +452,7 @@ def test_nesting_is_bounded(where: str) -> None:
         except InvalidToken as error:
             depths[depth] = (error.code, error.message)
     too_deep = malformed(f"has a {where} that is nested more than 64 deep")
-    assert depths == {MAX_NESTING - 1: ("read", ""), MAX_NESTING: too_deep, 900: too_deep}
+    assert depths == {MAX_NESTING - 1: ("read", ""), MAX_NESTING: too_deep, 900: too_deep, 5000: too_deep}
 
 
 def test_many_lists_side_by_side_are_not_deep() -> None:
