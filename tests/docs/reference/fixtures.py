@@ -114,8 +114,8 @@ MORE: Final[Mapping[str, str]] = {
     "directory or clock. These methods change what it does:",
     "entra_token": "It takes these arguments:",
     "entra_client": "`entra_client(app, entra, …)` gives a started `TestClient` whose requests bear a token. "
-    "`entra_client.asynchronous(app, entra, …)` gives the same as `httpx.AsyncClient`, and runs no lifespan. "
-    "Both take these arguments:",
+    "`entra_client.asynchronous(app, entra, …)` gives the same as `httpx2.AsyncClient`, and runs no lifespan."
+    " Both take these arguments:",
 }
 _NAMES: Final = {
     "An": "A local Entra",
