@@ -197,7 +197,6 @@ async def test_a_wire_that_swallows_words_is_believed_for_a_lease_at_most(
         wire.hold()
         held = monotonic()
         await make_store(own_redis.url).end(handle)
-        assert leased(store, handle, clock) is not None or monotonic() > held + 1
         while now := monotonic():
             if leased(store, handle, clock) is None:
                 break
