@@ -1,11 +1,13 @@
 """Fixtures for every test: no network beyond this machine, no settings of the machine's own."""
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import certifi
 import pytest
 from pytest_socket import enable_socket, socket_allow_hosts
 
@@ -45,6 +47,27 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The default certificates are two of certifi's: to load all takes longer than most tests do.
+
+    That is in this process; the ones that tests start load all.
+    """
+    end = "-----END CERTIFICATE-----\n"
+    usual = Path(certifi.where()).read_text(encoding="utf-8").split(end)
+    few = tmp_path_factory.mktemp("authorities") / "two.pem"
+    few.write_text("".join(each + end for each in usual[:2]), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(few))
+        yield
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay: the garbage collector needs not look through them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
