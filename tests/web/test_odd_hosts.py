@@ -177,84 +177,81 @@ def assert_harmless(answer: tuple[int, dict[bytes, bytes], bytes], hosts: list[b
     if location and "/oauth2/" not in location:
         assert location.startswith("/"), (where, location)
         assert not urlsplit(location).netloc, (where, location)
-    assert "10.1.2.3" not in location
+    assert "10.1.2.3" not in location, where
 
 
-@pytest.mark.parametrize("hosts", ODD.values(), ids=ODD)
-async def test_no_route_fails_for_an_odd_host(walk: Walk, hosts: list[bytes]) -> None:
+async def test_no_route_fails_for_an_odd_host(walk: Walk) -> None:
     """Each route of ours, by each method, for programs and people, signed in or not, with whatever query."""
-    browser = await walk.site.browser().signed_in()
-    cookie = (b"cookie", f"{COOKIE}={browser.session}".encode())
-    host = [(b"host", value) for value in hosts]
-    queries = cycle(QUERIES)
-    for method, path in walk.pages:
-        for name, flavour in FLAVOURS.items():
-            for extra in ([], [cookie, *GATEWAYS]):
-                query = next(queries)
-                answer = await call(walk.site, method, path, [*host, *flavour, *extra], query)
-                assert_harmless(answer, hosts, f"{method} {path}?{query!r} as {name}")
+    cookie = (b"cookie", f"{COOKIE}={(await walk.site.browser().signed_in()).session}".encode())
+    for odd, hosts in ODD.items():
+        host = [(b"host", value) for value in hosts]
+        queries = cycle(QUERIES)
+        for method, path in walk.pages:
+            for name, flavour in FLAVOURS.items():
+                for extra in ([], [cookie, *GATEWAYS]):
+                    query = next(queries)
+                    answer = await call(walk.site, method, path, [*host, *flavour, *extra], query)
+                    assert_harmless(answer, hosts, f"{odd}: {method} {path}?{query!r} as {name}")
 
 
-@pytest.mark.parametrize("hosts", ODD.values(), ids=ODD)
-async def test_no_websocket_fails_for_an_odd_host(walk: Walk, hosts: list[bytes]) -> None:
+async def test_no_websocket_fails_for_an_odd_host(walk: Walk) -> None:
     """It is refused like any other whose page is not known."""
-    browser = await walk.site.browser().signed_in()
-    headers = [(b"host", value) for value in hosts]
-    headers.append((b"cookie", f"{COOKIE}={browser.session}".encode()))
-    for origin, status in ((b"http://localhost:8000", 400), (b"[", 400), (None, 400)):
-        extra = [] if origin is None else [(b"origin", origin)]
-        answer = await call(walk.site, "", "/ws", [*headers, *extra], kind="websocket")
-        assert answer[0] == status
-        assert b"host_malformed" in answer[2]
+    cookie = (b"cookie", f"{COOKIE}={(await walk.site.browser().signed_in()).session}".encode())
+    for odd, hosts in ODD.items():
+        headers = [*((b"host", value) for value in hosts), cookie]
+        for origin, status in ((b"http://localhost:8000", 400), (b"[", 400), (None, 400)):
+            extra = [] if origin is None else [(b"origin", origin)]
+            answer = await call(walk.site, "", "/ws", [*headers, *extra], kind="websocket")
+            assert answer[0] == status, odd
+            assert b"host_malformed" in answer[2], odd
 
 
-@pytest.mark.parametrize("hosts", ODD.values(), ids=ODD)
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/auth/login"), ("GET", "/auth/admin-consent"), ("POST", "/auth/logout")]
 )
-async def test_pages_that_need_an_address_say_what_is_wrong(
-    site: Site, hosts: list[bytes], method: str, path: str
-) -> None:
+async def test_pages_that_need_an_address_say_what_is_wrong(site: Site, method: str, path: str) -> None:
     """400 with the shape of the right one; and nobody is signed out half-way."""
     browser = await site.browser().signed_in()
-    headers = [(b"host", value) for value in hosts]
-    headers += [(b"sec-fetch-site", b"same-origin"), (b"cookie", f"{COOKIE}={browser.session}".encode())]
-    status, sent, body = await call(site, method, path, headers)
-    assert (status, b"host_malformed" in body, b"orders.example.com" in body) == (400, True, True)
-    assert b"set-cookie" not in sent
-    assert b'error="invalid_request"' in sent[b"www-authenticate"]
-    assert await browser.status() == 200
+    cookie = (b"cookie", f"{COOKIE}={browser.session}".encode())
+    for odd, hosts in ODD.items():
+        headers = [*((b"host", value) for value in hosts), (b"sec-fetch-site", b"same-origin"), cookie]
+        status, sent, body = await call(site, method, path, headers)
+        told = b"host_malformed" in body, b"orders.example.com" in body
+        assert (status, *told) == (400, True, True), odd
+        assert b"set-cookie" not in sent, odd
+        assert b'error="invalid_request"' in sent[b"www-authenticate"], odd
+        assert await browser.status() == 200, odd
 
 
-@pytest.mark.parametrize("hosts", ODD.values(), ids=ODD)
-async def test_a_navigation_is_sent_to_a_path(site: Site, hosts: list[bytes]) -> None:
+async def test_a_navigation_is_sent_to_a_path(site: Site) -> None:
     """Browsers resolve it against the address that they have (RFC 9110, 10.2.2)."""
-    headers = [*((b"host", value) for value in hosts), *FLAVOURS["person"]]
-    for method, status, path in (("GET", 302, "/page"), ("POST", 303, "/change")):
-        answer = await call(site, method, path, headers)
-        assert answer[0] == status
-        assert answer[1][b"location"] == b"/auth/login?return_to=" + (b"/page" if method == "GET" else b"/")
+    for odd, hosts in ODD.items():
+        headers = [*((b"host", value) for value in hosts), *FLAVOURS["person"]]
+        for method, status, path, back in (("GET", 302, "/page", b"/page"), ("POST", 303, "/change", b"/")):
+            answer = await call(site, method, path, headers)
+            assert answer[0] == status, odd
+            assert answer[1][b"location"] == b"/auth/login?return_to=" + back, odd
 
 
-@pytest.mark.parametrize("hosts", ODD.values(), ids=ODD)
-async def test_whoever_comes_back_gets_a_page(site: Site, hosts: list[bytes]) -> None:
+async def test_whoever_comes_back_gets_a_page(site: Site) -> None:
     """The callback needs no address; its page for missing consent has a path to the consent."""
-    browser = site.browser()
-    state = query_of(await browser.depart())["state"]
-    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items()).encode()
-    headers = [*((b"host", value) for value in hosts), *FLAVOURS["person"], (b"cookie", cookies)]
-    query = f"state={state}&error=access_denied&error_description=AADSTS65001".encode()
-    status, _, body = await call(site, "GET", "/auth/login-callback", headers, query)
-    assert (status, b'href="/auth/admin-consent"' in body) == (403, True)
+    for odd, hosts in ODD.items():
+        browser = site.browser()
+        state = query_of(await browser.depart())["state"]
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items()).encode()
+        headers = [*((b"host", value) for value in hosts), *FLAVOURS["person"], (b"cookie", cookies)]
+        query = f"state={state}&error=access_denied&error_description=AADSTS65001".encode()
+        status, _, body = await call(site, "GET", "/auth/login-callback", headers, query)
+        assert (status, b'href="/auth/admin-consent"' in body) == (403, True), odd
 
 
-@pytest.mark.parametrize("hosts", ODD.values(), ids=ODD)
-async def test_a_base_url_makes_the_host_indifferent(make_site: MakeSite, hosts: list[bytes]) -> None:
+async def test_a_base_url_makes_the_host_indifferent(make_site: MakeSite) -> None:
     """Then nothing is read of it."""
     site = make_site(base_url="https://operate.example")
-    status, headers, _ = await call(site, "GET", "/auth/login", [(b"host", value) for value in hosts])
-    redirect_uri = query_of(headers[b"location"].decode())["redirect_uri"]
-    assert (status, redirect_uri) == (302, "https://operate.example/auth/login-callback")
+    for odd, hosts in ODD.items():
+        status, headers, _ = await call(site, "GET", "/auth/login", [(b"host", value) for value in hosts])
+        redirect_uri = query_of(headers[b"location"].decode())["redirect_uri"]
+        assert (status, redirect_uri) == (302, "https://operate.example/auth/login-callback"), odd
 
 
 @pytest.mark.parametrize(
