@@ -49,14 +49,19 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
-    ("arguments", "meanwhile"), [(EMULATOR, ["ca.pem"]), (DEMO, ["service.log"])], ids=["emulator", "demo"]
+    ("arguments", "meanwhile", "number"),
+    [
+        (EMULATOR, ["ca.pem"], signal.SIGINT),
+        (EMULATOR, ["ca.pem"], signal.SIGHUP),
+        (DEMO, ["service.log"], signal.SIGHUP),
+    ],
+    ids=["emulator by Ctrl-C", "emulator with its terminal", "demo with its terminal"],
 )
 def test_nothing_is_left(
     arguments: tuple[str, ...], meanwhile: list[str], number: signal.Signals, tmp_path: Path
 ) -> None:
-    """Ctrl-C, a request to end and a closed terminal."""
+    """Ctrl-C and a closed terminal; a request to end is below, the demo's other ends are beside its tests."""
     with running(tmp_path, *arguments) as process:
         read_until(process, "Ctrl-C ends")
         assert files(tmp_path) == meanwhile
@@ -104,5 +109,6 @@ def test_a_terminals_end_that_is_ignored_stays_so(tmp_path: Path) -> None:
         status = Path(f"/proc/{process.pid}/status").read_text()
         process.terminate()
         process.communicate(timeout=PATIENCE)
+    assert list(tmp_path.iterdir()) == []
     (ignored,) = re.findall(r"SigIgn:\s+(\w+)", status)
     assert int(ignored, 16) & 1 << signal.SIGHUP - 1
