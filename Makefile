@@ -7,15 +7,21 @@ BIN := $(VENV)/bin
 # Where Debian has HAProxy, and an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 CORE := tests --ignore=tests/architecture --ignore=tests/docs --ignore=tests/packaging --ignore=tests/e2e --ignore=tests/samples
-# What other packages' versions could break: of the emulator's tests, none but its fixtures', as its users run it anyway, in the
-# tests of sign-in, downstream tokens and command line; none of processes and signals, of pure rules, and of requests that other
-# tests make as well; and hostile input meets the pinned versions alone.
-VERSIONS := $(CORE) $(addprefix --ignore=tests/,growth fuzz sign_in user test_benchmark.py cli/test_leftovers.py cli/test_demo.py) \
-	$(addprefix --ignore=tests/testing/,clients endpoints protocol tokens world) $(addprefix --ignore=tests/cli/,doctor explain)
-# The newest versions are nearly the pinned ones. The login pages, the command line but for what begins it, and requests to Entra
-# are tried with these and with the lowest.
-NEWEST := $(VERSIONS) $(addprefix --ignore=tests/cli/,register test_emulator.py test_local_variables.py test_token.py) \
-	$(addprefix --ignore=tests/,web/login remote testing)
+# What other packages' versions could break, where each has the most to do with this one: wiring and errors of FastAPI and
+# Starlette, answers of httpx, settings of Pydantic, keys of cryptography and python-jose, Redis, PyYAML, uvicorn, and the fixtures
+# that users' own tests run. What is decided here alone, from claims to pages, they do not change.
+NEWEST := $(addprefix tests/,sessions downstream settings/test_settings.py testing/fixtures testing/serving \
+	testing/directory/test_file.py remote/test_http.py remote/test_credentials.py validation/test_keys.py \
+	test_plugin.py test_telemetry.py cli/test_help.py cli/test_main.py) \
+	$(patsubst %,tests/web/test_%.py,bearer docs_assets guard mounted openapi own_handlers streams websocket websocket_tokens) \
+	tests/web/login/test_mount.py
+# The newest versions are nearly the pinned ones, the lowest are years older: signing in and out, its pages and cookies, and
+# what Typer and Rich make of commands are tried with these as well.
+LOWEST := $(NEWEST) $(addprefix tests/,remote/test_strict_certificates.py remote/test_token_endpoint.py validation/test_verifier.py \
+	test_token_validator.py testing/test_emulator.py testing/clients/test_assertions.py) \
+	$(patsubst %,tests/web/test_%.py,challenges cookies installation permissions route_scopes) \
+	$(patsubst %,tests/web/login/test_%.py,docs_token pages sign_in sign_out) \
+	$(patsubst %,tests/cli/test_%.py,browser checks emulator token) tests/cli/register/test_register.py
 OTHERS := tests/architecture tests/docs tests/e2e tests/samples
 
 .DEFAULT_GOAL := help
@@ -50,7 +56,7 @@ types: $(VENV)/ready
 	@$(BIN)/mypy --no-error-summary && echo "types: clean"
 
 unit: $(VENV)/ready system-packages
-	@$(BIN)/coverage run -m pytest -q $(CORE)
+	@FUZZ_SECONDS=30 $(BIN)/coverage run -m pytest -q $(CORE)
 
 end-to-end: $(VENV)/servers .venv-docs/ready system-packages
 	@$(BIN)/coverage run -m pytest -q $(OTHERS)
@@ -61,10 +67,10 @@ coverage: $(VENV)/ready
 packaging: $(VENV)/ready
 	@$(BIN)/python -m pytest -q tests/packaging
 
-lowest: .venv-lowest/ready ## The core tests with the lowest versions that are allowed
-	@.venv-lowest/bin/python -m pytest -q -W default::DeprecationWarning -W default::PendingDeprecationWarning $(VERSIONS)
+lowest: .venv-lowest/ready ## What versions could break, with the lowest that are allowed
+	@.venv-lowest/bin/python -m pytest -q -W default::DeprecationWarning -W default::PendingDeprecationWarning $(LOWEST)
 
-newest: .venv-newest/ready ## The core tests with the newest versions there are
+newest: .venv-newest/ready ## What versions could break, with the newest there are
 	@.venv-newest/bin/python -m pytest -q $(NEWEST)
 
 system-packages:
