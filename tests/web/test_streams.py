@@ -25,11 +25,12 @@ OFTEN = 0.01
 
 
 class Ticker:
-    """A source of numbers without end, which notes that it was closed."""
+    """A source of numbers without end, which notes that it was closed, and what of it was written."""
 
     def __init__(self, *, silent: bool = False) -> None:
         self.silent = silent
         self.given = 0
+        self.written = 0
         self.is_closed = False
 
     async def numbers(self) -> AsyncIterator[int]:
@@ -79,6 +80,7 @@ async def written(
     """Server-sent events, the last of which says why there are no more; ``count`` of them at most."""
     try:
         async for number in entra.while_good(request, ticker.numbers(), every=OFTEN):
+            ticker.written = number
             yield f"data: {number}\n\n"
             if number == count:
                 return
@@ -200,7 +202,7 @@ async def reading_of(site: Site, ticker: Ticker, count: int = 0) -> tuple[Browse
         return (await browser.http.get("/events")).text
 
     reading = asyncio.create_task(read())
-    await until(lambda: ticker.given > 0)
+    await until(lambda: ticker.written > 0)
     return browser, reading
 
 
