@@ -14,7 +14,6 @@ from math import ceil
 from secrets import token_urlsafe
 from typing import Any, Final, TypeVar
 
-from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.log_records import Trouble
 from camunda_entra_fastapi.sessions.asking_connection import AskingConnection
 from camunda_entra_fastapi.sessions.leases import Leases
@@ -34,7 +33,6 @@ from camunda_entra_fastapi.sessions.redis_rights import trial_of
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import Session, pack, unpack
 from camunda_entra_fastapi.sessions.unreadable import UnreadableHandles
-from camunda_entra_fastapi.telemetry import logger
 
 T = TypeVar("T")
 
@@ -184,12 +182,8 @@ class RedisStore:
         """
         key = self._key("renewing", handle.partition(".")[0])
         lock = RedisLock(self._execute, key, lifetime=self._lock_lifetime, margin=self._timeout)
-        is_held = await lock.acquire(self._lock_wait)
-        try:
+        async with lock.held(self._lock_wait, self._kept_locks):
             yield
-        finally:
-            if is_held:
-                await self._release(lock)
 
     def sweep(self) -> None:
         """Drop all unsealed records: Redis knows which sessions there are, and reading one again is cheap."""
@@ -247,19 +241,6 @@ class RedisStore:
                 return False
             del self._clients[loop]
         return True
-
-    async def _release(self, lock: RedisLock) -> None:
-        """Let go of the lock. Where that fails, the renewal stands all the same, and the lock expires."""
-        try:
-            await lock.release()
-        except SessionsUnavailable as unavailable:
-            if self._kept_locks.is_news(unavailable.message):
-                logger.warning(
-                    "The lock of a renewed session stays in the Redis for up to %d seconds, in which no "
-                    "replica renews that session. %s",
-                    self._lock_lifetime,
-                    unavailable.message,
-                )
 
     def _unseal(self, sealed: bytes, key: str) -> Session | None:
         data = self._sealer.open(sealed.decode("latin-1"), key.encode())

@@ -12,13 +12,20 @@ A lock whose holder died expires after its lifetime.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from math import ceil
 from secrets import token_urlsafe
 from typing import Any, Final
 
+from camunda_entra_fastapi.errors import SessionsUnavailable
+from camunda_entra_fastapi.log_records import Trouble
+from camunda_entra_fastapi.telemetry import logger
+
 POLL_EVERY: Final = 0.05
 """Seconds between two looks at a lock that another replica holds."""
+LAST_MOMENT: Final = 0.1
+"""Seconds for letting go of a lock after the store failed: whoever waits has waited for it already."""
 
 Execute = Callable[[Callable[[Any], Awaitable[Any]]], Awaitable[Any]]
 """Runs a command on a client, within a time limit, and occupies a connection for no longer."""
@@ -42,6 +49,32 @@ class RedisLock:
         self._margin = margin
         self._clock = asyncio.get_running_loop().time
         self._lives_until = 0.0
+
+    @asynccontextmanager
+    async def held(self, wait: float, kept: Trouble) -> AsyncIterator[None]:
+        """Hold the lock, if it can be taken in time.
+
+        Where letting go fails, what was done stands all the same, and the lock expires.
+
+        Args:
+            wait: Seconds to wait for it.
+            kept: Tells whether it is news that a lock is kept.
+
+        Raises:
+            SessionsUnavailable: The store cannot be asked.
+        """
+        is_held = await self.acquire(wait)
+        moment = None
+        try:
+            yield
+        except SessionsUnavailable:
+            moment = LAST_MOMENT
+            raise
+        finally:
+            if is_held:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(moment):
+                        await self._release_or_tell(kept)
 
     async def acquire(self, wait: float) -> bool:
         """Take the lock, or wait for it; whether it is ours. Between two looks it occupies no connection.
@@ -72,6 +105,18 @@ class RedisLock:
             SessionsUnavailable: The store cannot be asked.
         """
         await self._execute(self._delete)
+
+    async def _release_or_tell(self, kept: Trouble) -> None:
+        try:
+            await self.release()
+        except SessionsUnavailable as unavailable:
+            if kept.is_news(unavailable.message):
+                logger.warning(
+                    "The lock of a renewed session stays in the Redis for up to %d seconds, in which no "
+                    "replica renews that session. %s",
+                    self._lifetime,
+                    unavailable.message,
+                )
 
     async def _set(self, redis: Any) -> Any:
         return await redis.set(self._key, self._value, nx=True, px=ceil(self._lifetime * 1000))

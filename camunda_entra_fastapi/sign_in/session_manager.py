@@ -11,6 +11,7 @@ from camunda_entra_fastapi.sessions.counted import CountedOperations
 from camunda_entra_fastapi.sessions.expiring_set import ExpiringSet
 from camunda_entra_fastapi.sessions.store import Session, SessionStore
 from camunda_entra_fastapi.sign_in.exchange import Exchange
+from camunda_entra_fastapi.sign_in.renewal_troubles import PUT_OFF, RenewalTroubles
 from camunda_entra_fastapi.single_flight import SingleFlight
 from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger, session_renewals
@@ -73,6 +74,7 @@ class SessionManager:
         self._ended = ExpiringSet(clock)
         self._renewals: SingleFlight[str, UserSession | None] = SingleFlight("session renewal")
         self._paused = ExpiringSet(clock)
+        self._troubles = RenewalTroubles()
 
     async def create(self, session: Session) -> UserSession:
         """Store a new session.
@@ -120,7 +122,7 @@ class SessionManager:
         Raises:
             EntraUnavailable: Its claims have expired, and Entra cannot be asked; or nobody can tell whether
                 its tenant is still let in.
-            SessionsUnavailable: The store cannot be asked.
+            SessionsUnavailable: The same of the store, or it cannot be told of an end.
         """
         tenants = self._exchange.validator.tenants
         if tenants is not None and not await self._is_let_in(current, tenants):
@@ -137,10 +139,12 @@ class SessionManager:
         try:
             async with asyncio.timeout(RENEWAL_TIMEOUT):
                 return await self._renew_once(current)
-        except (TimeoutError, EntraUnavailable):
+        except PUT_OFF as failure:
             # The renewal may still succeed. Until then, and after it failed, no request waits for it.
             self._paused.add(session.id, RENEWAL_PAUSE)
-            return current
+            self._troubles.put_off(failure)
+            # The store may not know yet that Entra refused it, or that somebody signed out meanwhile.
+            return None if session.id in self._ended else current
 
     async def with_access_token(self, current: UserSession) -> UserSession | None:
         """The session with its access token, even if its cookies are too small for it. None when it is over.
@@ -287,7 +291,7 @@ class SessionManager:
                 session_renewals.add(1, {"outcome": "failed"})
                 raise
             session_renewals.add(1, {"outcome": "renewed"})
-            with self._counted.replace:
+            with self._counted.replace, self._troubles.storing():
                 handle = await self.store.replace(current.handle, renewed)
         if handle is None or renewed.id in self._ended:
             return None

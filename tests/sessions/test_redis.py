@@ -833,3 +833,17 @@ async def test_unsealed_records_do_not_stay_in_memory(store: RedisStore, clock: 
     store.sweep()
     assert store._cached_unseal.cache_info().currsize == 0
     assert await store.read(handle) == make_session(clock)
+
+
+async def test_who_waited_for_a_hanging_store_does_not_wait_for_its_lock_too(
+    make_store: Make, own_redis: RedisServer, clock: FakeClock
+) -> None:
+    """The lock is left to expire, once letting go of it has had a moment."""
+    store = make_store(own_redis.url, timeout=60, lock_lifetime=90)
+    handle = await store.create(make_session(clock))
+    async with asyncio.timeout(45):
+        with pytest.raises(SessionsUnavailable, match="by the test"):
+            async with store.renewing(handle):
+                own_redis.signal(signal.SIGSTOP)
+                raise SessionsUnavailable("by the test")
+    own_redis.signal(signal.SIGCONT)
