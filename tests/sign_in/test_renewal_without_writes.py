@@ -38,7 +38,7 @@ def set_full(server: RedisServer, *, full: bool) -> None:
 async def test_nobody_whose_claims_are_good_is_refused_for_a_renewal_that_cannot_be_stored(
     shared: tuple[RedisServer, Site], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The next attempt is made after a pause. Once the claims have expired, it is 503 until the store is well."""
+    """The next attempt is made after a pause. With expired claims it is 503 until the store is well."""
     server, site = shared
     browser = await site.browser().signed_in()
     site.clock.advance(DUE)
