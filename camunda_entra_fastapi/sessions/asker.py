@@ -36,7 +36,7 @@ class Login:
         username: The user; None for the default one.
         password: Its password; None where the server asks for none.
         database: The number of the database.
-        tls: Makes the context anew for each connection, as files are replaced; None without TLS.
+        tls: Returns the context, another one when its files were replaced; None without TLS.
     """
 
     username: str | None = None
@@ -192,8 +192,12 @@ async def open_connection(
             lambda: connection, host, port, ssl=login.tls() if login.tls else None
         )
         await connection.set_up(login.username, login.password, login.database)
-    except BaseException:
+    except BaseException as failure:
         connection.close()
+        if isinstance(failure, (ArithmeticError, RuntimeError, ValueError)):
+            # An address that is none, as Sentinels and clusters may name it; what uvloop makes of a server
+            # that closes at once.
+            raise ConnectionLost(type(failure).__name__) from None
         raise
     return connection
 

@@ -1,10 +1,10 @@
 """From a Redis URL to a client: one server, behind Sentinels, or a cluster."""
 
 import asyncio
+import os
 import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 from redis import exceptions
@@ -21,6 +21,7 @@ from camunda_entra_fastapi.sessions.redis_url import read_redis_url
 
 MAX_CONCURRENT_COMMANDS: Final = 50
 """Concurrent commands, and so connections, for each process and node. Others wait."""
+_TLS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def connect(url: str, timeout: float, tracker: Tracker | None = None) -> Connect
             raise ConnectionLost(type(failure).__name__) from None
         return found
 
-    context = partial(_tls_context, tls) if tls else None
+    context = _TlsContexts(tls) if tls else None
     login = Login(options["username"], options["password"], number, context)
     asker = (
         ClusterAsker(hosts, login, timeout, tracker)
@@ -107,16 +108,31 @@ def _retry_options(count: int, seconds: float) -> dict[str, Any]:
 
 def _tls_options(query: dict[str, str]) -> dict[str, Any]:
     """The options for TLS. Host names are checked unless the URL says otherwise."""
-    files = {name: query[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in query}
+    files = {name: query[name] for name in _TLS_FILES if name in query}
     return {"ssl": True, "ssl_check_hostname": query.get("ssl_check_hostname") != "false"} | files
 
 
-def _tls_context(options: dict[str, Any]) -> ssl.SSLContext:
-    """What redis-py makes of these options."""
-    context = ssl.create_default_context()
-    context.check_hostname = options["ssl_check_hostname"]
-    if "ssl_certfile" in options:
-        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
-    if "ssl_ca_certs" in options:
-        context.load_verify_locations(options["ssl_ca_certs"])
-    return context
+class _TlsContexts:
+    """What redis-py makes of these options; made once, as that takes long, and anew for another file."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        self._files = [options[name] for name in _TLS_FILES if name in options]
+        self._made_of: list[tuple[int, ...]] | None = None
+        self._context: ssl.SSLContext
+
+    def __call__(self) -> ssl.SSLContext:
+        found = [(it.st_ino, it.st_size, it.st_mtime_ns) for it in map(os.stat, self._files)]
+        if found != self._made_of:
+            self._context = self._make()
+            self._made_of = found
+        return self._context
+
+    def _make(self) -> ssl.SSLContext:
+        options, context = self._options, ssl.create_default_context()
+        context.check_hostname = options["ssl_check_hostname"]
+        if "ssl_certfile" in options:
+            context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+        if "ssl_ca_certs" in options:
+            context.load_verify_locations(options["ssl_ca_certs"])
+        return context

@@ -242,6 +242,7 @@ async def ask_one(url: str, *, until: str) -> None:
         (b"*0\r\n", "SlotWithoutNode"),
         (b"-NOPERM no right to run 'cluster|slots'\r\n", "NOPERM"),
         (slots_of((0, 99_999, b"")), "ConnectionRefusedError"),
+        (slots_of((0, 16_383, b"a..b")), "UnicodeError"),
     ],
 )
 async def test_slots_that_cannot_be_used_are_said_so(slots: bytes, name: str) -> None:
@@ -256,6 +257,7 @@ async def test_slots_that_cannot_be_used_are_said_so(slots: bytes, name: str) ->
         (b"-MOVED 1 127.0.0.1:%d\r\n", "MOVED"),
         (b"-MOVED 1 :%d\r\n", "MOVED"),
         (b"-MOVED 1 :123456789\r\n", "MOVED"),
+        (b"-MOVED 1 127.0.0.1:99999\r\n", "MOVED"),
         (b"-MOVED\r\n", "MOVED"),
         (b"-ASK 1 127.0.0.1:%d\r\n", "ASK"),
         (b"-ASK nowhere\r\n", "ASK"),

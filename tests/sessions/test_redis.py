@@ -18,7 +18,7 @@ from pytest_socket import socket_allow_hosts
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis import LOCK_WAIT, RedisStore
-from camunda_entra_fastapi.sessions.redis_client import MAX_CONCURRENT_COMMANDS
+from camunda_entra_fastapi.sessions.redis_client import MAX_CONCURRENT_COMMANDS, connect
 from camunda_entra_fastapi.sessions.resp import Reply, RespReader
 from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
 from camunda_entra_fastapi.sessions.store import pack
@@ -570,6 +570,26 @@ async def test_tls_checks_the_servers_certificate(make_store: Make, tmp_path: Pa
             server.stop()
 
 
+async def test_certificates_are_read_again_only_when_their_files_are_replaced(tmp_path: Path) -> None:
+    """While a server is away each request tries to connect: to read all authorities each time takes long."""
+    bundle = tmp_path / "authorities.pem"
+    tls = connect(f"rediss://127.0.0.1:{free_port()}?ssl_ca_certs={bundle}", 2).asker._login.tls
+    assert tls is not None
+    with make_tls("127.0.0.1").authority_file() as first, make_tls("127.0.0.1").authority_file() as second:
+        bundle.write_bytes(first.read_bytes())
+        context = tls()
+        assert tls() is context
+        replacement = tmp_path / "replacement.pem"
+        replacement.write_bytes(second.read_bytes())
+        replacement.replace(bundle)
+        assert tls() is not context
+        assert tls() is tls()
+        bundle.write_text("no certificate", "ascii")
+        for _ in range(2):
+            with pytest.raises(OSError, match="certificate"):
+                tls()
+
+
 @pytest.fixture
 def sentinels(own_redis: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
     """A Sentinel that watches a Redis."""
@@ -841,9 +861,13 @@ async def test_who_waited_for_a_hanging_store_does_not_wait_for_its_lock_too(
     """The lock is left to expire, once letting go of it has had a moment."""
     store = make_store(own_redis.url, timeout=60, lock_lifetime=90)
     handle = await store.create(make_session(clock))
+
+    async def fail_while_renewing() -> None:
+        async with store.renewing(handle):
+            own_redis.signal(signal.SIGSTOP)
+            raise SessionsUnavailable("by the test")
+
     async with asyncio.timeout(45):
         with pytest.raises(SessionsUnavailable, match="by the test"):
-            async with store.renewing(handle):
-                own_redis.signal(signal.SIGSTOP)
-                raise SessionsUnavailable("by the test")
+            await fail_while_renewing()
     own_redis.signal(signal.SIGCONT)
