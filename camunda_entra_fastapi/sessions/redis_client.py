@@ -118,7 +118,7 @@ class _TlsContexts:
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
         self._files = [options[name] for name in _TLS_FILES if name in options]
-        self._made_of: list[tuple[int, ...]] | None = None
+        self._made_of: list[tuple[int, int, int]] | None = None
         self._context: ssl.SSLContext
 
     def __call__(self) -> ssl.SSLContext:

@@ -141,7 +141,9 @@ class TimeLimit:
         try:
             done, _ = await asyncio.wait((task,), timeout=self._seconds)
         finally:
-            if not task.done():
+            if task.done():
+                _retrieve(task)  # whoever waits may be cancelled at this very moment
+            else:
                 self._leave(loop, task)
         if not done:
             raise TimeoutError

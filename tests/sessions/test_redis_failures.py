@@ -17,6 +17,7 @@ from redis.exceptions import RedisClusterException
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis import RedisStore
+from camunda_entra_fastapi.sessions.redis_failures import TimeLimit
 from tests.conftest import FakeClock
 from tests.sessions.conftest import SID, RedisServer, make_session, sealer
 from tests.sessions.relay import Relay
@@ -371,3 +372,27 @@ async def test_health_checks_fill_nothing(make_store: Make, redis_server: RedisS
         assert len(keys) == 2
         assert all(key.startswith("camunda_entra:ab12:check:") for key in keys)
         assert all(0 < client.pttl(key) <= 5_000 for key in keys)
+
+
+async def test_who_leaves_when_the_store_has_just_failed_leaves_no_complaint() -> None:
+    """Nobody looks at that failure any more, and asyncio does not log it as forgotten."""
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    fails = asyncio.Event()
+
+    async def command() -> None:
+        await fails.wait()
+        raise OSError
+
+    asking = loop.create_task(TimeLimit(60).within(command()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    fails.set()
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait((asking,))
+    assert asking.cancelled()
+    del asking
+    gc.collect()
+    assert not complaints
