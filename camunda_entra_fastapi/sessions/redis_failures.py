@@ -37,6 +37,7 @@ _FOR_NOW: Final = (
     OSError,
 )
 _FOR_GOOD: Final = (exceptions.AuthenticationError, exceptions.AuthorizationError)
+_REFUSALS: Final = (*_FOR_GOOD, exceptions.NoPermissionError)
 _NO_WRITES: Final = {
     "OutOfMemoryError": "it is full. Give it more maxmemory, or delete what is not of sessions",
     "ReadOnlyError": "it is a replica. Name the primary in CAMUNDA_ENTRA_SESSION_STORE, or end the failover",
@@ -233,7 +234,19 @@ def _name_of(failure: BaseException) -> str:
     if type(failure) is exceptions.ResponseError:
         code = str(failure).partition(" ")[0]
         return code if code in _NO_WRITES else "ResponseError"
+    failure = _refusal_below(failure)
     below = failure.__cause__ or failure.__context__
     name = type(below if isinstance(below, OSError) else failure).__name__
     right = missing_right(str(failure))
     return f"{name}, the user lacks {right}" if right else name
+
+
+def _refusal_below(failure: BaseException) -> BaseException:
+    """What a node refused, where a cluster's client says that it is in no cluster, or away."""
+    if isinstance(failure, exceptions.RedisClusterException):
+        below: BaseException | None = failure
+        while below is not None:
+            if isinstance(below, _REFUSALS):
+                return below
+            below = below.__cause__ or below.__context__
+    return failure

@@ -247,6 +247,28 @@ async def test_a_cluster_needs_three_more(
     assert await store.limits() == RedisLimits(0, ("allkeys-lru", "noeviction"))
 
 
+@pytest.mark.parametrize("lacking", ["+cluster|slots", "+command"])
+async def test_a_right_that_a_cluster_asks_for_first_is_named(
+    make_store: Make, nodes: tuple[RedisServer, RedisServer], lacking: str
+) -> None:
+    """redis-py says of a node that refuses CLUSTER SLOTS that it is in no cluster."""
+    for node in nodes:
+        given_rights(node, [lacking.replace("+", "-")])
+    store = make_store(f"redis+cluster://{USER}:geheim@127.0.0.1:{nodes[0].port}")
+    with pytest.raises(SessionsUnavailable) as caught:
+        await store.try_commands()
+    assert f"NoPermissionError, the user lacks {lacking}." in caught.value.message
+
+
+async def test_a_cluster_that_refuses_the_password_is_told_apart(
+    make_store: Make, nodes: tuple[RedisServer, RedisServer]
+) -> None:
+    """It is there, and nothing is wrong with its slots."""
+    store = make_store(f"redis+cluster://{USER}:falsch@127.0.0.1:{nodes[0].port}")
+    with pytest.raises(SessionsUnavailable, match=r": AuthenticationError\."):
+        await store.try_commands()
+
+
 async def test_a_lock_that_cannot_be_let_go_of_is_told(
     make_store: Make, guarded_redis: RedisServer, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
