@@ -132,8 +132,10 @@ def with_users(folder: Path, **users: str) -> Iterator[RedisServer]:
     ]
     server = RedisServer(folder, *options)
     server.start()
-    yield server
-    server.stop()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 async def test_the_right_to_get_is_enough_to_ask(make_store: Make, tmp_path: Path) -> None:
