@@ -147,6 +147,8 @@ class AskingConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand the answers out."""
+        if self._is_lost:
+            return
         try:
             for reply in self._reader.feed(data):
                 if type(reply) is Push:

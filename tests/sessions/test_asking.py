@@ -528,3 +528,25 @@ def test_a_connection_that_breaks_fails_nobody(
     with redis_server.client() as client:
         client.config_resetstat()
     run(use())
+
+
+async def test_what_arrives_on_a_lost_connection_is_not_looked_at() -> None:
+    """Whoever hears of changes was told that no more come."""
+    heard: list[object] = []
+
+    class Listening:
+        def on_open(self, connection: AskingConnection) -> None: ...
+        def on_untracked(self, reason: str) -> None: ...
+        def on_reply(self, connection: AskingConnection, key: bytes, value: bytes | None) -> None: ...
+        def on_push(self, connection: AskingConnection, kind: bytes, items: list[Any]) -> None:
+            heard.append(kind)
+
+        def on_lost(self, connection: AskingConnection) -> None:
+            heard.append("lost")
+
+    connection = AskingConnection(1, Listening())
+    connection.is_tracked = True
+    connection.data_received(b">2\r\n$10\r\ninvalidate\r\n_\r\n")
+    connection.close()
+    connection.data_received(b">2\r\n$10\r\ninvalidate\r\n_\r\n")
+    assert heard == [b"invalidate", "lost"]
