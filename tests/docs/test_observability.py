@@ -96,6 +96,7 @@ def test_the_exporter_writes_each_instrument() -> None:
         *(f"camunda_entra_validation_duration_seconds_{end}" for end in ("bucket", "count", "sum")),
         "camunda_entra_refusals_total",
         "camunda_entra_sign_ins_total",
+        "camunda_entra_session_leased_hits_total",
         "camunda_entra_session_operations_total",
         "camunda_entra_session_renewals_total",
         "camunda_entra_token_fetches_total",

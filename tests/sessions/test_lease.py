@@ -327,20 +327,21 @@ async def test_a_write_that_failed_leaves_nothing_behind(
 ) -> None:
     """Whatever became of it, the session is asked for once more, and then copied again."""
     store = make_store(own_redis.url, lease=LONG)
-    handle = await store.create(make_session(clock))
+    session = make_session(clock)
+    handle = await store.create(session)
     await has_copy(store, handle, clock)
     with own_redis.client() as client:
         client.config_set("min-replicas-to-write", 1)
         with pytest.raises(SessionsUnavailable):
-            await store.end_by_sid(SID)
+            await store.replace(handle, session)
         assert leased(store, handle, clock) is None
         client.config_set("min-replicas-to-write", 0)
     await has_copy(store, handle, clock)
     own_redis.stop()
     with pytest.raises(SessionsUnavailable):
-        await store.end_by_sid(SID)
+        await store.replace(handle, session)
     own_redis.start()
-    handle = await store.create(make_session(clock))
+    handle = await store.create(session)
     await has_copy(store, handle, clock)
 
 

@@ -84,7 +84,7 @@ async def test_a_refused_renewal_while_redis_hangs_is_made_up_for(
 
     here.wire.handle("/token", refuse)
     there.wire.fail("/token")
-    assert await browser.status() in {200, 503}  # the claims are still good, and nobody waits for long
+    assert await browser.status() == 401  # here it counts at once, and nobody waits for long
     hold.__exit__(None, None, None)
     await over_at(here, here.browser(like=browser))
     await over_at(there, copy_there)
