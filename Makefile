@@ -39,10 +39,10 @@ docs: reference .venv-docs/ready ## Write what is generated of the documentation
 	@$(BIN)/python -m tests.docs.files
 	@.venv-docs/bin/zensical build --strict --clean
 
-test: system-packages ## Everything, as in CI, two by two
+test: system-packages ## Everything, as in CI, three at a time
 	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/servers .venv-lowest/ready .venv-newest/ready .venv-docs/ready
 	@rm -f .coverage .coverage.*
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit end-to-end lowest newest packaging lint types
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync end-to-end unit lowest newest packaging lint types
 	@$(MAKE) --no-print-directory coverage
 
 check: lint types ## Lint, types and the quick tests; with PYTHON=python3.14 there, from the same pins
@@ -72,11 +72,11 @@ packaging: $(VENV)/ready
 	@$(BIN)/python -m pytest -q tests/packaging
 
 # redis-py 5.0.1 leaves connections behind whose command was cancelled; the pinned version does not.
-lowest: .venv-lowest/ready ## What versions could break, with the lowest that are allowed
+lowest: .venv-lowest/ready system-packages ## What versions could break, with the lowest that are allowed
 	@.venv-lowest/bin/python -m pytest -q -W default::DeprecationWarning -W default::PendingDeprecationWarning \
 		-W ignore::pytest.PytestUnraisableExceptionWarning $(LOWEST)
 
-newest: .venv-newest/ready ## What versions could break, with the newest there are
+newest: .venv-newest/ready system-packages ## What versions could break, with the newest there are
 	@.venv-newest/bin/python -m pytest -q $(NEWEST)
 
 system-packages:
