@@ -257,9 +257,9 @@ class RedisStore:
     def _leased(self, handle: str, now: float) -> Session | None:
         """The session of a handle as this process has a copy of it, if that counts then; else None."""
         session = self._leases.leased(handle, now)
-        if session is not None and self._unfinished.are_there:
-            return None if self._unfinished.covers(handle, session.sid) else session
-        return session
+        unfinished = self._unfinished
+        is_over = session is not None and unfinished.are_there and unfinished.covers(handle, session.sid)
+        return None if is_over else session
 
     async def _touch(self, key: bytes) -> None:
         await self._execute(lambda redis: redis.set(key, b"", px=1000))

@@ -90,9 +90,6 @@ class RedisLock:
                 self._lives_until = asked + self._lifetime
                 return True
             holder = await self._execute(lambda redis: redis.get(self._key))
-            if holder == self._value:  # the answer to our SET was lost, and the SET was repeated
-                self._lives_until = begun + self._lifetime
-                return True
             if self._clock() >= begun + wait:
                 return False
             if holder is not None:

@@ -247,12 +247,10 @@ class SessionManager:
             logger.info("A session ended, as its tenant is not let in any more: %s", refused.message)
             await self.end(current)
             return False
-        end = current.handle[-_END:]
-        if self._by_id.get(session.id) is current:
-            good_until = min(session.renew_at, session.expires_at, until)
-            self._by_id[session.id] = looked_at = replace(current, good_until=good_until)
-            if end in self._by_handle:
-                self._by_handle[end] = looked_at
+        looked_at = replace(current, good_until=min(session.renew_at, session.expires_at, until))
+        for cache, key in ((self._by_id, session.id), (self._by_handle, current.handle[-_END:])):
+            if cache.get(key) is current:
+                cache[key] = looked_at
         return True
 
     def _evict(self, session_id: str) -> None:

@@ -89,8 +89,7 @@ class Sessions:
 
     def end_later(self, connection: HTTPConnection) -> None:
         """End the session, which could not be looked up, as soon as the store can be asked."""
-        if (handle := self.handle(connection)) is not None:
-            self.manager.end_later(handle)
+        self.manager.end_later(self.handle(connection) or "")
 
     def set_cookies(self, connection: HTTPConnection, session: UserSession) -> list[str]:
         """``Set-Cookie`` values that set the session cookie until the session expires."""

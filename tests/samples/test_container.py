@@ -204,7 +204,7 @@ async def test_compose_s_redis_keeps_the_service_s_sessions(
     with running([*compose["redis"]["command"], "--port", str(port)], folder, port):
         server = redis.Redis(port=port, decode_responses=True)
         assert server.config_get("maxmemory") == {"maxmemory": str(256 * 1024 * 1024)}
-        assert server.config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-ttl"}
+        assert server.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         with started(image, emulator, tmp_path, CAMUNDA_ENTRA_SESSION_STORE=store) as service:
             assert healthy(image, service)
             server.client_pause(10_000, all=True)

@@ -256,7 +256,7 @@ async def test_nobody_asks_for_copies_that_nobody_uses(
     before = -1
     while (now := asked(own_redis, "hello")) != before:
         before = now
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.2)  # longer than the lease
     await has_copy(store, handle, clock)
     assert asked(own_redis, "hello") > before
 

@@ -14,6 +14,12 @@ from string import ascii_letters
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from pytest_socket import socket_allow_hosts
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
@@ -553,6 +559,14 @@ async def test_tls_checks_the_servers_certificate(make_store: Make, tmp_path: Pa
             assert await make_store(f"rediss://127.0.0.1:{port}?{trusted}").get_shared("nothing") is None
             unchecked = make_store(f"valkeys://127.0.0.2:{port}?{trusted}&ssl_check_hostname=false")
             assert await unchecked.get_shared("nothing") is None
+            own = tmp_path / "own-key.pem"  # a client may show a certificate, whose key has no password
+            own.write_bytes(
+                load_pem_private_key(key.read_bytes(), tls.password.encode()).private_bytes(
+                    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+                )
+            )
+            shown = f"{trusted}&ssl_certfile={certificate}&ssl_keyfile={own}"
+            assert await make_store(f"rediss://127.0.0.1:{port}?{shown}").get_shared("nothing") is None
             for url in (f"rediss://127.0.0.1:{port}", f"rediss://127.0.0.2:{port}?{trusted}"):
                 with pytest.raises(SessionsUnavailable, match="SSLCertVerificationError"):
                     await make_store(url).check()

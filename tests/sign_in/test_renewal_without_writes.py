@@ -9,6 +9,7 @@ import pytest
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sign_in.exchange import RENEW_BEFORE
+from camunda_entra_fastapi.sign_in.renewal_troubles import RenewalTroubles
 from camunda_entra_fastapi.sign_in.session_manager import RENEWAL_PAUSE
 from tests.sessions.conftest import RedisServer
 from tests.site import ADA, MakeSite, Site, session_manager_of, texts_in
@@ -96,3 +97,12 @@ async def test_tokens_that_could_not_be_stored_are_told_of_and_the_former_ones_g
     assert await browser.status() == 200
     assert site.renewals() == 2
     assert not [secret for secret in site.wire.secrets() if secret in "\n".join(texts_in(caplog))]
+
+
+def test_lost_tokens_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A store that is away for long does not fill the log."""
+    troubles = RenewalTroubles()
+    for _ in range(2):
+        with pytest.raises(SessionsUnavailable), troubles.storing():
+            raise SessionsUnavailable("The session store cannot be asked: Testing.")
+    assert len([text for text in texts_in(caplog) if "are lost" in text]) == 1

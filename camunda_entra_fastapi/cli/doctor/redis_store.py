@@ -21,10 +21,9 @@ async def findings_of_redis(store: Any, url: str) -> AsyncIterator[Finding]:
     """
     parts = read_redis_url(url)
     assert parts is not None  # noqa: S101 - the settings accepted it
-    host, is_there = parts.authority, False
+    host = parts.authority
     try:
         await store.check()
-        is_there = True
         await store.try_commands()
         yield Finding("sessions", State.OK, f"in the Redis at {host}, which answers")
         yield _finding_of_limits(await _limits_of(store), host)
@@ -37,9 +36,6 @@ async def findings_of_redis(store: Any, url: str) -> AsyncIterator[Finding]:
         elif _TAKES_NO_WRITES in error.message:
             cause = f"The session store at {host} {_TAKES_NO_WRITES}: {failure}."
             remedy = split_remedy(error.message)[1]
-        elif is_there:
-            cause = f"The Redis at {host} answers, and does not do what sessions need: {failure}."
-            remedy = "See in its log why."
         else:
             cause = f"The session store at {host} does not answer: {failure}."
             remedy = (

@@ -143,8 +143,7 @@ class LoginRoutes:
             if current is not None:
                 await context.sessions.manager.end(current)
         except SessionsUnavailable:  # the store makes up for it
-            if current is None:
-                context.sessions.end_later(request)
+            context.sessions.end_later(request)
         response = responses.redirect(await context.sign_in.sign_out_url(current, post_logout_redirect_uri))
         responses.set_cookies(response, context.sessions.cookies.delete_session(request))
         return response
