@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.serving import serving
-from tests.e2e.gateways import RECIPES, Addresses, free_port, nginx, running
+from tests.e2e.gateways import RECIPES, Addresses, nginx, running
 from tests.e2e.wrk import wrk
+from tests.ports import free_port
 
 CONNECTIONS: Final = 600
 UNLIMITED: Final = "rate=1000000r/s"

@@ -29,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the repository, 
 from camunda_entra_fastapi.cli.browser import open_page
 from camunda_entra_fastapi.testing import EntraEmulator
 from tests.benchmarks.gateway_flood import refused_by_served
-from tests.e2e.gateways import RECIPES, Addresses, free_port, nginx, running
+from tests.e2e.gateways import RECIPES, Addresses, nginx, running
 from tests.e2e.servers import server
+from tests.ports import free_port
 
 CONNECTIONS: Final = 32
 OPENIDC: Final = Path("/usr/lib/apache2/modules/mod_auth_openidc.so")

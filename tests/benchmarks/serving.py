@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Final
 import httpx
 
 from tests.benchmarks.service import GUARD
+from tests.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 START_SECONDS: Final = 60
@@ -46,7 +46,7 @@ def service(
     guard: str, environment: Mapping[str, str], *, workers: int = 1, build: Path = ROOT
 ) -> Iterator[Service]:
     """Uvicorn with uvloop and httptools; one worker has a processor of its own where there are two."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "tests.benchmarks.service:make"]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     command += ["--port", str(port), "--workers", str(workers)]
@@ -122,9 +122,3 @@ def _family(process: int) -> list[int]:
         for thread in Path(f"/proc/{each}/task").iterdir():
             found += map(int, (thread / "children").read_text().split())
     return found
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

@@ -12,7 +12,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tests.sessions.conftest import free_port
+from tests.ports import free_port
 
 KEPT: Final = "camunda_entra:*:session:*"
 """The keys of sessions."""

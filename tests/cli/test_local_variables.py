@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import socket
 import stat
 import subprocess
 from dataclasses import replace
@@ -20,14 +19,9 @@ from camunda_entra_fastapi.testing.directory import CONTOSO
 from camunda_entra_fastapi.testing.directory.file import dump_directory
 from tests.cli.conftest import run_command
 from tests.cli.test_emulator import run_until_ready, started, variables_in
+from tests.ports import free_port
 
 FILE = Path(".env")
-
-
-def free_port() -> str:
-    """A port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
 
 
 def refused(*options: str) -> str:
@@ -73,7 +67,7 @@ def test_its_own_file_is_replaced_and_the_same_one_left(monkeypatch: pytest.Monk
     """Another port the next time; the same port with what somebody wrote beside it."""
     run_until_ready(monkeypatch, "--env-file", ".env")
     first = FILE.read_text("utf-8")
-    port = free_port()
+    port = str(free_port())
     assert "They were written to" in run_until_ready(monkeypatch, "--env-file", ".env", "--port", port)
     second = FILE.read_text("utf-8")
     assert first != second

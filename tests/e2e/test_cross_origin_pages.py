@@ -13,7 +13,8 @@ import yaml
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e import gateways
-from tests.e2e.gateways import EVERY_GATEWAY, Addresses, Upstream, free_port, load_service
+from tests.e2e.gateways import EVERY_GATEWAY, Addresses, Upstream, load_service
+from tests.ports import free_port
 from tests.waiting import PATIENCE
 
 APP: Final = "https://app.example.com"

@@ -16,8 +16,9 @@ from websockets.asyncio.client import connect
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE
 from camunda_entra_fastapi.testing.serving.server import serving
-from tests.e2e.gateways import EVERY_GATEWAY, Addresses, Upstream, free_port, load_service
+from tests.e2e.gateways import EVERY_GATEWAY, Addresses, Upstream, load_service
 from tests.e2e.test_gateways import ADA, Gateway, LateClock
+from tests.ports import free_port
 
 FABRIKAM: Final = "fab00000-1111-4222-8333-444455556666"
 SPELLINGS: Final = (

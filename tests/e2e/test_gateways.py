@@ -21,7 +21,8 @@ from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE
 from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e.browser_less import Page
-from tests.e2e.gateways import GATEWAYS, Addresses, Upstream, free_port, load_service
+from tests.e2e.gateways import GATEWAYS, Addresses, Upstream, load_service
+from tests.ports import free_port
 from tests.waiting import PATIENCE
 
 ADA: Final = "ada00000-0000-4000-8000-000000000001"

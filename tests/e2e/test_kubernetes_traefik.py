@@ -14,8 +14,9 @@ from fastapi import FastAPI
 
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.serving.server import serving
-from tests.e2e.gateways import Upstream, free_port, running
+from tests.e2e.gateways import Upstream, running
 from tests.e2e.servers import server
+from tests.ports import free_port
 from tests.waiting import PATIENCE, wait_for
 
 SAMPLES: Final = Path(__file__).parents[2] / "samples"

@@ -17,8 +17,9 @@ from starlette.types import Receive, Scope, Send
 
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.serving.server import serving
-from tests.e2e.gateways import RECIPES, Addresses, free_port, nginx
+from tests.e2e.gateways import RECIPES, Addresses, nginx
 from tests.e2e.wrk import wrk
+from tests.ports import free_port
 from tests.waiting import PATIENCE, wait_for
 
 CONNECTIONS: Final = 600

@@ -52,20 +52,26 @@ class Balancer(httpx.AsyncBaseTransport):
 
 
 @contextmanager
-def replica(environment: dict[str, str], log: Path) -> Iterator[str]:
-    """A process of the service; gives its address."""
-    command = [sys.executable, "-m", "uvicorn", "tests.e2e.web_app:app", "--port", "0", "--no-access-log"]
+def replica(environment: dict[str, str], log: Path, *options: str, processes: int = 1) -> Iterator[str]:
+    """The service by uvicorn with these options; gives its address once all of its processes have begun."""
+    uvicorn = ["-m", "uvicorn", "tests.e2e.web_app:app", "--port", "0", "--no-access-log"]
+    command = [sys.executable, *uvicorn, *options]
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=clean | environment, stdout=output, stderr=output)
     try:
-        wait_for(lambda: b"running on" in log.read_bytes() or process.poll() is not None, log.read_text)
+        wait_for(lambda: _is_up(log.read_bytes(), processes) or process.poll() is not None, log.read_text)
         found = re.search(r"running on (http://[\d.:]+)", log.read_text())
         assert found, log.read_text()
         yield found[1]
     finally:
         process.terminate()
         process.wait(PATIENCE)
+
+
+def _is_up(log: bytes, processes: int) -> bool:
+    """Whether all processes have begun, and the address is told."""
+    return log.count(b"startup complete") == processes and b"running on" in log
 
 
 async def sign_in(browser: httpx.AsyncClient, path: str = "/me") -> httpx.Response:

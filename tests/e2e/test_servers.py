@@ -10,8 +10,9 @@ import httpx
 import pytest
 import redis
 
-from tests.e2e.gateways import free_port, running
+from tests.e2e.gateways import running
 from tests.e2e.servers import PACKAGES, server
+from tests.ports import free_port
 
 PINS: Final = Path(__file__).parents[1] / "packaging" / "servers.txt"
 VERSION: Final = {

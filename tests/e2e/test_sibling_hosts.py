@@ -20,7 +20,8 @@ from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
 from camunda_entra_fastapi.testing.directory import OPERATE
 from camunda_entra_fastapi.testing.serving.server import serving
 from tests.e2e.conftest import certify, register
-from tests.e2e.gateways import RECIPES, Addresses, free_port, load_service, nginx
+from tests.e2e.gateways import RECIPES, Addresses, load_service, nginx
+from tests.ports import free_port
 from tests.sign_in.test_return_to import ELSEWHERE, FOREIGN, HERE, HOSTS, WHOLE
 from tests.waiting import PATIENCE
 

@@ -1,39 +1,17 @@
 """A service with two workers whose sessions are in memory: what uvicorn's processes say."""
 
 import asyncio
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
 from camunda_entra_fastapi.testing import EntraEmulator, SigningKey
-from tests.e2e.test_replicas import BASE_URL, ROOT, Balancer, sign_in
-from tests.waiting import PATIENCE, wait_for
+from tests.e2e.test_replicas import BASE_URL, Balancer, replica, sign_in
+from tests.waiting import PATIENCE
 
 TOLD_AT_START = "started with 2 workers"
 TOLD_AT_READ = "another process of this service made"
-
-
-@contextmanager
-def workers(environment: dict[str, str], log: Path, *options: str) -> Iterator[str]:
-    """uvicorn with these options; gives its address once each of its processes has begun."""
-    command = [sys.executable, "-m", "uvicorn", "tests.e2e.web_app:app", "--port", "0", *options]
-    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=clean | environment, stdout=output, stderr=output)
-    try:
-        wait_for(lambda: log.read_text().count("startup complete") == 2 or process.poll() is not None)
-        found = re.search(r"running on (http://[\d.:]+)", log.read_text())
-        assert found, log.read_text()
-        yield found[1]
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 async def test_two_workers_say_that_they_share_no_sessions(
@@ -49,7 +27,7 @@ async def test_two_workers_say_that_they_share_no_sessions(
             "CAMUNDA_ENTRA_BASE_URL": BASE_URL,
             "CAMUNDA_ENTRA_SESSION_STORE": "memory",
         }
-        with workers(environment, log, "--workers", "2") as address:
+        with replica(environment, log, "--workers", "2", processes=2) as address:
             (tmp_path / "ahead").write_text("2")  # a session is surely younger than both processes
             async with httpx.AsyncClient(transport=Balancer([address]), timeout=PATIENCE) as browser:
                 await sign_in(browser)

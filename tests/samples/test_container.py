@@ -19,7 +19,8 @@ import yaml
 
 from camunda_entra_fastapi import EntraSettings
 from camunda_entra_fastapi.testing import EntraEmulator
-from tests.e2e.gateways import free_port, running
+from tests.e2e.gateways import running
+from tests.ports import free_port
 from tests.samples.dockerfile import Stage, stages
 from tests.waiting import wait_for
 

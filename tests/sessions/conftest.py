@@ -5,8 +5,9 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import redis
@@ -15,6 +16,7 @@ from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.sealing import Sealer
 from camunda_entra_fastapi.sessions.store import Session
 from tests.conftest import FakeClock
+from tests.ports import free_port
 from tests.site import emulator, make_site
 from tests.waiting import wait_for
 
@@ -37,6 +39,15 @@ class RedisServer:
     def url(self) -> str:
         """Where it is."""
         return f"redis://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
@@ -76,14 +87,22 @@ class RedisServer:
         return False
 
 
-def free_port() -> int:
-    """A port that nobody listens on; low enough for a cluster to have one 10000 above."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port < 55_000:
-            return port
+@contextmanager
+def watched(redis: RedisServer, folder: Path, service: str, *lines: str) -> Iterator[RedisServer]:
+    """A Sentinel that watches a server under that name, with further lines of configuration."""
+    port = free_port()
+    told = [f"port {port}", "bind 127.0.0.1", f"sentinel monitor {service} 127.0.0.1 {redis.port} 1", *lines]
+    configuration = folder / "sentinel.conf"
+    configuration.write_text("".join(f"{line}\n" for line in told))
+    sentinel = RedisServer(folder, port=port)
+    sentinel._process = subprocess.Popen(
+        ["redis-server", str(configuration), "--sentinel"], stdout=subprocess.DEVNULL, cwd=folder
+    )
+    wait_for(sentinel._listens)
+    try:
+        yield sentinel
+    finally:
+        sentinel.stop()
 
 
 def make_session(clock: FakeClock, **others: Any) -> Session:
@@ -111,10 +130,8 @@ def sealer(*secrets: str, deployment: str = "here") -> Sealer:
 @pytest.fixture(scope="session")
 def running_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One server for all tests."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -128,10 +145,8 @@ def redis_server(running_redis: RedisServer) -> RedisServer:
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A server that a test may stop."""
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with RedisServer(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

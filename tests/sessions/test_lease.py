@@ -18,7 +18,8 @@ from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.store import Session
 from tests.conftest import FakeClock
-from tests.sessions.conftest import SID, RedisServer, free_port, make_session, sealer
+from tests.ports import free_port
+from tests.sessions.conftest import SID, RedisServer, make_session, sealer
 from tests.sessions.holding import held_wire
 from tests.sessions.test_redis import cluster, sentinels  # noqa: F401
 from tests.waiting import PATIENCE, until
@@ -45,6 +46,13 @@ async def has_copy(store: RedisStore, handle: str, clock: FakeClock) -> None:
     raise AssertionError("there is no copy")
 
 
+async def copied(store: RedisStore, clock: FakeClock, session: Session | None = None) -> str:
+    """The handle of a new session, of which there is a copy."""
+    handle = await store.create(session or make_session(clock))
+    await has_copy(store, handle, clock)
+    return handle
+
+
 def asked(server: RedisServer, command: str) -> int:
     """How often the server was asked so."""
     with server.client() as client:
@@ -58,8 +66,7 @@ async def test_a_copy_is_found_without_a_question(
     """It is the session that was read; without a lease there is none."""
     store = make_store(redis_server.url, lease=LONG)
     session = make_session(clock)
-    handle = await store.create(session)
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock, session)
     before = asked(redis_server, "get")
     assert [leased(store, handle, clock) for _ in range(100)] == [session] * 100
     assert asked(redis_server, "get") == before
@@ -168,8 +175,7 @@ async def test_a_server_that_hangs_is_believed_for_a_lease_at_most(
 ) -> None:
     """Then it is asked, and away, until it goes on."""
     store = make_store(own_redis.url, lease=1)
-    handle = await store.create(make_session(clock))
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock)
     own_redis.signal(signal.SIGSTOP)
     stopped = monotonic()
     try:
@@ -192,8 +198,7 @@ async def test_a_wire_that_swallows_words_is_believed_for_a_lease_at_most(
     """What was said before counts, and a sign-out elsewhere as soon as the lease is over."""
     async with held_wire(own_redis.port) as wire:
         store = make_store(wire.url, lease=1, timeout=2 * PATIENCE)
-        handle = await store.create(make_session(clock))
-        await has_copy(store, handle, clock)
+        handle = await copied(store, clock)
         wire.hold()
         held = monotonic()
         await make_store(own_redis.url).end(handle)
@@ -213,8 +218,7 @@ async def test_an_answer_that_took_long_counts_from_when_it_was_asked_for(
     """What changed after that may be right behind it."""
     async with held_wire(own_redis.port) as wire:
         store = make_store(wire.url, lease=1, timeout=2 * PATIENCE)
-        handle = await store.create(make_session(clock))
-        await has_copy(store, handle, clock)
+        handle = await copied(store, clock)
         wire.hold()
         before = asked(own_redis, "hello")
         while asked(own_redis, "hello") == before:
@@ -237,8 +241,7 @@ async def test_machines_that_were_suspended_ask_anew(
 ) -> None:
     """The monotonic clock may stand still then; the other one does not, and may be set back."""
     store = make_store(redis_server.url, lease=LONG)
-    handle = await store.create(make_session(clock))
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock)
     for seconds in (LONG, -1):
         clock.advance(seconds)
         assert leased(store, handle, clock) is None
@@ -251,8 +254,7 @@ async def test_nobody_asks_for_copies_that_nobody_uses(
 ) -> None:
     """The lease lapses, and the next request has one again."""
     store = make_store(own_redis.url, lease=1)
-    handle = await store.create(make_session(clock))
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock)
     before = -1
     while (now := asked(own_redis, "hello")) != before:
         before = now
@@ -267,8 +269,7 @@ async def test_no_answer_is_older_than_a_write_of_our_own(
     """Neither a copy that the server has told us to drop, when that is still on its way, nor a reply."""
     async with held_wire(own_redis.port) as wire:
         store = make_store(wire.url, lease=LONG, timeout=2 * PATIENCE)
-        handle = await store.create(make_session(clock))
-        await has_copy(store, handle, clock)
+        handle = await copied(store, clock)
         wire.hold()
         gets = asked(own_redis, "get")
         reading = asyncio.create_task(store.read(handle))
@@ -284,8 +285,7 @@ async def test_no_answer_is_older_than_a_write_of_our_own(
             await asyncio.sleep(0)
         assert await store.read(handle) is None
         # What was renewed is copied again, as soon as the server has told all that it said before.
-        handle = await store.create(make_session(clock))
-        await has_copy(store, handle, clock)
+        handle = await copied(store, clock)
         renewed = make_session(clock, login_hint="renewed")
         await store.replace(handle, renewed)
         assert leased(store, handle, clock) is None
@@ -298,8 +298,7 @@ async def test_of_two_writes_at_once_both_count(
 ) -> None:
     """There is no copy before the server has told of both."""
     store = make_store(redis_server.url, lease=LONG)
-    handle = await store.create(make_session(clock))
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock)
     states = [make_session(clock, login_hint=name) for name in "ab"]
     await asyncio.gather(*(store.replace(handle, state) for state in states))
     assert leased(store, handle, clock) is None
@@ -328,8 +327,7 @@ async def test_a_write_that_failed_leaves_nothing_behind(
     """Whatever became of it, the session is asked for once more, and then copied again."""
     store = make_store(own_redis.url, lease=LONG)
     session = make_session(clock)
-    handle = await store.create(session)
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock, session)
     with own_redis.client() as client:
         client.config_set("min-replicas-to-write", 1)
         with pytest.raises(SessionsUnavailable):
@@ -341,8 +339,7 @@ async def test_a_write_that_failed_leaves_nothing_behind(
     with pytest.raises(SessionsUnavailable):
         await store.replace(handle, session)
     own_redis.start()
-    handle = await store.create(session)
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock, session)
 
 
 async def test_whatever_is_late_no_copy_is_older_than_a_lease_or_than_a_write_of_our_own(  # noqa: PLR0915
@@ -508,8 +505,7 @@ async def test_a_primary_that_turned_replica_is_not_believed(
 ) -> None:
     """It keeps its clients where a provider's address moves on, and may hear of nothing any more."""
     store = make_store(own_redis.url, lease=1)
-    handle = await store.create(make_session(clock))
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock)
     with own_redis.client() as client:
         client.execute_command("REPLICAOF", "127.0.0.1", free_port())
         await until(lambda: leased(store, handle, clock) is None)
@@ -650,8 +646,7 @@ def test_every_event_loop_has_its_own_copies(redis_server: RedisServer, clock: F
     assert outcomes == [True, True]
 
     async def last() -> int:
-        handle = await store.create(make_session(clock))
-        await has_copy(store, handle, clock)
+        await copied(store, clock)
         await store.close()
         return len(store._leases._by_loop)
 
@@ -664,8 +659,7 @@ def test_loops_that_are_over_leave_no_copies(redis_server: RedisServer, clock: F
     store = RedisStore(redis_server.url, sealer(), "ab12", clock.time, lease=LONG)
 
     async def use() -> None:
-        handle = await store.create(make_session(clock))
-        await has_copy(store, handle, clock)
+        await copied(store, clock)
 
     for _ in range(3):
         asyncio.run(use())
@@ -685,8 +679,7 @@ async def test_no_copy_is_older_than_a_minute(
 ) -> None:
     """Sweeping drops them all: there are changes that no server tells of, such as SWAPDB."""
     store = make_store(redis_server.url, lease=LONG)
-    handle = await store.create(make_session(clock))
-    await has_copy(store, handle, clock)
+    handle = await copied(store, clock)
     store.sweep()
     assert leased(store, handle, clock) is None
     await has_copy(store, handle, clock)
@@ -697,8 +690,7 @@ async def test_other_records_are_not_copied(
 ) -> None:
     """Tokens that replicas share are asked for as before."""
     store = make_store(redis_server.url, lease=LONG)
-    handle = await store.create(make_session(clock))
-    await has_copy(store, handle, clock)
+    await copied(store, clock)
     await store.put_shared("name", "sealed", 60)
     assert await store.get_shared("name") == "sealed"
     (lease,) = store._leases._by_loop.values()

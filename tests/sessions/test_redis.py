@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import subprocess
 import threading
 from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,14 +29,15 @@ from camunda_entra_fastapi.sessions.sealing import MAX_SEALED, Sealer
 from camunda_entra_fastapi.sessions.store import pack
 from camunda_entra_fastapi.testing.serving.certificates import make_tls
 from tests.conftest import LOOPBACK, FakeClock
+from tests.ports import free_port
 from tests.sessions.conftest import (
     REFRESH_TOKEN,
     SECRET,
     SID,
     RedisServer,
-    free_port,
     make_session,
     sealer,
+    watched,
 )
 from tests.waiting import PATIENCE, until, wait_for
 
@@ -607,20 +607,8 @@ async def test_certificates_are_read_again_only_when_their_files_are_replaced(tm
 @pytest.fixture
 def sentinels(own_redis: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
     """A Sentinel that watches a Redis."""
-    port = free_port()
-    configuration = tmp_path / "sentinel.conf"
-    configuration.write_text(
-        f"port {port}\nbind 127.0.0.1\nsentinel monitor my-master 127.0.0.1 {own_redis.port} 1\n"
-        "requirepass watched\n"
-    )
-    process = subprocess.Popen(
-        ["redis-server", str(configuration), "--sentinel"], stdout=subprocess.DEVNULL, cwd=tmp_path
-    )
-    sentinel = RedisServer(tmp_path, port=port)
-    sentinel._process = process
-    wait_for(sentinel._listens)
-    yield sentinel
-    sentinel.stop()
+    with watched(own_redis, tmp_path, "my-master", "requirepass watched") as sentinel:
+        yield sentinel
 
 
 async def test_sentinels_are_asked_where_redis_is(
@@ -665,16 +653,14 @@ def cluster(tmp_path: Path) -> Iterator[list[RedisServer]]:
         folder = tmp_path / name
         folder.mkdir()
         nodes.append(RedisServer(folder, "--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"))
-        nodes[-1].start()
-    for node, slots in zip(nodes, ((0, 8191), (8192, 16383)), strict=True):
-        with node.client() as client:
-            client.execute_command("CLUSTER ADDSLOTSRANGE", *slots)
-    with nodes[0].client() as client:
-        client.execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port)
-    wait_for(lambda: all(_knows_all_slots(node) for node in nodes))
-    yield nodes
-    for node in nodes:
-        node.stop()
+    with nodes[0], nodes[1]:
+        for node, slots in zip(nodes, ((0, 8191), (8192, 16383)), strict=True):
+            with node.client() as client:
+                client.execute_command("CLUSTER ADDSLOTSRANGE", *slots)
+        with nodes[0].client() as client:
+            client.execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port)
+        wait_for(lambda: all(_knows_all_slots(node) for node in nodes))
+        yield nodes
 
 
 def _knows_all_slots(node: RedisServer) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shlex
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,7 @@ from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.redis_limits import RedisLimits, read_limits
 from camunda_entra_fastapi.sessions.redis_rights import missing_right
 from tests.conftest import FakeClock
-from tests.sessions.conftest import SID, RedisServer, free_port, make_session
+from tests.sessions.conftest import SID, RedisServer, make_session, watched
 from tests.sessions.rights import (
     LEAST,
     PAGE,
@@ -168,19 +167,8 @@ async def test_servers_of_other_makers_may_answer_otherwise(
 @pytest.fixture
 def sentinel(guarded_redis: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
     """A Sentinel that watches it, and whose own user has the least rights."""
-    port = free_port()
-    configuration = tmp_path / "sentinel.conf"
-    configuration.write_text(
-        f"port {port}\nbind 127.0.0.1\nsentinel monitor orders 127.0.0.1 {guarded_redis.port} 1\n"
-    )
-    process = subprocess.Popen(
-        ["redis-server", str(configuration), "--sentinel"], stdout=subprocess.DEVNULL, cwd=tmp_path
-    )
-    server = RedisServer(tmp_path, port=port)
-    server._process = process
-    wait_for(server._listens)
-    yield server
-    server.stop()
+    with watched(guarded_redis, tmp_path, "orders") as server:
+        yield server
 
 
 async def test_sentinels_have_users_of_their_own(
@@ -203,19 +191,17 @@ def nodes(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
         RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-config-file", f"{name}.conf")
         for name in ("a", "b")
     ]
-    for node in (first, second):
-        node.start()
-        given_rights(node, [*LEAST, *PAGE["in a cluster"], *(["+info"] if IS_OLD else [])])
-    with first.client() as client:
-        client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_382)
-        client.execute_command("CLUSTER MEET", "127.0.0.1", second.port)
-        with second.client() as other:
-            other.execute_command("CLUSTER ADDSLOTS", 16_383)
-            for each in (client, other):
-                wait_for(lambda each=each: "cluster_state:ok" in _raw(each, "CLUSTER INFO"))  # type: ignore[misc]
-    yield first, second
-    for node in (first, second):
-        node.stop()
+    with first, second:
+        for node in (first, second):
+            given_rights(node, [*LEAST, *PAGE["in a cluster"], *(["+info"] if IS_OLD else [])])
+        with first.client() as client:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_382)
+            client.execute_command("CLUSTER MEET", "127.0.0.1", second.port)
+            with second.client() as other:
+                other.execute_command("CLUSTER ADDSLOTS", 16_383)
+                for each in (client, other):
+                    wait_for(lambda each=each: "cluster_state:ok" in _raw(each, "CLUSTER INFO"))  # type: ignore[misc]
+        yield first, second
 
 
 def _raw(client: Any, command: str) -> str:

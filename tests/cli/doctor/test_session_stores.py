@@ -13,10 +13,8 @@ from tests.sessions.rights import LEAST, PAGE, given_rights, url_of
 @pytest.fixture(scope="module")
 def redis_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis for the module."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

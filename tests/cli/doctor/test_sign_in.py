@@ -13,7 +13,7 @@ from camunda_entra_fastapi.cli.browser import NAVIGATION, open_page
 from camunda_entra_fastapi.testing import EntraEmulator
 from camunda_entra_fastapi.testing.directory import BILLING, OPERATE
 from tests.cli.conftest import Ran
-from tests.sessions.conftest import free_port
+from tests.ports import free_port
 from tests.testing.browsing import change_application, change_tenant, change_user
 from tests.waiting import PATIENCE
 

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.docs.blocks.parsing import ROOT, Command, blocks_of
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 _FOR_REAL: Final = frozenset({"camunda-entra", "curl", "openssl", "pytest", "python", "echo", "cat", "mkdir"})
@@ -151,7 +152,7 @@ class Console:
         if words[0] == "fastapi":
             text = f"uvicorn {Path(words[2]).stem}:app"
         assert not re.match(r"(gunicorn|hypercorn)\b", text), f"{place}: {words[0]} is not here"
-        port = self._ports[shown] = str(_free_port())
+        port = self._ports[shown] = str(free_port())
         log = self._folder / f"server-{port}.log"
         with log.open("wb") as output:
             server = subprocess.Popen(
@@ -203,14 +204,6 @@ class Console:
             "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(self._folder), "NO_COLOR": "1",
             "COLUMNS": "100", "TERM": "dumb", "PYTHONPATH": str(ROOT), "TMPDIR": str(self._folder),
         }  # fmt: skip
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def _check_pip(words: list[str], place: str) -> None:

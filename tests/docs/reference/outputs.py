@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 from camunda_entra_fastapi.cli.commands import commands
 from camunda_entra_fastapi.testing import Directory, EntraEmulator, Secret
 from tests.cli.register.conftest import enter_code
+from tests.ports import free_port
 from tests.waiting import PATIENCE
 
 ORDERS: Final = "https://orders.example.com"
@@ -69,13 +70,6 @@ def normalised(text: str, *, ports: Mapping[str, str], known: str) -> str:
     return "\n".join(line.rstrip() for line in _GUID.sub(counted, text).splitlines()).strip() + "\n"
 
 
-def free_port() -> str:
-    """A port that nothing listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 @contextmanager
 def _entra(directory: Directory | None = None) -> Iterator[EntraEmulator]:
     emulator = EntraEmulator(directory=directory or Directory.default(), clock=NOW.timestamp)
@@ -101,7 +95,7 @@ def _known(emulator: EntraEmulator) -> str:
 
 
 def _doctor_good() -> str:
-    here = free_port()  # nothing listens there, whatever this machine does at 8000
+    here = str(free_port())  # nothing listens there, whatever this machine does at 8000
     with _entra() as emulator:
         said = _run(emulator, "doctor", CAMUNDA_ENTRA_BASE_URL=f"http://localhost:{here}")
     return said.replace(f":{here}", f":{SERVICE}")
@@ -157,7 +151,7 @@ def _help() -> str:
 
 def _served(command: str, *port_options: str) -> str:
     """What a command says that goes on until Ctrl-C, which it names when it has said all."""
-    ports = {free_port(): port for port in (SERVICE, ENTRA)[-len(port_options) :]}
+    ports = {str(free_port()): port for port in (SERVICE, ENTRA)[-len(port_options) :]}
     options = [word for option, port in zip(port_options, ports, strict=True) for word in (option, port)]
     folder = Path(sys.executable).parent
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMUNDA_")}
