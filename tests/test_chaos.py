@@ -12,9 +12,9 @@ import pytest
 from tests.chaos.crowd import Person, Seen
 from tests.chaos.judge import Facts, Verdict, judge
 from tests.chaos.machine import Stalls
-from tests.chaos.relay import Relay
 from tests.chaos.report import Row, line, markdown, total
 from tests.chaos.scenarios.groups import GROUPS
+from tests.relay import Relay
 from tests.waiting import until
 
 FACTS = Facts(broke=10.0, healed=14.0, kept=frozenset({"kept"}))

@@ -19,8 +19,8 @@ from camunda_entra_fastapi.errors import SessionsUnavailable
 from camunda_entra_fastapi.sessions.redis import RedisStore
 from camunda_entra_fastapi.sessions.redis_failures import TimeLimit
 from tests.conftest import FakeClock
+from tests.relay import Relay
 from tests.sessions.conftest import SID, RedisServer, make_session, sealer
-from tests.sessions.relay import Relay
 from tests.waiting import PATIENCE, until, wait_for
 
 Make = Callable[..., RedisStore]
@@ -36,7 +36,7 @@ NAMED = {
 @pytest.fixture
 async def relay(redis_server: RedisServer) -> AsyncIterator[Relay]:
     """An address in front of a server with nothing in it."""
-    async with Relay(redis_server.port).running() as relay:
+    async with Relay(redis_server.port).open() as relay:
         yield relay
 
 

@@ -4,10 +4,10 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.relay import Relay
 from tests.chaos.scenario import Group, Scenario
 from tests.chaos.servers import Server, reached
 from tests.chaos.stores import follows
+from tests.relay import Relay
 
 
 class Moving:

@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.relay import Relay
 from tests.chaos.scenario import Group, Scenario
 from tests.chaos.servers import Server
+from tests.ports import free_port
+from tests.relay import Relay
 from tests.remote.faulty_certificates import expired, faulty_tls, none
-from tests.sessions.conftest import free_port
 
 
 class OverTls:
