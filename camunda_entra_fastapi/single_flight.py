@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from camunda_entra_fastapi.event_loops import forget_closed_loops
+
 K = TypeVar("K")
 T = TypeVar("T")
 
@@ -42,8 +44,7 @@ class SingleFlight(Generic[K, T]):
 
     def _tasks_of(self, loop: asyncio.AbstractEventLoop) -> dict[K, "asyncio.Task[T]"]:
         if loop not in self._tasks:
-            for closed in [other for other in list(self._tasks) if other.is_closed()]:
-                self._tasks.pop(closed, None)  # their tasks never end
+            forget_closed_loops(self._tasks)  # their tasks never end
         return self._tasks.setdefault(loop, {})
 
     def _done(self, loop: asyncio.AbstractEventLoop, key: K, task: "asyncio.Task[T]") -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from time import monotonic
 from typing import Final
 
+from camunda_entra_fastapi.event_loops import forget_closed_loops
 from camunda_entra_fastapi.sessions.asking_connection import AskingConnection
 from camunda_entra_fastapi.sessions.lease import Lease
 from camunda_entra_fastapi.sessions.leased_records import LeasedRecords
@@ -65,8 +66,7 @@ class Leases:
         """The lease of this event loop, which is new; those of loops that are closed go. None without any."""
         if not self._seconds:
             return None
-        for other in [each for each in list(self._by_loop) if each.is_closed()]:
-            self._by_loop.pop(other, None)
+        forget_closed_loops(self._by_loop)
         lease = Lease(
             self._seconds,
             self._clock,

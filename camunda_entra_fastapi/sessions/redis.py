@@ -14,6 +14,7 @@ from math import ceil
 from secrets import token_urlsafe
 from typing import Any, Final, TypeVar
 
+from camunda_entra_fastapi.event_loops import forget_closed_loops
 from camunda_entra_fastapi.log_records import Trouble
 from camunda_entra_fastapi.sessions.asking_connection import AskingConnection
 from camunda_entra_fastapi.sessions.leases import Leases
@@ -249,8 +250,7 @@ class RedisStore:
     def _client(self) -> ConnectedClient:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            for other in [each for each in list(self._clients) if each.is_closed()]:
-                self._clients.pop(other, None)  # its connections cannot be closed any more
+            forget_closed_loops(self._clients)
             self._clients[loop] = connect(self._url, self._timeout, self._leases.begin())
         return self._clients[loop]
 

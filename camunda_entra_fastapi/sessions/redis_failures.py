@@ -15,6 +15,7 @@ from redis import exceptions
 from redis.asyncio.cluster import RedisCluster
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
+from camunda_entra_fastapi.event_loops import forget_closed_loops
 from camunda_entra_fastapi.sessions.redis_client import ConnectedClient
 from camunda_entra_fastapi.sessions.redis_rights import missing_right
 from camunda_entra_fastapi.sessions.unavailable import unavailable
@@ -157,8 +158,7 @@ class TimeLimit:
             await asyncio.wait(tasks, timeout=self._seconds)
 
     def _leave(self, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]") -> None:
-        for closed in [each for each in list(self._tasks) if each.is_closed()]:
-            self._tasks.pop(closed, None)
+        forget_closed_loops(self._tasks)
         tasks = self._tasks.setdefault(loop, set())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -189,9 +189,9 @@ class RetiredClients:
     def retire(self, client: ConnectedClient) -> bool:
         """Close the client when its commands are over; False where another one is closed at the moment."""
         loop = asyncio.get_running_loop()
-        for other in [each for each, task in list(self._closing.items()) if task.done() or each.is_closed()]:
-            self._closing.pop(other, None)
-        if loop in self._closing:
+        forget_closed_loops(self._closing)
+        closing = self._closing.get(loop)
+        if closing is not None and not closing.done():
             return False
         client.asker.renew()  # who reads shall not stay with that server either
         self._closing[loop] = loop.create_task(self._close(client), name="camunda_entra former Redis")

@@ -7,6 +7,7 @@ from random import random
 from typing import Final
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
+from camunda_entra_fastapi.event_loops import forget_closed_loops
 from camunda_entra_fastapi.sweeping import remove_expired
 from camunda_entra_fastapi.telemetry import logger
 
@@ -82,8 +83,7 @@ class UnfinishedEnds:
         """Make up for them here where the event loop that did so is gone; nothing where none are there."""
         if self.are_there and not any(map(_is_alive, list(self._tasks.items()))):
             loop = asyncio.get_running_loop()
-            for closed in [each for each in list(self._tasks) if each.is_closed()]:
-                self._tasks.pop(closed, None)
+            forget_closed_loops(self._tasks)
             self._tasks[loop] = loop.create_task(self._keep_trying(), name="camunda_entra sign-outs")
 
     def sweep(self) -> None:

@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 FLOORS: dict[str, list[set[str]]] = {
     "": [
-        {"errors", "http_library", "remedies", "single_flight", "telemetry", "untrusted_json", "urls"},
-        {"log_records", "sweeping"},
+        {"errors", "event_loops", "http_library", "remedies", "telemetry", "untrusted_json", "urls"},
+        {"log_records", "single_flight", "sweeping"},
         {"faults", "sessions", "tenant_check", "validation"},
         {"remote", "settings", "user"},
         {"configured_credential", "token_validator", "testing"},
@@ -77,6 +77,7 @@ THIRD_PARTY = {
     "errors": set(),
     "user.frozen": set(),
     "remedies": set(),
+    "event_loops": set(),
     "single_flight": set(),
     "http_library": {"httpx", "httpx2"},
     "untrusted_json": set(),
