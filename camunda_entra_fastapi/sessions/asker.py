@@ -85,10 +85,6 @@ class Asker(ABC):
     def connection_for(self, key: bytes) -> AskingConnection | None:
         """The open connection on which this key is asked now; None where one must be opened."""
 
-    def connections(self) -> list[AskingConnection]:
-        """All that are open."""
-        return [connection for connection in self._connections.values() if connection.is_open]
-
     def renew(self) -> None:
         """Drop what is open, as the server is not the right one any more. Who waits is asked for again."""
         for connection in list(self._connections.values()):

@@ -102,12 +102,6 @@ class AskingConnection(asyncio.Protocol):
         parts = b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
         return self._ask(b"*%d\r\n%b" % (len(words), parts), None)
 
-    def ping(self) -> "asyncio.Future[Reply]":
-        """``PONG``, which comes behind all that the server said before. Nobody need wait for it."""
-        future = self.send(b"PING")
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return future
-
     async def set_up(self, username: str | None, password: str | None, database: int) -> None:
         """Sign in, choose the database, and ask the server to track what is read.
 

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Final
 
 from camunda_entra_fastapi.errors import SessionsUnavailable
-from camunda_entra_fastapi.sessions.asking_connection import AskingConnection, TooManyWaiting
+from camunda_entra_fastapi.sessions.asking_connection import AskingConnection
 from camunda_entra_fastapi.sessions.leased_records import LeasedRecords, Stream
 from camunda_entra_fastapi.sessions.resp import Reply, ServerError
 
@@ -216,7 +216,7 @@ class Lease:
         stream.canary = next((key for key in tries if self._connection_for(key) is connection), b"")
         if not stream.canary:
             return
-        with suppress(OSError, ServerError, TooManyWaiting, SessionsUnavailable):
+        with suppress(OSError, ServerError, SessionsUnavailable):
             await connection.send(b"GET", stream.canary)
             await self._change(stream.canary)
             await self._ask_for_confirmation(stream)
